@@ -1,0 +1,1 @@
+"""How the shipped tool-need model is made: labels for public corpora, our own phrases. Needs the ``train`` extra."""

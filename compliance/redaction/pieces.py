@@ -1,0 +1,87 @@
+"""Pieces of speech and their written form, aligned to the original characters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a piece of speech is."""
+
+    WORD = "word"
+    MARK = "mark"
+    NUMBER = "number"
+    LETTERS = "letters"
+    EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Written characters and where the original says them."""
+
+    written: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of speech and its written form."""
+
+    kind: Kind
+    parts: tuple[Part, ...]
+    certain: bool = True
+    """For letters: spelled with an example word, or three or more in a row."""
+
+    @property
+    def start(self) -> int:
+        return self.parts[0].start
+
+    @property
+    def end(self) -> int:
+        return self.parts[-1].end
+
+    @property
+    def written(self) -> str:
+        return "".join(part.written for part in self.parts)
+
+    @property
+    def digits(self) -> str:
+        """The decimal digits in it, in order."""
+        return "".join(c for part in self.parts for c in part.written if c.isdecimal())
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """``text`` is the written form; character ``i`` of it is said at ``offsets[i]`` of ``original``."""
+
+    original: str
+    text: str
+    offsets: tuple[tuple[int, int], ...]
+    pieces: tuple[Piece, ...]
+
+    def said_at(self, start: int, end: int) -> tuple[int, int]:
+        """Where the original says ``text[start:end]``."""
+        return self.offsets[start][0], self.offsets[end - 1][1]
+
+    def of_kind(self, kind: Kind) -> tuple[Piece, ...]:
+        return tuple(piece for piece in self.pieces if piece.kind is kind)
+
+    @property
+    def words(self) -> tuple[Piece, ...]:
+        """Pieces that are not punctuation."""
+        return tuple(piece for piece in self.pieces if piece.kind is not Kind.MARK)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Characters ``start`` to ``end`` of the original are ``entity``."""
+
+    entity: str
+    start: int
+    end: int
+    score: float
+
+    def within(self, spans: list[tuple[int, int]]) -> bool:
+        return any(start <= self.start and self.end <= end for start, end in spans)

@@ -1,0 +1,367 @@
+"""The tap: the copy of a call's audio that compliance owns.
+
+:class:`CallerTap` is the first thing the caller's audio meets, so that nothing later (echo warm-up,
+uninterruptible speech, realtime mode, a hand-off) can blind the record. :class:`AgentTap` is the last thing
+the agent's audio passes before the line, so that what it notes is what the caller heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from livekit import rtc
+from livekit.agents.voice import io
+
+from compliance.clock import CallClock
+from compliance.voiced import VoiceGate, first_sound
+
+logger = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+RATE_HZ = 24_000
+"""Sample rate of a call inside the service; LiveKit's room input and the realtime models use the same."""
+
+# A frame this much later than the one before means that the line sent nothing, not that we were slow.
+_GAP_MS = 400.0
+# How fast the audio's own time follows arrivals that are later than it predicts (a slow source clock).
+_FOLLOW = 0.005
+
+
+class Stamped(NamedTuple):
+    """A frame, and the call time in milliseconds of its first sample."""
+
+    start_ms: float
+    frame: rtc.AudioFrame
+
+    @property
+    def end_ms(self) -> float:
+        return self.start_ms + self.frame.duration * 1000
+
+
+class FrameQueue:
+    """A bounded queue of stamped frames whose consumer may be slow: the oldest are dropped and counted."""
+
+    def __init__(self, maxsize: int) -> None:
+        self._queue: asyncio.Queue[Stamped] = asyncio.Queue(maxsize)
+        self.dropped = 0
+
+    def put(self, stamped: Stamped) -> None:
+        if self._queue.full():
+            self._queue.get_nowait()
+            self.dropped += 1
+        self._queue.put_nowait(stamped)
+
+    async def get(self) -> Stamped:
+        """The oldest frame, as soon as there is one."""
+        return await self._queue.get()
+
+
+Sink = Callable[[float, rtc.AudioFrame], None]
+"""Called with the call time in milliseconds of the frame's first sample, and the frame; must not block."""
+
+
+class CallerTap(io.AudioInput):
+    """The caller's audio, copied on its way to the session.
+
+    Frames pass as the same objects, so that a reader further on can tell by identity whether the session was
+    given the caller's frame or something else (:meth:`start_of`). Every frame that leaves is 24 kHz mono
+    16 bit: others are mixed down and resampled; empty ones are dropped. No sink and no frame can break the
+    call.
+
+    Args:
+        source: where the caller's audio comes from: a line, or a room's input.
+        keep_ms: how much audio the ring holds.
+    """
+
+    def __init__(self, source: io.AudioInput, clock: CallClock, *, keep_ms: float = 30_000) -> None:
+        super().__init__(label="CallerTap", source=source)
+        self._upstream = source
+        self._clock = clock
+        self._keep_ms = keep_ms
+        self.sinks: list[Sink] = []
+        self.last_voiced_ms: float | None = None
+        """Call time of the last voiced sample heard so far."""
+        self.frames = 0
+        self.repaired = 0
+        """Frames that were not 24 kHz mono and were converted."""
+        self.refused = 0
+        """Frames that held no usable audio."""
+        self._queues: list[FrameQueue] = []
+        self._ring: deque[Stamped] = deque()
+        self._starts: dict[int, float] = {}
+        self._voiced: deque[tuple[float, float]] = deque()
+        self._end_ms: float | None = None
+        self._gate = VoiceGate()
+        self._repaired: deque[rtc.AudioFrame] = deque()
+        self._resamplers: dict[int, rtc.AudioResampler] = {}
+        self._failed_sinks: set[int] = set()
+
+    async def __anext__(self) -> rtc.AudioFrame:
+        while not self._repaired:
+            frame = await self._upstream.__anext__()
+            if frame.sample_rate == RATE_HZ and frame.num_channels == 1 and frame.samples_per_channel:
+                return self._pass(frame)
+            self._repair(frame)
+        return self._pass(self._repaired.popleft())
+
+    def subscribe(self, maxsize: int = 256) -> FrameQueue:
+        """A queue that gets every frame from now on; hand it back with :meth:`unsubscribe`."""
+        queue = FrameQueue(maxsize)
+        self._queues.append(queue)
+        return queue
+
+    def unsubscribe(self, queue: FrameQueue) -> None:
+        self._queues.remove(queue)
+
+    def since(self, at_ms: float) -> list[rtc.AudioFrame]:
+        """The kept frames that begin at ``at_ms`` or later, oldest first."""
+        return [stamped.frame for stamped in self.stamped_since(at_ms)]
+
+    def stamped_since(self, at_ms: float) -> list[Stamped]:
+        """As :meth:`since`, with the time of each frame."""
+        return [stamped for stamped in self._ring if stamped.start_ms >= at_ms]
+
+    def first_voiced_since(self, at_ms: float) -> float | None:
+        """Start of the first voiced frame that is kept and begins at ``at_ms`` or later."""
+        return next((start_ms for start_ms, _ in self._voiced if start_ms >= at_ms), None)
+
+    def voiced_ms_since(self, at_ms: float) -> float:
+        """How much voiced sound is kept that begins at ``at_ms`` or later; counted in whole frames."""
+        return sum(duration_ms for start_ms, duration_ms in self._voiced if start_ms >= at_ms)
+
+    def start_of(self, frame: rtc.AudioFrame) -> float | None:
+        """Call time of a frame that this tap passed on and still keeps; None for any other frame."""
+        return self._starts.get(id(frame))
+
+    @property
+    def heard_until_ms(self) -> float:
+        """Call time of the end of the last frame; 0 before the first."""
+        return self._end_ms or 0.0
+
+    def _pass(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
+        duration_ms = frame.samples_per_channel * (1000 / RATE_HZ)
+        end_ms = self._end_of(duration_ms)
+        start_ms = end_ms - duration_ms
+        self.frames += 1
+        stamped = Stamped(start_ms, frame)
+        self._ring.append(stamped)
+        self._starts[id(frame)] = start_ms
+        if (voiced := self._gate.last_voiced(np.frombuffer(frame.data, np.int16), duration_ms)) is not None:
+            self.last_voiced_ms = start_ms + (voiced + 1) * (1000 / RATE_HZ)
+            self._voiced.append((start_ms, duration_ms))
+        self._forget(end_ms - self._keep_ms)
+        for sink in self.sinks:
+            try:
+                sink(start_ms, frame)
+            except Exception:
+                if id(sink) not in self._failed_sinks:  # once, not fifty times a second
+                    self._failed_sinks.add(id(sink))
+                    logger.exception("a sink of the caller's audio failed")
+        for queue in self._queues:
+            queue.put(stamped)
+        return frame
+
+    def _end_of(self, duration_ms: float) -> float:
+        """When this frame's last sample was spoken.
+
+        Audio arrives late by what the event loop was busy, never early: so the earliest arrivals tell the
+        true time, and later ones are pulled towards the time that the frames before predict.
+        """
+        arrived_ms = self._clock.now_ms()
+        if self._end_ms is None or arrived_ms > self._end_ms + duration_ms + _GAP_MS:
+            end_ms = arrived_ms
+        else:
+            predicted_ms = self._end_ms + duration_ms
+            end_ms = min(arrived_ms, predicted_ms + _FOLLOW * max(0.0, arrived_ms - predicted_ms))
+        self._end_ms = max(end_ms, duration_ms)
+        return self._end_ms
+
+    def _forget(self, before_ms: float) -> None:
+        while self._ring and self._ring[0].start_ms < before_ms:
+            self._starts.pop(id(self._ring.popleft().frame), None)
+        while self._voiced and self._voiced[0][0] < before_ms:
+            self._voiced.popleft()
+
+    def _repair(self, frame: rtc.AudioFrame) -> None:
+        try:
+            channels = np.frombuffer(frame.data, np.int16).reshape(-1, frame.num_channels)
+            if not channels.size:
+                raise ValueError("no samples")
+            mono = channels.mean(axis=1).astype(np.int16)
+            mixed = rtc.AudioFrame(mono.tobytes(), frame.sample_rate, 1, len(mono))
+            if frame.sample_rate == RATE_HZ:
+                self._repaired.append(mixed)
+            else:
+                self._repaired.extend(self._resampler(frame.sample_rate).push(mixed))
+            self.repaired += 1
+        except Exception as error:
+            self.refused += 1
+            if self.refused == 1:
+                logger.warning("a frame of the caller's audio was unusable: %s", error)
+
+    def _resampler(self, rate_hz: int) -> rtc.AudioResampler:
+        if rate_hz not in self._resamplers:
+            self._resamplers[rate_hz] = rtc.AudioResampler(rate_hz, RATE_HZ)
+        return self._resamplers[rate_hz]
+
+
+@dataclass(frozen=True)
+class Playout:
+    """One stretch of agent audio as the caller heard it. Times are call times in milliseconds.
+
+    ``first_sound_ms`` is when its first sample that is not silence was heard, None when none was.
+    ``heard_ms`` is how much of the ``captured_ms`` was played.
+    """
+
+    start_ms: float
+    end_ms: float
+    first_sound_ms: float | None
+    captured_ms: float
+    heard_ms: float
+    interrupted: bool
+    transcript: str | None
+
+
+class _Segment:
+    """What is known of the audio between the first frame and the end of its playback."""
+
+    def __init__(self) -> None:
+        self.captured_ms = 0.0
+        self.started_ms: float | None = None
+        self.sound_at_ms: float | None = None
+        """Offset of the first sample that is not silence."""
+        self.lag_ms = 0.0
+        """How long playback stood still for want of audio before that sample."""
+        self.told = False
+
+
+class AgentTap(io.AudioOutput):
+    """The agent's audio, noted on its way to the line.
+
+    When a sample is at the caller's ear follows from when the line began to play the segment
+    (``playback_started``) and from how much audio was queued ahead of that sample. A line that reports no
+    start is taken by its ``playback_finished``: the end, less what was played.
+
+    Attributes:
+        on_first_sound: called with the call time in milliseconds at which the caller hears the first sample
+            of a reply that is not silence; not called for a reply that is cut before that.
+        on_finished: called with the :class:`Playout` when a segment has ended.
+    """
+
+    def __init__(self, next_in_chain: io.AudioOutput, clock: CallClock) -> None:
+        super().__init__(
+            label="AgentTap",
+            capabilities=io.AudioOutputCapabilities(pause=True),
+            next_in_chain=next_in_chain,
+            sample_rate=next_in_chain.sample_rate,
+        )
+        # The base class may have put a proxy between, by which the line can be swapped.
+        self._below = self.next_in_chain or next_in_chain
+        self._clock = clock
+        self.on_first_sound: list[Callable[[float], None]] = []
+        self.on_finished: list[Callable[[Playout], None]] = []
+        self.frames = 0
+        self._segments: deque[_Segment] = deque()
+        self._capturing = False
+        self._filling: _Segment | None = None
+        self._due: asyncio.TimerHandle | None = None
+        self.on("playback_started", self._started)
+        self.on("playback_finished", self._finished)
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        await super().capture_frame(frame)
+        if not self._capturing:
+            self._capturing = True
+            self._filling = _Segment()
+            self._segments.append(self._filling)
+        # What is captured of a segment that was cleared, until it is flushed, is never played.
+        if self._filling is not None:
+            self._note(self._filling, frame)
+        await self._below.capture_frame(frame)
+
+    def flush(self) -> None:
+        super().flush()
+        self._capturing, self._filling = False, None
+        self._below.flush()
+
+    def clear_buffer(self) -> None:
+        self._below.clear_buffer()
+
+    def _note(self, segment: _Segment, frame: rtc.AudioFrame) -> None:
+        self.frames += 1
+        if segment.sound_at_ms is None:
+            if segment.started_ms is not None:
+                due_ms = segment.started_ms + segment.captured_ms + segment.lag_ms
+                segment.lag_ms += max(0.0, self._clock.now_ms() - due_ms)
+            sound = first_sound(np.frombuffer(frame.data, np.int16))
+            if sound is not None:
+                per_channel = sound // frame.num_channels
+                segment.sound_at_ms = segment.captured_ms + per_channel * 1000 / frame.sample_rate
+                self._announce(segment)
+        segment.captured_ms += frame.duration * 1000
+
+    def _announce(self, segment: _Segment) -> None:
+        """Tell of the first sound at the moment it is heard, as far as start and sound are known."""
+        if segment.started_ms is None or segment.sound_at_ms is None or segment is not self._segments[0]:
+            return
+        ear_ms = segment.started_ms + segment.lag_ms + segment.sound_at_ms
+        wait_ms = ear_ms - self._clock.now_ms()
+        if wait_ms <= 0:
+            self._tell(segment, ear_ms)
+        else:
+            self._due = asyncio.get_running_loop().call_later(wait_ms / 1000, self._tell, segment, ear_ms)
+
+    def _tell(self, segment: _Segment, ear_ms: float) -> None:
+        self._due = None
+        if not segment.told:
+            segment.told = True
+            _call(self.on_first_sound, ear_ms)
+
+    def _started(self, event: io.PlaybackStartedEvent) -> None:
+        if self._segments:
+            self._segments[0].started_ms = self._clock.from_wall(event.created_at)
+            self._announce(self._segments[0])
+
+    def _finished(self, event: io.PlaybackFinishedEvent) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        if not self._segments:
+            return
+        segment = self._segments.popleft()
+        if segment is self._filling:
+            self._filling = None
+        end_ms = self._clock.now_ms()
+        heard_ms = event.playback_position * 1000
+        start_ms = end_ms - heard_ms if segment.started_ms is None else segment.started_ms
+        sound_ms = None
+        if segment.sound_at_ms is not None and heard_ms > segment.sound_at_ms:
+            sound_ms = start_ms + segment.lag_ms + segment.sound_at_ms
+            self._tell(segment, sound_ms)
+        playout = Playout(
+            start_ms=start_ms,
+            end_ms=end_ms,
+            first_sound_ms=sound_ms,
+            captured_ms=segment.captured_ms,
+            heard_ms=heard_ms,
+            interrupted=event.interrupted,
+            transcript=event.synchronized_transcript,
+        )
+        _call(self.on_finished, playout)
+        if self._segments and self._segments[0].started_ms is not None:
+            self._announce(self._segments[0])
+
+
+def _call(listeners: list[Callable[[_T], None]], value: _T) -> None:
+    for listener in listeners:
+        try:
+            listener(value)
+        except Exception:
+            logger.exception("a listener of the agent's audio failed")

@@ -1,0 +1,331 @@
+"""The parallel transcript: one recogniser stream per call, fed by the tap, whatever engine answers.
+
+Final segments go to the record, all of them. The session reads the same stream through
+:class:`compliance.shared_stt.SharedSTT`: the caller is transcribed once and read twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from livekit import rtc
+from livekit.agents import APIConnectionError, APIConnectOptions, APIError, stt
+
+from compliance.clock import CallClock
+from compliance.errors import ComplianceError
+from compliance.heard import Condition, Ears, Heard, Recogniser, Segment, Timeline, segment
+from compliance.tap import CallerTap, Stamped
+
+__all__ = [
+    "Condition",
+    "Ears",
+    "Heard",
+    "Persistence",
+    "RecogniserEndedError",
+    "RecogniserStalledError",
+    "Segment",
+    "Transcriber",
+    "TranscriberError",
+]
+
+logger = logging.getLogger(__name__)
+
+_ONSET_PAD_MS = 400.0
+"""Replayed before the first voiced frame: recognisers clip a word that begins with their audio."""
+_WORD_TAIL_MS = 200.0
+"""Sound this soon after the end of a final's last word still belongs to that word."""
+_ONSET_LAG_MS = 1500.0
+"""A recogniser tells of an onset at most this late."""
+
+
+class TranscriberError(ComplianceError):
+    """The transcriber was given something that it cannot work with."""
+
+
+class RecogniserStalledError(APIConnectionError):
+    """The caller had spoken, the recogniser was asked for its final result, and nothing came."""
+
+    def __init__(self) -> None:
+        super().__init__("the recogniser did not answer")
+
+
+class RecogniserEndedError(APIConnectionError):
+    """The recogniser ended its stream in the middle of the call."""
+
+    def __init__(self) -> None:
+        super().__init__("the recogniser ended the stream")
+
+
+@dataclass(frozen=True)
+class Persistence:
+    """How hard the transcriber tries; times in milliseconds.
+
+    A recogniser that sends nothing for ``answer_within_ms`` after it was asked to finalise at least
+    ``stall_voiced_ms`` of voiced sound has failed. The wait before another attempt doubles from
+    ``first_wait_ms`` to ``longest_wait_ms``. After ``failures`` in a row the state is :attr:`Ears.DEAF`.
+    """
+
+    connect_within_ms: float = 4000
+    answer_within_ms: float = 5000
+    stall_voiced_ms: float = 600
+    first_wait_ms: float = 100
+    longest_wait_ms: float = 5000
+    failures: int = 5
+
+
+class _Ask(Enum):
+    FINAL = auto()
+    END = auto()
+
+
+class Transcriber:
+    """Owns the call's recogniser stream and keeps it alive.
+
+    A stream that fails is opened again, with the next recogniser if there is one, and hears again what was
+    voiced since the last final result, as far as the tap keeps it.
+
+    Args:
+        recogniser: any streaming LiveKit recogniser. Its stream is closed with the transcriber, itself not.
+        fallbacks: recognisers to turn to when the one before fails. Prefer them to ``stt.FallbackAdapter``,
+            which loses what the failed one had not finalised.
+
+    Attributes:
+        on_segment: called with every final :class:`Segment`.
+        on_condition: called when the state changes, and at every further failure.
+        on_usage: called with the recogniser and the usage that it reports.
+        readers: called with every other event of the recogniser.
+        streams: recogniser streams opened so far; 1 on a call without failures.
+    """
+
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        tap: CallerTap,
+        clock: CallClock,
+        *,
+        fallbacks: Sequence[Recogniser] = (),
+        persistence: Persistence | None = None,
+    ) -> None:
+        self._alive = [recogniser, *fallbacks]
+        for one in self._alive:
+            if not one.capabilities.streaming:
+                raise TranscriberError(
+                    f"{one.label} does not stream; wrap it in livekit.agents.stt.StreamAdapter with a VAD"
+                )
+        self.tap = tap
+        self.clock = clock
+        self._persistence = persistence or Persistence()
+        self.on_segment: list[Callable[[Segment], None]] = []
+        self.on_condition: list[Callable[[Condition], None]] = []
+        self.on_usage: list[Callable[[Recogniser, stt.RecognitionUsage], None]] = []
+        self.readers: list[Callable[[Heard], None]] = []
+        self.recogniser = recogniser
+        """The recogniser that is listening now."""
+        self.streams = 0
+        self.state = Ears.CLOSED
+        self._task: asyncio.Task[None] | None = None
+        self._inbox: asyncio.Queue[Stamped | _Ask] | None = None
+        self._ending = False
+        self._final_wanted = False
+        self._done_ms = 0.0
+        """What was said before this is on record."""
+        self._twice_ms = 0.0
+        """What was said before this, no recogniser is expected to answer: it has been heard twice."""
+        self._onset_ms: float | None = None
+        self._interim: Segment | None = None
+        self._answered = False
+        self._answer_due_ms: float | None = None
+
+    def start(self) -> None:
+        """Begin to listen, from the first audio that the tap still keeps."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._supervise(), name="transcriber")
+            self.tap.sinks.append(self._take)
+
+    def finalize(self) -> None:
+        """The caller has stopped speaking: ask the recogniser for its final result at once."""
+        self._final_wanted = True
+        if self._inbox is not None:
+            self._inbox.put_nowait(_Ask.FINAL)
+
+    async def aclose(self, *, within_ms: float = 1500) -> None:
+        """Wait at most ``within_ms`` for the last final result, and close the stream.
+
+        Words that never became final are recorded as a segment that is not settled.
+        """
+        if self._task is None:
+            return
+        self._ending = True
+        self.tap.sinks.remove(self._take)
+        if self._inbox is not None:
+            self._inbox.put_nowait(_Ask.END)
+        if self.state is not Ears.DEAF:
+            await asyncio.wait({self._task}, timeout=within_ms / 1000)
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        if self._interim is not None:
+            _tell(self.on_segment, self._interim)
+            self._interim = None
+        self._become(Ears.CLOSED)
+
+    def _take(self, start_ms: float, frame: rtc.AudioFrame) -> None:
+        if self._inbox is not None:
+            self._inbox.put_nowait(Stamped(start_ms, frame))
+
+    async def _supervise(self) -> None:
+        failures = 0
+        self._become(Ears.LISTENING)
+        while True:
+            self.recogniser = self._alive[0]
+            self._answered = False
+            error = await self._listen(self.recogniser)
+            if self._ending and (isinstance(error, RecogniserEndedError) or not self._owes_words):
+                return
+            failures = 1 if self._answered else failures + 1
+            if isinstance(error, APIError) and not error.retryable:
+                del self._alive[0]
+            else:
+                self._alive.append(self._alive.pop(0))
+            deaf = not self._alive or failures >= self._persistence.failures
+            logger.warning("recogniser %s failed: %s", self.recogniser.label, type(error).__name__)
+            self._become(Ears.DEAF if deaf else Ears.RECONNECTING, error)
+            if not self._alive:
+                return
+            rounds = (failures - 1) // len(self._alive)
+            wait_ms = min(self._persistence.longest_wait_ms, self._persistence.first_wait_ms * 2**rounds)
+            await asyncio.sleep(wait_ms / 1000)
+
+    async def _listen(self, recogniser: Recogniser) -> Exception:
+        """One stream, from opening to its end; returns why it ended."""
+        try:
+            # Retries are ours: a retry inside the stream would lose what the failed attempt had heard.
+            options = APIConnectOptions(max_retry=0, timeout=self._persistence.connect_within_ms / 1000)
+            stream = recogniser.stream(conn_options=options)
+        except Exception as error:
+            return error
+        self.streams += 1
+        timeline = Timeline()
+        inbox = self._inbox = self._unheard()
+        feed = asyncio.create_task(self._feed(stream, inbox, timeline), name="transcriber feed")
+        read = asyncio.create_task(self._read(stream, timeline), name="transcriber read")
+        try:
+            await asyncio.wait({feed, read}, return_when=asyncio.FIRST_COMPLETED)
+            if feed.done() and (stalled := feed.exception()) is not None:
+                return stalled if isinstance(stalled, Exception) else RecogniserStalledError()
+            await asyncio.wait({read})
+            ended = read.exception()
+            return ended if isinstance(ended, Exception) else RecogniserEndedError()
+        finally:
+            self._inbox = None
+            feed.cancel()
+            read.cancel()
+            await asyncio.gather(feed, read, return_exceptions=True)
+            await stream.aclose()
+
+    def _unheard(self) -> asyncio.Queue[Stamped | _Ask]:
+        """What a new stream has to hear before it hears the line."""
+        inbox: asyncio.Queue[Stamped | _Ask] = asyncio.Queue()
+        voiced_ms = self.tap.first_voiced_since(self._recorded_ms)
+        if voiced_ms is not None:
+            for stamped in self.tap.stamped_since(max(self._done_ms, voiced_ms - _ONSET_PAD_MS)):
+                inbox.put_nowait(stamped)
+            if self.streams > 1:
+                self._twice_ms = self.tap.heard_until_ms
+            if self._final_wanted:
+                inbox.put_nowait(_Ask.FINAL)
+        if self._ending:
+            inbox.put_nowait(_Ask.END)
+        return inbox
+
+    async def _feed(
+        self, stream: stt.RecognizeStream, inbox: asyncio.Queue[Stamped | _Ask], timeline: Timeline
+    ) -> None:
+        began_ms = self.clock.now_ms()
+        self._answer_due_ms = None
+        while True:
+            item = await inbox.get()
+            now_ms = self.clock.now_ms()
+            try:
+                if item is _Ask.FINAL:
+                    stream.flush()
+                    self._expect_answer(now_ms)
+                elif item is _Ask.END:
+                    stream.end_input()
+                    return
+                elif isinstance(item, Stamped):
+                    timeline.push(item)
+                    stream.push_frame(item.frame)
+            except RuntimeError:
+                return  # the stream has ended; who reads it knows why
+            if self._answer_due_ms is not None and now_ms > self._answer_due_ms:
+                raise RecogniserStalledError
+            if self.state is not Ears.LISTENING and now_ms - began_ms > self._persistence.connect_within_ms:
+                self._become(Ears.LISTENING)  # or it would have failed to connect by now
+
+    @property
+    def _recorded_ms(self) -> float:
+        """Sound before this belongs to words that are on record."""
+        return self._done_ms + _WORD_TAIL_MS if self._done_ms else 0.0
+
+    @property
+    def _owes_words(self) -> bool:
+        """Whether something was voiced, and is kept, that is not on record."""
+        return self.tap.first_voiced_since(self._recorded_ms) is not None
+
+    def _expect_answer(self, now_ms: float) -> None:
+        unheard_ms = self.tap.voiced_ms_since(max(self._recorded_ms, self._twice_ms))
+        if self._answer_due_ms is None and unheard_ms >= self._persistence.stall_voiced_ms:
+            self._answer_due_ms = now_ms + self._persistence.answer_within_ms
+
+    async def _read(self, stream: stt.RecognizeStream, timeline: Timeline) -> None:
+        async for event in stream:
+            if event.type is stt.SpeechEventType.RECOGNITION_USAGE:
+                if event.recognition_usage is not None:
+                    _tell(self.on_usage, self.recogniser, event.recognition_usage)
+                continue
+            self._answered, self._answer_due_ms = True, None
+            self._become(Ears.LISTENING)
+            self._hear(event, timeline)
+
+    def _hear(self, event: stt.SpeechEvent, timeline: Timeline) -> None:
+        Kind = stt.SpeechEventType  # noqa: N806
+        data = event.alternatives[0] if event.alternatives else None
+        heard_ms = self.tap.heard_until_ms
+        if self._onset_ms is None:
+            since_ms = max(self._done_ms, heard_ms - _ONSET_LAG_MS)
+            self._onset_ms = self.tap.first_voiced_since(since_ms) or since_ms
+        last_ms = self.tap.last_voiced_ms
+        span = self._onset_ms, heard_ms if last_ms is None else max(self._onset_ms, last_ms)
+        if data is not None and data.text:
+            words = segment(data, timeline, otherwise=span)
+            span = words.start_ms, words.end_ms
+            if event.type is Kind.FINAL_TRANSCRIPT:
+                self._interim, self._onset_ms, self._final_wanted = None, None, False
+                self._done_ms = max(self._done_ms, words.end_ms)
+                _tell(self.on_segment, words)
+            else:
+                self._interim = replace(words, settled=False)
+        if event.type is Kind.END_OF_SPEECH:
+            self._onset_ms = None
+        timed = data is not None and data.end_time > 0
+        offset_s = timeline.offset_s(data.start_time) if data is not None and timed else None
+        _tell(self.readers, Heard(event, *span, offset_s))
+
+    def _become(self, state: Ears, error: Exception | None = None) -> None:
+        if state is not self.state or error is not None:
+            self.state = state
+            _tell(self.on_condition, Condition(state, self.recogniser.label, error))
+
+
+def _tell(listeners: Sequence[Callable[..., None]], *values: object) -> None:
+    """Call every listener; one that fails is logged and keeps no other from hearing."""
+    for listener in tuple(listeners):
+        try:
+            listener(*values)
+        except Exception:
+            logger.exception("a listener of the transcript failed")

@@ -1,0 +1,173 @@
+"""The engine catalogue: which plugin, model, voice and server each engine uses, as operators write it.
+
+Adding a provider that speaks OpenAI's protocol (Groq, Cerebras, a server of one's own) is an edit of
+``policies/engines.yaml``: a ``base_url`` and an ``api_key_env``, no code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from engines.plugins import PLUGINS, Role
+from policies import Document, Node
+
+Kind = Literal["cascade", "realtime"]
+KINDS: tuple[Kind, ...] = ("cascade", "realtime")
+Option = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One plugin object to be built: the model and server behind a recogniser, a mind or a voice."""
+
+    plugin: str
+    model: str
+    options: Mapping[str, Option]
+    base_url: str | None = None
+    api_key_env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """An engine as the catalogue describes it."""
+
+    name: str
+    kind: Kind
+    mind: Component
+    """The language model of a cascade, or the speech-to-speech model of a realtime engine."""
+    voices: tuple[str, ...]
+    """Names of voices, in order of preference; empty for a realtime engine, which speaks by itself."""
+    tools: bool
+    first_reply_s: float
+    """How long the mind may stay silent before the turn goes to another engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All engines of a line, and what they share."""
+
+    file: str
+    instructions: str
+    greeting: str
+    transcriber: Component
+    voices: Mapping[str, Component]
+    engines: Mapping[str, EngineSpec]
+    endpointing_s: float
+    """Silence after which a turn counts as over."""
+
+    @classmethod
+    def load(cls, path: Path) -> Catalogue:
+        """Read a catalogue.
+
+        Raises:
+            policies.DocumentError: listing every problem as ``file:line:column: message``.
+        """
+        return _read(Document.load(path))
+
+    @classmethod
+    def parse(cls, text: str, *, file: str = "<catalogue>") -> Catalogue:
+        """Read a catalogue from text; ``file`` names it in errors."""
+        return _read(Document.parse(text, file=file))
+
+    def components(self) -> tuple[Component, ...]:
+        """Every component of the catalogue, each once."""
+        minds = [engine.mind for engine in self.engines.values()]
+        return tuple({id(part): part for part in [self.transcriber, *self.voices.values(), *minds]}.values())
+
+
+def _read(document: Document) -> Catalogue:
+    root = document.root
+    root.only(("version", "instructions", "greeting", "endpointing_ms", "transcriber", "voices", "engines"))
+    if (version := root.require("version")) is not None and version.value != 1:
+        version.problem(f"this Patchbay reads catalogue version 1, not {version.value!r}")
+    voices: dict[str, Component] = {}
+    if (listing := root.require("voices")) is not None:
+        for name, node in listing.items():
+            if (component := _component(node, "tts")) is not None:
+                voices[name] = component
+    engines: dict[str, EngineSpec] = {}
+    if (listing := root.require("engines")) is not None:
+        for name, node in listing.items():
+            if (engine := _engine(name, node, voices)) is not None:
+                engines[name] = engine
+        if not engines:
+            listing.problem("at least one engine is needed")
+        elif not any(engine.kind == "cascade" for engine in engines.values()):
+            listing.problem(
+                "at least one cascade engine is needed: it speaks the greeting and is the last resort"
+            )
+    transcriber = _component(root.require("transcriber"), "stt")
+    instructions = _text(root, "instructions")
+    greeting = _text(root, "greeting")
+    silence = root.get("endpointing_ms")
+    endpointing_ms = 300.0 if silence is None else silence.number(least=100, most=3000)
+    document.finish()
+    if transcriber is None or endpointing_ms is None:
+        raise AssertionError("a missing part is a problem, and finish() raises problems")
+    return Catalogue(
+        document.file,
+        instructions,
+        greeting,
+        transcriber,
+        MappingProxyType(voices),
+        MappingProxyType(engines),
+        endpointing_ms / 1000,
+    )
+
+
+def _engine(name: str, node: Node, voices: Mapping[str, Component]) -> EngineSpec | None:
+    kind_node = node.require("kind")
+    kind = None if kind_node is None else kind_node.one_of(KINDS, what="kind of engine")
+    if kind is None:
+        return None
+    realtime = kind == "realtime"
+    node.only(("kind", "model", "tools", "first_reply_ms", *(() if realtime else ("voices",))))
+    mind = _component(node.require("model"), "realtime" if realtime else "llm")
+    chosen: list[str] = []
+    if not realtime and (listing := node.require("voices")) is not None:
+        named = (voice.one_of(voices, what="voice") for voice in listing.elements())
+        chosen = [name for name in named if name is not None]
+        if not list(listing.elements()):
+            listing.problem("a cascade needs at least one voice")
+    tools_node = node.get("tools")
+    tools = False if tools_node is None else tools_node.boolean()
+    limit_node = node.get("first_reply_ms")
+    limit_ms = 4000.0 if limit_node is None else limit_node.number(least=200, most=30_000)
+    if mind is None or tools is None or limit_ms is None:
+        return None
+    return EngineSpec(
+        name, "realtime" if realtime else "cascade", mind, tuple(chosen), tools, limit_ms / 1000
+    )
+
+
+def _component(node: Node | None, role: Role) -> Component | None:
+    if node is None:
+        return None
+    node.only(("plugin", "model", "base_url", "api_key_env", "options"))
+    plugin_node, model_node = node.require("plugin"), node.require("model")
+    plugin = None if plugin_node is None else plugin_node.one_of(PLUGINS[role], what=f"{role} plugin")
+    model = None if model_node is None else model_node.text()
+    options: dict[str, Option] = {}
+    if (listing := node.get("options")) is not None:
+        for key, value in listing.items():
+            if isinstance(value.value, str | int | float | bool):
+                options[key] = value.value
+            else:
+                value.problem("an option is text, a number, true or false")
+    base_url_node, key_node = node.get("base_url"), node.get("api_key_env")
+    base_url = None if base_url_node is None else base_url_node.text()
+    if base_url_node is not None and base_url is not None and "://" not in base_url:
+        base_url_node.problem("must be a URL such as https://example.com/v1")
+    api_key_env = None if key_node is None else key_node.text()
+    if plugin is None or model is None:
+        return None
+    return Component(plugin, model, MappingProxyType(options), base_url, api_key_env)
+
+
+def _text(root: Node, key: str) -> str:
+    node = root.require(key)
+    return (node.text() or "").strip() if node is not None else ""

@@ -1,0 +1,569 @@
+"""The desk: hands a call from one engine to another, within one LiveKit session.
+
+It keeps the rules that make a hand-off clean, whatever the pair of engines: the turn is answered by the engine
+that was decided, once; a reply begun early is used if it was the right engine's and thrown away if not; the
+history goes along as the caller heard it; a warm realtime session has heard the turn; nothing of a left engine
+is spoken; and a turn that stays unanswered goes to the next engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from livekit.agents import (
+    NOT_GIVEN,
+    AgentSession,
+    APIConnectionError,
+    APIError,
+    ErrorEvent,
+    SpeechCreatedEvent,
+    UserStateChangedEvent,
+    llm,
+    stt,
+    tts,
+)
+from livekit.agents.voice.speech_handle import SpeechHandle
+
+from compliance.clock import CallClock
+from compliance.events import (
+    AgentSaid,
+    Event,
+    HandedOff,
+    LateEventDropped,
+    PreviewSettled,
+    ProviderFailed,
+)
+from engines.cascade import Cascade, CascadeAgent
+from engines.errors import NothingSaidError
+from engines.feed import TurnFeed
+from engines.generations import Generation, Generations
+from engines.realtime import RealtimeAgent
+from engines.routing import CallerTurn, Route, Routing
+from engines.warm import WarmModel
+from engines.warmth import Warmth
+from engines.wording import Wording
+
+ONSET_MS = 150.0
+"""The voice detector reports speech this long after its onset: 50 ms of it, and its own windows."""
+SILENCE_LIMIT_S = 8.0
+"""A turn that nobody has begun to answer aloud for this long goes to the next engine."""
+
+
+class Desk:
+    """Moves one call among its engines.
+
+    Args:
+        session: the call's LiveKit session; the desk listens to it from :meth:`attach` on.
+        clock: the call's clock.
+        cascades: the cascade engines by name; the first is the one that greets.
+        realtime: the realtime engines by name.
+        recogniser: the session's view of the call's one recogniser.
+        feed: streams the caller's turns to a warm realtime session.
+        routing: decides.
+        emit: takes the desk's events for the record.
+        call_id: goes into every event.
+        instructions: what every engine is told to be.
+        tools: the tools of engines that may use them.
+        wording: what the caller hears when something fails.
+        silence_limit_s: how long a turn may stay without an audible answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        session: AgentSession[Any],
+        clock: CallClock,
+        cascades: Mapping[str, Cascade],
+        realtime: Mapping[str, WarmModel],
+        recogniser: stt.STT[Any],
+        feed: TurnFeed,
+        routing: Routing,
+        emit: Callable[[Event], None],
+        call_id: str,
+        instructions: str,
+        tools: Sequence[llm.Tool],
+        wording: Wording | None = None,
+        silence_limit_s: float = SILENCE_LIMIT_S,
+    ) -> None:
+        self._closed = False
+        self._route = Route(0, next(iter(cascades)))
+        self.cascades = cascades
+        self.instructions = instructions
+        self.recogniser = recogniser
+        self.tools = tools
+        self.wording = wording or Wording()
+        self.generations = Generations()
+        self._session = session
+        self._clock = clock
+        self._realtime = realtime
+        self._feed = feed
+        self._warmth = {
+            name: Warmth(
+                model,
+                feed,
+                session,
+                wanted=lambda: not self._closed and routing.warm(),
+                instructions=instructions,
+                tools=tools,
+                failed=partial(self._warmth_failed, name, model.provider),
+            )
+            for name, model in realtime.items()
+        }
+        self._routing = routing
+        self._silence_limit_s = silence_limit_s
+        self._emit = emit
+        self._call_id = call_id
+        self._engine = self.first_cascade.name
+        self._message: llm.ChatMessage | None = None
+        self._turn_ctx: llm.ChatContext | None = None
+        self._preview: Generation | None = None
+        self._adopted: Generation | None = None
+        self._apology: str | None = None
+        self._failed: set[str] = set()
+        self._leaving: tuple[str, float, bool] | None = None
+        self._watch: asyncio.TimerHandle | None = None
+
+    # -- the parts --------------------------------------------------------------------------------------
+    @property
+    def first_cascade(self) -> Cascade:
+        return next(iter(self.cascades.values()))
+
+    @property
+    def engine(self) -> str:
+        """The engine in charge."""
+        return self._engine
+
+    @property
+    def answering(self) -> Generation | None:
+        """The newest reply to the turn in hand, if one has been begun."""
+        replies = [
+            one for one in self.generations if one.turn == self._route.turn and one.engine == self._engine
+        ]
+        return replies[-1] if replies else None
+
+    @property
+    def turn(self) -> int:
+        """The turn being answered; 0 before the caller's first."""
+        return self._route.turn
+
+    def attach(self) -> CascadeAgent:
+        """Listen to the session; returns the agent to start it with."""
+        self._session.on("speech_created", self._speech_created)
+        self._session.on("user_state_changed", self._user_state_changed)
+        self._session.on("error", self._plugin_error)
+        for name, model in self._realtime.items():
+            model.generation = self._asked_for
+            model.on_late = partial(self._late, name)
+        self._keep_warm()
+        return CascadeAgent(self)
+
+    async def aclose(self) -> None:
+        """Let go of the warm sessions. Safe to call twice."""
+        self._closed = True
+        self._stop_watch()
+        self._feed.close()
+        for warmth in self._warmth.values():
+            await warmth.aclose()
+
+    # -- a turn ends --------------------------------------------------------------------------------------
+    def turn_completed(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> bool:
+        """Route a finished turn. True when the agent asked must not answer it, because another one will."""
+        times = message.metrics
+        end_ms = self._clock.now_ms()
+        turn = CallerTurn(
+            text=message.text_content or "",
+            start_ms=self._clock.from_wall(times["started_speaking_at"])
+            if "started_speaking_at" in times
+            else end_ms,
+            end_ms=self._clock.from_wall(times["stopped_speaking_at"])
+            if "stopped_speaking_at" in times
+            else end_ms,
+        )
+        route = self._routing.decide(turn)
+        self._failed.clear()
+        return self._answer(route, message, turn_ctx)
+
+    def _answer(self, route: Route, message: llm.ChatMessage, turn_ctx: llm.ChatContext) -> bool:
+        previous, self._engine = self._engine, route.engine
+        self._route, self._message, self._turn_ctx = route, message, turn_ctx
+        self._start_watch()
+        for warmth in self._warmth.values():
+            warmth.turn_ended()
+        to_realtime, from_realtime = route.engine in self._realtime, previous in self._realtime
+        self._weigh_preview(turn_ctx)
+        if not to_realtime:
+            self._take_back(turn_ctx)
+            self._feed.discard()
+        elif (started_at := message.metrics.get("started_speaking_at")) is not None:
+            self._feed.complete(self._clock.from_wall(started_at))
+        if previous == route.engine:
+            return False
+        if route.turn == 1 and not to_realtime:
+            return False  # nobody has answered yet: the greeting is no turn
+        warm = to_realtime and self._warmth[route.engine].ready
+        self._leaving = (previous, self._clock.now_ms(), warm)
+        if not to_realtime and not from_realtime:
+            self.entered()
+            return False
+        self._hand_over(turn_ctx, message)
+        return True
+
+    def _take_back(self, turn_ctx: llm.ChatContext) -> None:
+        """Keep the words of a turn that a realtime engine was to answer and was never asked about."""
+        for model in self._realtime.values():
+            words = None if model.warm is None else model.warm.take_back()
+            if words is not None:
+                unanswered = llm.ChatMessage(role="user", content=[words])
+                for history in (turn_ctx, self._session.history):
+                    history.insert(unanswered)
+
+    def _weigh_preview(self, turn_ctx: llm.ChatContext) -> None:
+        """Keep the reply begun early if the engine decided is the one that began it, else throw it away."""
+        preview, self._preview = self._preview, None
+        if self._adopted is not None:
+            self._settle(self._adopted, used=self._adopted.first_audio_ms > 0)
+        if preview is None:
+            return
+        if preview.engine == self._engine and not preview.closed:
+            preview.turn, preview.confirmed = self._route.turn, True
+            self._adopted = preview
+            return
+        if preview.engine in self.cascades:
+            self._settle(preview, used=False)
+        if self._engine in self.cascades:
+            # LiveKit reuses a reply begun early unless the context changed; this changes it, and no provider
+            # ever sees it.
+            turn_ctx.items.append(llm.AgentHandoff(new_agent_id=f"engine:{self._engine}"))
+
+    def _hand_over(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> None:
+        if (model := self._realtime.get(self._engine)) is not None:
+            if model.warm is None:
+                self._warmth[self._engine].open_now(self._onset_ms(message))
+            self._session.update_agent(
+                RealtimeAgent(self, name=self._engine, model=model, chat_ctx=turn_ctx, answering=message)
+            )
+        else:
+            self._session.update_agent(CascadeAgent(self, chat_ctx=turn_ctx, answering=message))
+
+    def entered(self) -> None:
+        """The engine that was handed the call is in charge."""
+        if self._leaving is None:
+            return
+        (previous, decided_ms, warm), self._leaving = self._leaving, None
+        now_ms = self._clock.now_ms()
+        self._emit(
+            HandedOff(
+                call_id=self._call_id,
+                at_ms=now_ms,
+                turn=self._route.turn,
+                from_engine=previous,
+                to_engine=self._engine,
+                warm=warm,
+                turn_as_audio=self._engine in self._realtime and self._feed.has_turn,
+                items=len(self._turn_ctx.items) if self._turn_ctx else 0,
+                took_ms=now_ms - decided_ms,
+            )
+        )
+
+    def expect_audio_reply(self, message: llm.ChatMessage) -> bool:
+        """Make the realtime session answer the turn in its buffer. False when it has not heard enough of it."""
+        model = self._realtime[self._engine]
+        if not self._feed.has_turn or model.warm is None:
+            return False
+        started_at = message.metrics.get("started_speaking_at")
+        model.warm.expect(message.text_content or "", started_at, sent=self._feed.commit)
+        return True
+
+    def _onset_ms(self, message: llm.ChatMessage) -> float:
+        started_at = message.metrics.get("started_speaking_at")
+        return self._clock.now_ms() if started_at is None else self._clock.from_wall(started_at)
+
+    # -- a reply is made ------------------------------------------------------------------------------------
+    def begin_reply(self, chat_ctx: llm.ChatContext) -> Generation | None:
+        """The generation the running task makes, bound to its engine; None when a cascade has nothing to say.
+
+        A reply to a turn that is not over yet is a preview: the engine is the one that would be chosen now.
+        """
+        generation = self.generations.current()
+        if generation is None or generation.closed:
+            return None
+        if generation.confirmed:
+            return generation  # the next step of a reply, after a tool
+        asked = _last_user_message(chat_ctx)
+        if asked is None or (self._message is not None and asked.id == self._message.id):
+            if self._engine not in self.cascades:
+                return None
+            if self._adopted is not None:
+                self._settle(self._adopted, used=False)  # LiveKit threw it away: the words had changed
+            generation.engine, generation.turn, generation.confirmed = self._engine, self._route.turn, True
+            return generation
+        if self._preview is not None and self._preview.engine in self.cascades:
+            self._settle(self._preview, used=False)  # superseded by one with more of the words
+        generation.engine, generation.turn = (
+            self._routing.preview(asked.text_content or ""),
+            self._route.turn + 1,
+        )
+        self._preview = generation
+        if generation.engine in self._realtime:
+            generation.close()
+            return None
+        return generation
+
+    def thought(self, generation: Generation) -> None:
+        """A token of ``generation`` arrived."""
+        if not generation.first_token_ms:
+            generation.first_token_ms = self._clock.now_ms()
+
+    def voiced(self, generation: Generation | None) -> None:
+        """Audio of ``generation`` arrived."""
+        if generation is not None and not generation.first_audio_ms:
+            generation.first_audio_ms = self._clock.now_ms()
+
+    def voice_for(self, generation: Generation | None) -> tts.TTS[Any]:
+        engine = self._engine if generation is None else generation.engine
+        return self.cascades.get(engine, self.first_cascade).voice
+
+    def apology_owed(self, generation: Generation) -> str | None:
+        """The words about the delay that this reply begins with, if any: once per failure."""
+        if generation.turn != self._route.turn:
+            return None
+        owed, self._apology = self._apology, None
+        return owed
+
+    def _settle(self, preview: Generation, *, used: bool) -> None:
+        self._adopted = None
+        if not used:
+            preview.close()
+        self._emit(
+            PreviewSettled(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                turn=preview.turn,
+                engine=preview.engine,
+                used=used,
+            )
+        )
+
+    # -- things fail --------------------------------------------------------------------------------------
+    def fail_over(self, generation: Generation, *, provider: str, error: BaseException) -> bool:
+        """Bind ``generation`` to the next cascade after a failure. False when none is left."""
+        failed = generation.engine
+        self._failed.add(failed)
+        self._routing.failed(failed)
+        following = self._next_cascade(failed)
+        self._failure(
+            generation.turn,
+            failed,
+            provider,
+            error,
+            f"moved to {following}" if following else "apologised: no engine is left",
+        )
+        if following is None:
+            return False
+        generation.engine = following
+        if generation.turn == self._route.turn:
+            self._engine = following
+        return True
+
+    def _next_cascade(self, failed: str) -> str | None:
+        tried, engine = set(self._failed), failed
+        while (following := self._routing.fallback(engine, tried)) is not None:
+            if following in self.cascades:
+                return following
+            tried.add(following)
+            engine = following
+        return next((name for name in self.cascades if name not in self._failed), None)
+
+    def voice_failed(self, generation: Generation | None, error: BaseException) -> None:
+        engine = self._engine if generation is None else generation.engine
+        turn = self._route.turn if generation is None else generation.turn
+        self._failure(turn, engine, "voice", error, "played the recorded apology")
+
+    def rescue(self, reason: BaseException | None = None) -> None:
+        """The turn in hand was not answered, or not to its end: move it on, with a word to the caller."""
+        if self._closed or self._message is None:
+            return
+        failed, begun = self._engine, self._watch is None
+        self._failed.add(failed)
+        self._routing.failed(failed)
+        following = self._next_cascade(failed)
+        self._failure(
+            self._route.turn,
+            failed,
+            failed,
+            reason or TimeoutError(),
+            f"moved to {following}" if following else "none left; asked the caller to say it again",
+        )
+        if failed in self._realtime:
+            self._warmth[failed].drop()
+        self._session.interrupt(force=True)
+        if following is None:
+            self._stop_watch()
+            self._session.say(self.wording.cannot_help)
+            return
+        self._apology = self.wording.start_again if begun else self.wording.one_moment
+        message = self._in_history(self._message)
+        turn_ctx = self._session.history.copy(
+            exclude_handoff=True, exclude_config_update=True, exclude_instructions=True
+        )
+        if self._answer(Route(self._route.turn, following), message, turn_ctx):
+            return
+        known = self._session.history.get_by_id(message.id) is not None
+        self._session.generate_reply(user_input=NOT_GIVEN if known else message)
+
+    def _in_history(self, message: llm.ChatMessage) -> llm.ChatMessage:
+        """The turn as the history holds it: a realtime engine stores it under its server's own id."""
+        stored = _last_user_message(self._session.history)
+        same = stored is not None and stored.text_content == message.text_content
+        return stored if stored is not None and same else message
+
+    def _failure(self, turn: int, engine: str, provider: str, error: BaseException, action: str) -> None:
+        self._emit(
+            ProviderFailed(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                turn=turn,
+                engine=engine,
+                provider=provider,
+                error=_name(error),
+                action=action,
+            )
+        )
+
+    def _warmth_failed(self, engine: str, provider: str, error: BaseException) -> None:
+        self._routing.failed(engine)
+        self._failure(self._route.turn, engine, provider, error, "closed the warm session")
+
+    def first_sound(self) -> None:
+        """The caller hears the reply: the turn is answered."""
+        self._stop_watch()
+        if self._adopted is not None:
+            self._settle(self._adopted, used=True)
+
+    def working(self) -> None:
+        """A tool runs for the turn: allow it the time."""
+        if self._watch is not None:
+            self._start_watch()
+
+    def _start_watch(self) -> None:
+        self._stop_watch()
+        self._watch = asyncio.get_running_loop().call_later(self._silence_limit_s, self._waited)
+
+    def _waited(self) -> None:
+        if self._session.user_state == "speaking":
+            self._start_watch()  # it is the caller's turn to be heard
+        else:
+            self.rescue()
+
+    def _stop_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    # -- the session's events -------------------------------------------------------------------------------
+    def _speech_created(self, event: SpeechCreatedEvent) -> None:
+        speech = event.speech_handle
+        self.generations.open(speech.id, engine=self._engine, turn=self._route.turn)
+        speech.add_done_callback(self._speech_done)
+
+    def _speech_done(self, speech: SpeechHandle) -> None:
+        generation = self.generations.finish(speech.id)
+        if generation is None or self._closed:
+            return
+        for item in speech.chat_items:
+            if item.type == "message" and item.role == "assistant" and item.text_content:
+                self._said(generation, item)
+        waiting = self._watch is not None and generation.turn == self._route.turn and not speech.interrupted
+        if waiting and generation.engine == self._engine and not generation.first_audio_ms:
+            self.rescue(speech.exception() or NothingSaidError())
+        self._keep_warm()
+
+    def _said(self, generation: Generation, item: llm.ChatMessage) -> None:
+        now_ms = self._clock.now_ms()
+        times = item.metrics
+        started = times.get("started_speaking_at")
+        stopped = times.get("stopped_speaking_at")
+        start_ms = now_ms if started is None else self._clock.from_wall(started)
+        self._emit(
+            AgentSaid(
+                call_id=self._call_id,
+                at_ms=now_ms,
+                turn=generation.turn,
+                engine=generation.engine,
+                generation=generation.number,
+                start_ms=max(0.0, start_ms),
+                end_ms=max(0.0, now_ms if stopped is None else self._clock.from_wall(stopped)),
+                text=item.text_content or "",
+                interrupted=item.interrupted,
+            )
+        )
+
+    def _user_state_changed(self, event: UserStateChangedEvent) -> None:
+        for warmth in self._warmth.values():
+            if event.new_state == "speaking":
+                warmth.speech_started(self._clock.now_ms() - ONSET_MS)
+            else:
+                warmth.speech_stopped()
+
+    def _plugin_error(self, event: ErrorEvent) -> None:
+        """A realtime engine failed in use. What a cascade's parts report is handled where they are used."""
+        failure = event.error
+        engine = next((name for name, model in self._realtime.items() if model is event.source), None)
+        if engine is None or not isinstance(failure, llm.RealtimeModelError):
+            return
+        lost = not failure.recoverable or isinstance(failure.error, APIConnectionError)
+        if lost and engine == self._engine and self._replying:
+            self.rescue(failure.error)
+        elif not failure.recoverable:
+            self._warmth[engine].drop()
+
+    @property
+    def _replying(self) -> bool:
+        """Whether a realtime engine in charge is in the middle of its answer to the turn in hand."""
+        reply, model = self.answering, self._realtime.get(self._engine)
+        session = None if model is None else model.warm
+        return reply is not None and not reply.closed and session is not None and session.busy
+
+    def _keep_warm(self) -> None:
+        if not self._closed and self._engine in self.cascades:
+            for warmth in self._warmth.values():
+                warmth.refresh()
+
+    def voice_changed(self) -> None:
+        """Something new was heard in the caller's voice: the realtime engine may be wanted after all."""
+        if not any(warmth.ready for warmth in self._warmth.values()):
+            self._keep_warm()
+
+    def _asked_for(self) -> int:
+        generation = self.generations.current()
+        return 0 if generation is None else generation.number
+
+    def _late(self, engine: str, what: str, generation: int) -> None:
+        self._emit(
+            LateEventDropped(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                generation=generation,
+                engine=engine,
+                what=what,
+                count=1,
+            )
+        )
+
+
+def _last_user_message(chat_ctx: llm.ChatContext) -> llm.ChatMessage | None:
+    for item in reversed(chat_ctx.items):
+        if item.type == "message" and item.role == "user":
+            return item
+    return None
+
+
+def _name(error: BaseException) -> str:
+    code = getattr(error, "status_code", None) or getattr(error, "code", None)
+    kind = type(error).__name__
+    if isinstance(error, APIError) and isinstance(code, int) and code > 0:
+        return f"{kind} {code}"
+    return f"{kind} {code}" if isinstance(code, str) else kind

@@ -1,0 +1,75 @@
+"""The replies of a call, numbered and fenced.
+
+Every reply belongs to one generation; everything an engine sends carries the generation it was asked for. When
+a generation is closed (its preview was wrong, the caller cut in, the turn went to another engine), whatever
+still arrives for it is dropped and counted, never spoken or stored (livekit/agents#4746, pipecat#5337).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# The speech a task works for. LiveKit keeps it in a context variable that its own function tools read through
+# RunContext; the model and voice nodes get no such argument, so it is read here and nowhere else.
+from livekit.agents.voice.agent_activity import _SpeechHandleContextVar
+
+
+def current_speech_id() -> str | None:
+    """The id of the LiveKit speech that the running task works for, if any."""
+    speech = _SpeechHandleContextVar.get(None)
+    return None if speech is None else speech.id
+
+
+@dataclass(slots=True, eq=False)
+class Generation:
+    """One reply in the making. Times are milliseconds on the call's clock; 0 means not yet."""
+
+    number: int
+    engine: str
+    turn: int
+    confirmed: bool = False
+    """Whether the turn it answers is over and was routed to its engine; until then it is a preview."""
+    closed: bool = False
+    dropped: int = 0
+    first_token_ms: float = 0.0
+    first_audio_ms: float = 0.0
+
+    def close(self) -> None:
+        self.closed = True
+
+    def drop(self) -> None:
+        """Count something that arrived too late."""
+        self.dropped += 1
+
+
+class Generations:
+    """The generations of a call, by LiveKit speech."""
+
+    def __init__(self) -> None:
+        self._by_speech: dict[str, Generation] = {}
+        self._last = 0
+
+    def open(self, speech_id: str, *, engine: str, turn: int) -> Generation:
+        """Begin the generation of a new speech."""
+        self._last += 1
+        generation = Generation(self._last, engine, turn)
+        self._by_speech[speech_id] = generation
+        return generation
+
+    def of(self, speech_id: str | None) -> Generation | None:
+        return None if speech_id is None else self._by_speech.get(speech_id)
+
+    def current(self) -> Generation | None:
+        """The generation the running task works for."""
+        return self.of(current_speech_id())
+
+    def finish(self, speech_id: str) -> Generation | None:
+        """Close the generation of a finished speech; it stays known, so that what comes late is recognised."""
+        generation = self._by_speech.get(speech_id)
+        if generation is not None:
+            generation.close()
+        return generation
+
+    def __iter__(self) -> Iterator[Generation]:
+        return iter(self._by_speech.values())

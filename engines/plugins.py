@@ -1,0 +1,144 @@
+"""From a catalogue entry to the unmodified vendor plugin object, against the vendor or another server.
+
+Where a provider's key is missing the caller may give a stand-in :class:`Endpoint` (the lab on loopback); the
+plugin is the same either way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import aiohttp
+from livekit.agents import llm, stt, tts
+from livekit.plugins import deepgram, elevenlabs, openai
+
+from engines.errors import EngineNotConfiguredError
+
+if TYPE_CHECKING:
+    from engines.catalogue import Component
+
+Role = Literal["stt", "llm", "tts", "realtime"]
+
+KEY_ENVIRONMENT: Mapping[str, str] = {
+    "openai": "OPENAI_API_KEY",
+    "deepgram": "DEEPGRAM_API_KEY",
+    "elevenlabs": "ELEVEN_API_KEY",
+    "google": "GOOGLE_API_KEY",
+}
+"""The environment variable each plugin reads its key from (the plugins' own documentation)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a provider answers. ``simulated`` marks the lab, and is printed beside every figure."""
+
+    api_key: str
+    base_url: str | None = None
+    simulated: bool = False
+
+
+class Endpoints:
+    """Which endpoint each component uses: the vendor where its key is set, else the stand-in.
+
+    Args:
+        environment: the process's environment; keys are read from nowhere else.
+        stand_ins: endpoints by plugin name for providers without a key.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, stand_ins: Mapping[str, Endpoint] | None = None
+    ) -> None:
+        self._environment = os.environ if environment is None else environment
+        self._stand_ins = dict(stand_ins or {})
+
+    def of(self, component: Component) -> Endpoint:
+        """The endpoint of ``component``.
+
+        Raises:
+            EngineNotConfiguredError: no key is set and there is no stand-in.
+        """
+        variable = component.api_key_env or KEY_ENVIRONMENT[component.plugin]
+        if key := self._environment.get(variable):
+            return Endpoint(key, component.base_url)
+        if component.plugin in self._stand_ins:
+            return self._stand_ins[component.plugin]
+        raise EngineNotConfiguredError(
+            f"{component.plugin} ({component.model}) has no key: set {variable}, "
+            "or install the lab (`uv sync --extra lab`) to run it on loopback without one"
+        )
+
+    def simulated(self, components: tuple[Component, ...]) -> tuple[str, ...]:
+        """The plugins that run on a simulated endpoint, sorted."""
+        return tuple(sorted({part.plugin for part in components if self.of(part).simulated}))
+
+
+_Builder = Callable[["Component", Endpoint, aiohttp.ClientSession], Any]
+
+
+def _common(component: Component, endpoint: Endpoint) -> dict[str, Any]:
+    url = {"base_url": endpoint.base_url} if endpoint.base_url else {}
+    return {"model": component.model, "api_key": endpoint.api_key, **url, **component.options}
+
+
+def _openai_llm(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> llm.LLM[Any]:
+    return openai.LLM(**_common(component, endpoint))
+
+
+def _google_llm(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> llm.LLM[Any]:
+    from livekit.plugins import google  # its client is large, and most catalogues do not name it
+
+    options = {**component.options}
+    return google.LLM(model=component.model, api_key=endpoint.api_key, **options)  # type: ignore[arg-type]
+
+
+def _openai_tts(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> tts.TTS[Any]:
+    return openai.TTS(**{"response_format": "pcm", **_common(component, endpoint)})
+
+
+def _elevenlabs_tts(component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> tts.TTS[Any]:
+    return elevenlabs.TTS(**{"encoding": "pcm_24000", **_common(component, endpoint), "http_session": http})
+
+
+def _deepgram_stt(component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> stt.STT[Any]:
+    return deepgram.STT(**_common(component, endpoint), http_session=http)
+
+
+def _deepgram_tts(component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> tts.TTS[Any]:
+    return deepgram.TTS(**_common(component, endpoint), http_session=http)
+
+
+def _openai_realtime(
+    component: Component, endpoint: Endpoint, http: aiohttp.ClientSession
+) -> llm.RealtimeModel:
+    # Turns are taken on our side and our recogniser writes the record, so the model does neither.
+    return openai.realtime.RealtimeModel(
+        **_common(component, endpoint),
+        turn_detection=None,
+        input_audio_transcription=None,
+        http_session=http,
+    )
+
+
+PLUGINS: Mapping[Role, Mapping[str, _Builder]] = {
+    "stt": {"deepgram": _deepgram_stt},
+    "llm": {"openai": _openai_llm, "google": _google_llm},
+    "tts": {"elevenlabs": _elevenlabs_tts, "openai": _openai_tts, "deepgram": _deepgram_tts},
+    "realtime": {"openai": _openai_realtime},
+}
+
+
+def build(role: Role, component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> Any:
+    """The plugin object for ``component``.
+
+    Raises:
+        EngineNotConfiguredError: the plugin refused its options; the message carries its reason.
+    """
+    try:
+        return PLUGINS[role][component.plugin](component, endpoint, http)
+    except (TypeError, ValueError) as error:
+        raise EngineNotConfiguredError(
+            f"{component.plugin} ({component.model}) cannot be built: {error}"
+        ) from error

@@ -1,0 +1,76 @@
+"""A realtime engine as a LiveKit Agent: one model hears the caller and speaks, turns taken on our side."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from typing import TYPE_CHECKING
+
+from livekit import rtc
+from livekit.agents import Agent, ModelSettings, StopResponse, llm
+
+from engines.warm import WarmModel
+
+if TYPE_CHECKING:
+    from engines.desk import Desk
+
+
+class RealtimeAgent(Agent):
+    """Answers with a speech-to-speech model.
+
+    The model's own turn detection stays off, so every turn still passes through the router, and its own
+    transcription stays off, so the history has each turn once, in our recogniser's words.
+
+    Args:
+        desk: decides and keeps the books.
+        name: the engine's name in the catalogue.
+        model: the warm model.
+        chat_ctx: the conversation so far, as the caller heard it.
+        answering: the turn that caused the hand-off to here.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        name: str,
+        model: WarmModel,
+        chat_ctx: llm.ChatContext,
+        answering: llm.ChatMessage,
+    ) -> None:
+        super().__init__(
+            instructions=desk.instructions,
+            chat_ctx=chat_ctx,
+            tools=[*desk.tools],
+            stt=desk.recogniser,
+            llm=model,
+            tts=None,
+            turn_handling={"turn_detection": "vad"},
+        )
+        self.engine = name
+        self._desk = desk
+        self._answering = answering
+
+    async def on_enter(self) -> None:
+        self._desk.entered()
+        if self._desk.expect_audio_reply(self._answering):
+            self.session.generate_reply(input_modality="audio")
+        else:
+            self.session.generate_reply(user_input=self._answering.text_content or "")
+
+    async def on_user_turn_completed(self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage) -> None:
+        if self._desk.turn_completed(turn_ctx, new_message):
+            raise StopResponse
+        if not self._desk.expect_audio_reply(new_message):
+            self.session.generate_reply(user_input=new_message.text_content or "")
+            raise StopResponse
+
+    async def realtime_audio_output_node(
+        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+    ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        generation = self._desk.generations.current()
+        async for frame in audio:
+            if generation is not None and generation.closed:
+                generation.drop()
+                return
+            self._desk.voiced(generation)
+            yield frame

@@ -1,0 +1,114 @@
+"""The tools that engines may use, from Model Context Protocol servers, timed and reported.
+
+Tools are connected once, when the call is answered: a hand-off then costs no handshake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from livekit.agents import ToolError, function_tool, llm
+from livekit.agents.llm import mcp
+
+from engines.errors import ToolsUnavailableError
+
+LIMIT_S = 8.0
+"""A tool that takes longer has failed: the caller is waiting."""
+CONNECT_LIMIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReport:
+    """One use of a tool. ``result`` is what the model was given, or the reason of the failure."""
+
+    name: str
+    arguments: dict[str, Any]
+    result: Any
+    failed: bool
+    took_ms: float
+
+
+@dataclass(slots=True)
+class ToolHooks:
+    """Called when a tool begins and when it is done."""
+
+    began: Callable[[], None] = lambda: None
+    done: Callable[[ToolReport], None] = lambda report: None
+
+
+class Toolbox:
+    """The tools of one call. Use as an async context manager.
+
+    Args:
+        servers: URLs of MCP servers (streamable HTTP).
+        hooks: told of every use.
+
+    Raises:
+        ToolsUnavailableError: on entering, when a server cannot be reached.
+    """
+
+    def __init__(self, servers: Sequence[str], hooks: ToolHooks | None = None) -> None:
+        self._servers = servers
+        self._open = AsyncExitStack()
+        self.hooks = hooks or ToolHooks()
+        self.tools: tuple[llm.Tool, ...] = ()
+
+    async def __aenter__(self) -> Toolbox:
+        try:
+            for url in self._servers:
+                server = mcp.MCPServerHTTP(
+                    url, transport_type="streamable_http", tool_result_resolver=_resolve
+                )
+                self._open.push_async_callback(server.aclose)
+                await asyncio.wait_for(server.initialize(), CONNECT_LIMIT_S)
+                self.tools += tuple(self._reported(tool) for tool in await server.list_tools())
+        except Exception as error:
+            await self._open.aclose()
+            raise ToolsUnavailableError(
+                f"the tool server {url} cannot be reached ({type(error).__name__}): is it running?"
+            ) from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    def _reported(self, tool: llm.RawFunctionTool[..., Awaitable[Any]]) -> llm.Tool:
+        async def call(raw_arguments: dict[str, object]) -> Any:
+            began = time.perf_counter()
+            failed, result = True, None
+            self.hooks.began()
+            try:
+                result = await asyncio.wait_for(tool(raw_arguments), LIMIT_S)
+                failed = False
+                return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+            except ToolError as error:
+                result = error.message
+                raise
+            except TimeoutError as error:
+                result = f"no answer within {LIMIT_S:g} s"
+                raise ToolError(f"{tool.id}: {result}") from error
+            except Exception as error:
+                result = type(error).__name__
+                raise ToolError(f"{tool.id} is not available just now") from error
+            finally:
+                took_ms = (time.perf_counter() - began) * 1000
+                self.hooks.done(ToolReport(tool.id, dict(raw_arguments), result, failed, took_ms))
+
+        return function_tool(call, raw_schema=tool.info.raw_schema)
+
+
+def _resolve(context: mcp.MCPToolResultContext) -> Any:
+    """The result's structured content, or its text read as JSON where it is JSON."""
+    if context.result.structured_content is not None:
+        return context.result.structured_content
+    text = "\n".join(part.text for part in context.result.content if part.type == "text")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

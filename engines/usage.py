@@ -1,0 +1,59 @@
+"""What LiveKit's metrics say was used, in the units the price list knows.
+
+Cached tokens are part of a provider's input count: they are taken out of it here, so that they are charged
+once (livekit/agents#5121 counted them twice).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from livekit.agents import metrics
+
+Metrics = metrics.LLMMetrics | metrics.TTSMetrics | metrics.STTMetrics | metrics.RealtimeModelMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """A provider's use: model name and quantities by unit (see :data:`engines.prices.UNITS`)."""
+
+    model: str
+    quantities: dict[str, float]
+
+
+def usage(event: object) -> Usage | None:
+    """The usage in a metrics event, or None when it holds none that is charged for."""
+    if isinstance(event, metrics.LLMMetrics):
+        quantities = {
+            "input_text_tokens": float(event.prompt_tokens - event.prompt_cached_tokens),
+            "cached_text_tokens": float(event.prompt_cached_tokens),
+            "output_text_tokens": float(event.completion_tokens),
+        }
+    elif isinstance(event, metrics.TTSMetrics):
+        quantities = {"characters": float(event.characters_count)}
+    elif isinstance(event, metrics.STTMetrics):
+        quantities = {"audio_minutes": event.audio_duration / 60}
+    elif isinstance(event, metrics.RealtimeModelMetrics):
+        quantities = _realtime(event)
+    else:
+        return None
+    quantities = {unit: amount for unit, amount in quantities.items() if amount > 0}
+    if not quantities:
+        return None
+    model = event.metadata.model_name if event.metadata and event.metadata.model_name else event.label
+    return Usage(model, quantities)
+
+
+def _realtime(event: metrics.RealtimeModelMetrics) -> dict[str, float]:
+    given, made = event.input_token_details, event.output_token_details
+    cached = given.cached_tokens_details
+    cached_text = cached.text_tokens if cached else given.cached_tokens
+    cached_audio = cached.audio_tokens if cached else 0
+    return {
+        "input_text_tokens": float(given.text_tokens - cached_text),
+        "cached_text_tokens": float(cached_text),
+        "input_audio_tokens": float(given.audio_tokens - cached_audio),
+        "cached_audio_tokens": float(cached_audio),
+        "output_text_tokens": float(made.text_tokens),
+        "output_audio_tokens": float(made.audio_tokens),
+    }

@@ -1,0 +1,166 @@
+"""Keeps a realtime session ready while a cascade answers: connected, in step, and hearing each turn.
+
+Warmth costs money and sends audio to the vendor before it is certain to be asked, so the policy says when it is
+wanted; where a guard denies the realtime engine it is never wanted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
+from typing import Any
+
+from livekit.agents import AgentSession, llm
+
+from engines.feed import TurnFeed
+from engines.warm import WarmModel, WarmSession
+
+FALSE_START_S = 4.0
+"""Speech that no turn came of within this long was none: a cough, a door."""
+CLOSE_LIMIT_S = 2.0
+"""A vendor that does not say goodbye within this long is left without one."""
+
+
+class Warmth:
+    """Opens, updates and closes the warm session of one realtime engine.
+
+    Args:
+        model: the realtime engine's model.
+        feed: the turn feed, attached while the session is warm.
+        session: the call, for its history.
+        wanted: whether the next turn may need the engine.
+        instructions: given to a fresh session.
+        tools: given to a fresh session.
+        failed: told when the session could not be kept in step.
+    """
+
+    def __init__(
+        self,
+        model: WarmModel,
+        feed: TurnFeed,
+        session: AgentSession[Any],
+        *,
+        wanted: Callable[[], bool],
+        instructions: str,
+        tools: Sequence[llm.Tool],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        model.on_lost = self._lost
+        model.on_reconnected = feed.again
+        self._model = model
+        self._feed = feed
+        self._session = session
+        self._wanted = wanted
+        self._instructions = instructions
+        self._tools = tools
+        self._failed = failed
+        self._work: asyncio.Task[None] | None = None
+        self._stale = False
+        self._closing: set[asyncio.Task[None]] = set()
+        self._false_start: asyncio.TimerHandle | None = None
+        self._onset_ms: float | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether a session is open."""
+        return self._model.warm is not None
+
+    def refresh(self) -> None:
+        """Bring the session in line with what is wanted and with the conversation."""
+        self._stale = True
+        if self._work is None or self._work.done():
+            self._work = _start(self._keep_in_step(), "patchbay.warmth")
+
+    async def settled(self) -> None:
+        """Wait until the session is as the last :meth:`refresh` wanted it."""
+        if self._work is not None:
+            await asyncio.wait({self._work})
+
+    def open_now(self, onset_ms: float) -> WarmSession:
+        """A session for a turn that needs one at once; it is sent the turn from ``onset_ms`` on."""
+        session = self._model.open()
+        self._feed.attach(session)
+        self._feed.begin(onset_ms)
+        return session
+
+    def drop(self) -> None:
+        """Let go of the session, wanted or not; the next use opens another."""
+        self._feed.attach(None)
+        if (session := self._model.release()) is not None:
+            closing = _start(session.close(), "patchbay.warmth.close")
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    def speech_started(self, onset_ms: float) -> None:
+        self._cancel_false_start()
+        if self._onset_ms is None:
+            self._onset_ms = onset_ms
+        self._feed.begin(onset_ms)
+
+    def speech_stopped(self) -> None:
+        self._cancel_false_start()
+        self._false_start = asyncio.get_running_loop().call_later(FALSE_START_S, self._false_start_over)
+
+    def turn_ended(self) -> None:
+        self._cancel_false_start()
+        self._onset_ms = None
+
+    def _false_start_over(self) -> None:
+        self._onset_ms = None
+        self._feed.discard()
+
+    async def aclose(self) -> None:
+        self._cancel_false_start()
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+        self.drop()
+        if closing := set(self._closing):
+            await asyncio.wait(closing, timeout=CLOSE_LIMIT_S)
+            for task in closing:
+                task.cancel()
+            await asyncio.gather(*closing, return_exceptions=True)
+        await self._model.aclose()
+
+    async def _keep_in_step(self) -> None:
+        while self._stale:  # what was said while the last round was under way needs another
+            self._stale = False
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        if not self._wanted():
+            self.drop()
+            return
+        fresh = self._model.warm is None
+        session = self._model.open()
+        self._feed.attach(session)
+        if self._onset_ms is not None:
+            self._feed.begin(self._onset_ms)  # wanted because of what is being said just now
+        try:
+            if fresh:
+                await session.update_instructions(self._instructions)
+                await session.update_tools(list(self._tools))
+            await session.update_chat_ctx(
+                self._session.history.copy(
+                    exclude_handoff=True, exclude_config_update=True, exclude_instructions=True
+                )
+            )
+        except llm.RealtimeError as error:
+            if self._model.warm is session:
+                self._lost(error)
+
+    def _lost(self, error: Exception) -> None:
+        self.drop()
+        self._failed(error)
+
+    def _cancel_false_start(self) -> None:
+        if self._false_start is not None:
+            self._false_start.cancel()
+            self._false_start = None
+
+
+def _start(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    # A context of its own: a session opened while a reply is being finished would otherwise keep that reply's
+    # context for good, and all it uses would be booked on that reply.
+    return asyncio.create_task(work, name=name, context=Context())

@@ -1,0 +1,34 @@
+"""What a caller hears when something behind the line fails."""
+
+from __future__ import annotations
+
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+from livekit import rtc
+
+APOLOGY = Path(__file__).parent / "apology.wav"
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Sentences for when an engine fails; the last is a recording, for when no voice works."""
+
+    one_moment: str = "One moment, please. "
+    start_again: str = " Sorry, let me start again. "
+    cannot_help: str = "I am sorry, I have a technical problem just now. Please say that again in a moment. "
+    recording: Path = APOLOGY
+
+    def recorded_apology(self) -> tuple[rtc.AudioFrame, ...]:
+        """The recorded apology as 20 ms frames, mono, at the recording's rate."""
+        with wave.open(str(self.recording)) as file:
+            rate_hz, pcm = file.getframerate(), file.readframes(file.getnframes())
+        size = rate_hz // 50 * 2
+        whole = len(pcm) - len(pcm) % size
+        return tuple(
+            rtc.AudioFrame(
+                data=pcm[at : at + size], sample_rate=rate_hz, num_channels=1, samples_per_channel=size // 2
+            )
+            for at in range(0, whole, size)
+        )

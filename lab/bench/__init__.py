@@ -1,0 +1,1 @@
+"""Benches: each prints its figures, says whether they keep their promise, and exits non-zero if not."""

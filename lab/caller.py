@@ -1,0 +1,205 @@
+"""A recorded caller on a line: speaks, listens, waits, barges in, loses patience, hangs up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lab.callers import RecordedCall, RecordedTurn, load_pcm
+from service.audio import write_wav
+from service.heard import Span, heard_latencies
+from service.line import Line, LineClosedError
+
+RATE_HZ = 24_000
+
+Progress = Callable[[str], None]
+"""Told in a few words what the caller is doing."""
+
+
+@dataclass(frozen=True)
+class Manners:
+    """How a caller waits. All in milliseconds.
+
+    ``greeting_ms`` is how long to wait for a greeting before speaking anyway; ``reply_ms`` how long to wait for
+    an answer before giving up; ``quiet_ms`` the silence that means the agent is done; ``aside_ms`` how long to
+    wait for an answer to silence or noise, which need none.
+    """
+
+    greeting_ms: float = 6_000
+    reply_ms: float = 20_000
+    quiet_ms: float = 900
+    aside_ms: float = 1_500
+
+
+@dataclass(frozen=True)
+class CallerTurn:
+    """One turn as the caller lived it. Times are milliseconds of the call.
+
+    ``start_ms`` and ``end_ms`` are of the caller's first and last voiced sample. ``heard_latency_ms`` runs from
+    ``end_ms`` to the first reply sample heard, and is None when no reply began before the next turn.
+    ``agent_ms`` is how much agent audio was heard from there to the next turn, silence within it left out.
+    """
+
+    number: int
+    text: str
+    state: str
+    barged_in: bool
+    start_ms: float
+    end_ms: float
+    heard_latency_ms: float | None
+    agent_ms: float
+
+
+@dataclass(frozen=True)
+class CallerReport:
+    """What the caller can say about the call.
+
+    ``gave_up`` is the number of the turn whose answer never came, or None. ``cut_off`` is whether the other
+    side ended the call before the caller was through.
+    """
+
+    name: str
+    turns: tuple[CallerTurn, ...]
+    greeted: bool
+    gave_up: int | None
+    cut_off: bool
+    duration_ms: float
+
+
+@dataclass(frozen=True)
+class _Said:
+    turn: RecordedTurn
+    span: Span
+    barged_in: bool
+
+
+class Caller:
+    """Plays a recorded call over a line, in real time, as a person would.
+
+    Args:
+        line: the line, just answered.
+        telephone: speak through a telephone (8 kHz µ-law) where the recording has that.
+        hears: a WAV to write: left what the caller said, right what the caller heard.
+        progress: told what is going on.
+    """
+
+    def __init__(
+        self,
+        recorded: RecordedCall,
+        line: Line,
+        *,
+        telephone: bool = False,
+        manners: Manners | None = None,
+        hears: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._recorded = recorded
+        self._line = line
+        self._telephone = telephone
+        self._manners = manners or Manners()
+        self._hears = hears
+        self._progress = progress or (lambda _: None)
+        self._said: list[_Said] = []
+
+    async def run(self) -> CallerReport:
+        """The whole call, to the hang-up. An agent that never answers is a result, not an error."""
+        greeted, gave_up, cut_off = False, None, False
+        try:
+            greeted = await self._agent_starts(0.0, self._manners.greeting_ms) is not None
+            if greeted:
+                self._progress("hears the greeting")
+                await self._line.agent_finished(self._manners.quiet_ms)
+            gave_up = await self._converse()
+        except LineClosedError:
+            cut_off = True
+        finally:
+            self._line.hang_up()
+        self._progress("hangs up")
+        return self._report(greeted=greeted, gave_up=gave_up, cut_off=cut_off)
+
+    async def _converse(self) -> int | None:
+        """All turns; returns the number of the turn that was never answered, if there was one."""
+        turns = self._recorded.turns
+        for turn, following in zip(turns, (*turns[1:], None), strict=True):
+            await self._speak(turn)
+            aside = turn.state in ("silence", "noise")
+            patience_ms = self._manners.aside_ms if aside else self._manners.reply_ms
+            reply_ms = await self._agent_starts(self._said[-1].span.end_ms, patience_ms)
+            if reply_ms is None:
+                if aside:
+                    continue
+                self._progress(f"gives up on an answer to turn {turn.number}")
+                return turn.number
+            if following is None or following.barge_in_ms is None:
+                await self._line.agent_finished(self._manners.quiet_ms)
+            else:
+                await self._listen_until(reply_ms + following.barge_in_ms)
+        return None
+
+    async def _speak(self, turn: RecordedTurn) -> None:
+        self._progress(f"turn {turn.number}: {turn.text or turn.state}")
+        path = turn.telephony if self._telephone and turn.telephony is not None else turn.path
+        samples = await asyncio.to_thread(load_pcm, path, sample_rate_hz=RATE_HZ)
+        barged_in = turn.barge_in_ms is not None and self._line.agent_speaking
+        start_ms = self._line.clock.now_ms()
+        try:
+            said = await self._line.say(samples)
+        except LineClosedError:
+            self._said.append(_Said(turn, Span(start_ms, self._line.clock.now_ms()), barged_in))
+            raise
+        self._said.append(_Said(turn, Span(said.start_ms, said.end_ms), barged_in))
+
+    async def _agent_starts(self, since_ms: float, patience_ms: float) -> float | None:
+        """When the agent is first heard after ``since_ms``; None when patience runs out first."""
+        try:
+            async with asyncio.timeout(patience_ms / 1000):
+                return await self._line.agent_started(since_ms)
+        except TimeoutError:
+            return None
+
+    async def _listen_until(self, at_ms: float) -> None:
+        """Listen to the agent up to a moment of the call, or until it is done before that."""
+        try:
+            async with asyncio.timeout(max(0.0, at_ms - self._line.clock.now_ms()) / 1000):
+                await self._line.agent_finished(self._manners.quiet_ms)
+        except TimeoutError:
+            pass
+
+    def _report(self, *, greeted: bool, gave_up: int | None, cut_off: bool) -> CallerReport:
+        caller, agent = self._line.recording()
+        if self._hears is not None:
+            write_wav(self._hears, (caller, agent), sample_rate_hz=RATE_HZ)
+        answers = heard_latencies(caller, agent, turns=[said.span for said in self._said])
+        turns = []
+        for index, (said, answer) in enumerate(zip(self._said, answers, strict=True)):
+            last = index + 1 == len(answers)
+            until_ms = len(agent) / RATE_HZ * 1000 if last else answers[index + 1].said.start_ms
+            heard = agent[_sample(answer.said.end_ms) : _sample(until_ms)]
+            turns.append(
+                CallerTurn(
+                    number=said.turn.number,
+                    text=said.turn.text,
+                    state=said.turn.state,
+                    barged_in=said.barged_in,
+                    start_ms=answer.said.start_ms,
+                    end_ms=answer.said.end_ms,
+                    heard_latency_ms=answer.heard_latency_ms,
+                    agent_ms=float(np.count_nonzero(heard)) / RATE_HZ * 1000,
+                )
+            )
+        return CallerReport(
+            name=self._recorded.name,
+            turns=tuple(turns),
+            greeted=greeted,
+            gave_up=gave_up,
+            cut_off=cut_off,
+            duration_ms=len(caller) / RATE_HZ * 1000,
+        )
+
+
+def _sample(at_ms: float) -> int:
+    return round(at_ms * RATE_HZ / 1000)

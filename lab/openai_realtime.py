@@ -1,0 +1,370 @@
+"""OpenAI Realtime over a WebSocket, GA event names: the connection and what each client event does.
+
+Source: OpenAI API reference, *Realtime client events* and *server events* (``/v1/realtime?model=``). Audio is
+24 kHz int16 mono. The caller's audio is really recognised and the reply really spoken; only the mind is scripted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import json
+import time
+from typing import Any, TypeVar
+
+from aiohttp import WSMsgType, web
+
+from lab.context import LabContext
+from lab.errors import LabError
+from lab.faults import AT_CONNECT, Provider
+from lab.realtime_conversation import (
+    BYTES_PER_MS,
+    LEAST_COMMIT_MS,
+    SAMPLE_RATE_HZ,
+    USER_TOKENS_PER_S,
+    Conversation,
+    Item,
+    RejectedError,
+    new_session,
+    update_session,
+)
+from lab.realtime_ears import RealtimeEars
+from lab.realtime_response import Response
+from lab.realtime_vad import ServerVad
+from lab.tokens import count
+from lab.wire import cut, failure
+
+_PROVIDER: Provider = "openai.realtime"
+_T = TypeVar("_T")
+
+
+def routes(context: LabContext) -> list[web.RouteDef]:
+    async def realtime(request: web.Request) -> web.StreamResponse:
+        connection = context.new_id("sess_")
+        context.journal.record(_PROVIDER, connection, "connect", dict(request.query))
+        fault = context.faults.take(_PROVIDER, *AT_CONNECT)
+        if fault is not None and fault.kind == "refuse":
+            cut(request)
+            return web.Response(status=503)
+        if fault is not None and fault.kind in ("rate_limited", "server_error"):
+            return failure(429 if fault.kind == "rate_limited" else 500, context.new_id("req_"))
+        socket = web.WebSocketResponse(max_msg_size=16 * 2**20)
+        await socket.prepare(request)
+        if fault is not None:  # hang: the socket opens and nothing ever comes
+            async for _ in socket:
+                pass
+            return socket
+        session = _Session(context, socket, connection, request)
+        try:
+            await session.serve()
+        finally:
+            await session.aclose()
+            context.journal.record(_PROVIDER, connection, "disconnect")
+        return socket
+
+    return [web.get("/v1/realtime", realtime)]
+
+
+class _Session:
+    """One connection. Client events are carried out in order; answers leave in order, one network delay later."""
+
+    def __init__(
+        self, context: LabContext, socket: web.WebSocketResponse, connection: str, request: web.Request
+    ) -> None:
+        self._context = context
+        self._socket = socket
+        self._connection = connection
+        self._request = request
+        self._config = new_session(connection, request.query.get("model", "gpt-realtime"))
+        self._conversation = Conversation()
+        self._buffered = 0
+        self._ears = RealtimeEars(context.hearing, sample_rate_hz=SAMPLE_RATE_HZ)
+        self._response: Response | None = None
+        self._vad: ServerVad | None = None
+        self._turn_item_id = ""
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._outbox: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
+        self._sender = asyncio.create_task(self._send_out(), name=f"lab realtime sender {connection}")
+
+    async def serve(self) -> None:
+        self._send("session.created", session=self._config)
+        async for message in self._socket:
+            if message.type is not WSMsgType.TEXT:
+                continue
+            event_id: str | None = None
+            try:
+                event = json.loads(message.data)
+                event_id = event.get("event_id")
+                name = str(event["type"])
+                self._journal(name, event)
+                handler = _HANDLERS.get(name)
+                if handler is None:
+                    raise RejectedError("invalid_value", f"Invalid value: '{name}' is not a client event.")
+                await handler(self, event)
+            except RejectedError as rejected:
+                self._error(rejected.code, str(rejected), event_id)
+            except LabError as trouble:
+                self._error("server_error", str(trouble), event_id)
+            except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+                self._error("invalid_event", f"The event cannot be read: {error!r}", event_id)
+
+    async def aclose(self) -> None:
+        """End everything that this connection began."""
+        await self._cancel("client_cancelled")
+        for task in (self._sender, *self._tasks):
+            task.cancel()
+        for task in (self._sender, *self._tasks):
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self._ears.aclose()
+
+    # -- client events ----------------------------------------------------------------------------------
+    async def update(self, event: dict[str, Any]) -> None:
+        update_session(self._config, event["session"])
+        detection = self._config["audio"]["input"]["turn_detection"]
+        self._vad = ServerVad.of(detection) if detection else None
+        self._send("session.updated", session=self._config)
+
+    async def append(self, event: dict[str, Any]) -> None:
+        pcm = base64.b64decode(event["audio"], validate=True)
+        self._ears.push(pcm)
+        self._buffered += len(pcm)
+        if self._vad is not None:
+            await self._listen(self._vad, pcm)
+
+    async def commit(self, event: dict[str, Any]) -> None:
+        if self._buffered < LEAST_COMMIT_MS * BYTES_PER_MS:
+            ms = self._buffered / BYTES_PER_MS
+            raise RejectedError(
+                "input_audio_buffer_commit_empty",
+                f"Error committing input audio buffer: buffer too small. Expected at least {LEAST_COMMIT_MS}ms of "
+                f"audio, but buffer only has {ms:.2f}ms of audio.",
+            )
+        self._commit(self._context.new_id("item_"))
+
+    async def clear(self, event: dict[str, Any]) -> None:
+        self._buffered = 0
+        self._ears.discard()
+        self._send("input_audio_buffer.cleared")
+
+    async def create_item(self, event: dict[str, Any]) -> None:
+        wire = {"status": "completed", **event["item"], "object": "realtime.item"}
+        wire["id"] = wire.get("id") or self._context.new_id("item_")
+        audio_ms, wire["content"] = _without_audio(wire.get("content"))
+        if wire["content"] is None:
+            del wire["content"]
+        item = Item(wire["id"], wire, audio_ms=audio_ms)
+        after = self._conversation.add(item, event.get("previous_item_id"))
+        self._send("conversation.item.added", previous_item_id=after, item=wire)
+        self._send("conversation.item.done", previous_item_id=after, item=wire)
+
+    async def delete_item(self, event: dict[str, Any]) -> None:
+        self._conversation.delete(event["item_id"])
+        self._send("conversation.item.deleted", item_id=event["item_id"])
+
+    async def truncate_item(self, event: dict[str, Any]) -> None:
+        self._conversation.truncate(event["item_id"], int(event["audio_end_ms"]))
+        self._send(
+            "conversation.item.truncated",
+            item_id=event["item_id"],
+            content_index=event.get("content_index", 0),
+            audio_end_ms=event["audio_end_ms"],
+        )
+
+    async def retrieve_item(self, event: dict[str, Any]) -> None:
+        self._send("conversation.item.retrieved", item=self._conversation[event["item_id"]].wire)
+
+    async def create_response(self, event: dict[str, Any]) -> None:
+        if self._response is not None and self._response.active:
+            raise RejectedError(
+                "conversation_already_has_active_response",
+                f"Conversation already has an active response in progress: {self._response.id}. Wait until the "
+                "response is finished before creating a new one.",
+            )
+        self._respond(event.get("response") or {})
+
+    async def cancel_response(self, event: dict[str, Any]) -> None:
+        wanted = event.get("response_id")
+        response = self._response
+        if response is None or not response.active or wanted not in (None, response.id):
+            raise RejectedError("response_cancel_not_active", "Cancellation failed: no active response found")
+        await response.cancel()
+
+    # -- turns --------------------------------------------------------------------------------------------
+    async def _listen(self, vad: ServerVad, pcm: bytes) -> None:
+        change = vad.push(pcm)
+        if change == "started":
+            self._turn_item_id = self._context.new_id("item_")
+            if vad.interrupts:
+                await self._cancel("turn_detected")
+            self._send(
+                "input_audio_buffer.speech_started",
+                audio_start_ms=vad.speech_start_ms,
+                item_id=self._turn_item_id,
+            )
+        elif change == "stopped":
+            self._send(
+                "input_audio_buffer.speech_stopped", audio_end_ms=vad.audio_ms, item_id=self._turn_item_id
+            )
+            self._buffered = min(self._buffered, vad.turn_ms * BYTES_PER_MS)
+            self._commit(self._turn_item_id)
+            if vad.responds and not (self._response is not None and self._response.active):
+                self._respond({})
+
+    def _commit(self, item_id: str) -> None:
+        audio_ms, self._buffered = self._buffered // BYTES_PER_MS, 0
+        wire = {
+            "id": item_id,
+            "object": "realtime.item",
+            "type": "message",
+            "role": "user",
+            "status": "completed",
+            "content": [{"type": "input_audio", "transcript": None}],
+        }
+        item = Item(item_id, wire, audio_ms=audio_ms)
+        after = self._conversation.add(item)
+        item.heard = self._ears.take()
+        self._send("input_audio_buffer.committed", previous_item_id=after, item_id=item_id)
+        self._send("conversation.item.added", previous_item_id=after, item=wire)
+        self._send("conversation.item.done", previous_item_id=after, item=wire)
+        if self._config["audio"]["input"].get("transcription"):
+            self._own(
+                asyncio.create_task(self._transcribe(item, item.heard), name=f"lab transcribes {item_id}")
+            )
+
+    async def _transcribe(self, item: Item, heard: asyncio.Future[str]) -> None:
+        """The transcription the session asked for: by another model, so it has its own delay."""
+        delay = asyncio.create_task(self._context.wait("stt"), name=f"lab transcription delay {item.id}")
+        self._own(delay)
+        where = {"item_id": item.id, "content_index": 0}
+        prefix = "conversation.item.input_audio_transcription"
+        try:
+            text = await asyncio.shield(heard)
+        except LabError as error:
+            trouble = {"type": "transcription_error", "code": "audio_unintelligible", "message": str(error)}
+            self._send(f"{prefix}.failed", **where, error={**trouble, "param": None})
+            return
+        await delay
+        for index, word in enumerate(text.split()):
+            self._send(f"{prefix}.delta", **where, delta=word if index == 0 else f" {word}")
+        read, written = item.audio_ms * USER_TOKENS_PER_S // 1000, count(text)
+        self._send(
+            f"{prefix}.completed",
+            **where,
+            transcript=text,
+            usage={
+                "type": "tokens",
+                "input_tokens": read,
+                "output_tokens": written,
+                "total_tokens": read + written,
+                "input_token_details": {"text_tokens": 0, "audio_tokens": read},
+            },
+        )
+
+    def _respond(self, params: dict[str, Any]) -> None:
+        fault = self._context.faults.take(_PROVIDER)
+        if fault is not None and fault.kind == "refuse":
+            cut(self._request)
+            return
+        if fault is not None and fault.kind == "hang":
+            return
+        self._response = Response(
+            context=self._context,
+            conversation=self._conversation,
+            session=self._config,
+            params=params,
+            send=self._stream,
+            asked_s=time.monotonic(),
+            connection=self._connection,
+            id=self._context.new_id("resp_"),
+            fault=fault,
+        )
+        self._send("response.created", response=self._response.wire("in_progress"))
+        self._response.start()
+
+    async def _cancel(self, reason: str) -> None:
+        if self._response is not None and self._response.active:
+            await self._response.cancel(reason)
+
+    # -- the way out ----------------------------------------------------------------------------------------
+    def _send(self, event: str, **fields: Any) -> None:
+        """Queue the answer to a client event: it leaves when the network has carried both."""
+        self._queue(self._context.draw_s("network"), event, fields)
+
+    def _stream(self, event: str, **fields: Any) -> None:
+        """Queue a frame of a response: the model's delay already holds the network's."""
+        self._queue(0.0, event, fields)
+
+    def _queue(self, delay_s: float, event: str, fields: dict[str, Any]) -> None:
+        if event in ("lab.drop", "lab.malformed"):
+            text = event
+        else:
+            text = json.dumps({"type": event, "event_id": self._context.new_id("event_"), **fields})
+        self._outbox.put_nowait((time.monotonic() + delay_s, text))
+
+    async def _send_out(self) -> None:
+        while True:
+            due_s, text = await self._outbox.get()
+            wait_s = due_s - time.monotonic()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            try:
+                if text == "lab.drop":
+                    cut(self._request)
+                    return
+                await self._socket.send_str('{"type": "response.' if text == "lab.malformed" else text)
+            except ConnectionError:
+                return
+
+    def _error(self, code: str, message: str, event_id: str | None) -> None:
+        self._send(
+            "error",
+            error={
+                "type": "invalid_request_error",
+                "code": code,
+                "message": message,
+                "param": None,
+                "event_id": event_id,
+            },
+        )
+
+    def _journal(self, name: str, event: dict[str, Any]) -> None:
+        payload = (
+            event if name != "input_audio_buffer.append" else {"characters": len(event.get("audio", ""))}
+        )
+        self._context.journal.record(_PROVIDER, self._connection, name, payload)
+
+    def _own(self, task: asyncio.Task[_T]) -> asyncio.Task[_T]:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+_HANDLERS = {
+    "session.update": _Session.update,
+    "input_audio_buffer.append": _Session.append,
+    "input_audio_buffer.commit": _Session.commit,
+    "input_audio_buffer.clear": _Session.clear,
+    "conversation.item.create": _Session.create_item,
+    "conversation.item.delete": _Session.delete_item,
+    "conversation.item.truncate": _Session.truncate_item,
+    "conversation.item.retrieve": _Session.retrieve_item,
+    "response.create": _Session.create_response,
+    "response.cancel": _Session.cancel_response,
+}
+
+
+def _without_audio(content: Any) -> tuple[int, Any]:
+    """How many milliseconds of audio an item's content holds, and the content without it."""
+    if not isinstance(content, list):
+        return 0, content
+    audio_ms, kept = 0, []
+    for part in content:
+        audio = part.get("audio")
+        if audio:
+            audio_ms += len(base64.b64decode(audio)) // BYTES_PER_MS
+            part = {k: v for k, v in part.items() if k != "audio"} | {"text": part.get("transcript") or ""}
+        kept.append(part)
+    return audio_ms, kept

@@ -1,0 +1,221 @@
+"""The lab as a server on loopback: in this process (:class:`Lab`) or as its own (``python -m lab.server``).
+
+As its own process it prints one line of JSON with its URLs when it is ready, and ends on SIGTERM or when its
+standard input closes, so that it never outlives who started it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from lab import control, deepgram, elevenlabs, openai_chat, openai_realtime, openai_speech
+from lab.context import Hearing, LabContext, Voices
+from lab.delays import Delays
+from lab.errors import LabError
+from lab.hearing import Hearing as RealHearing
+from lab.script import SUPPORT, Script
+from lab.voices import Voices as RealVoices
+from policies.document import DocumentError
+
+_PROVIDERS = (openai_chat, openai_speech, openai_realtime, deepgram, elevenlabs)
+
+
+@dataclass(frozen=True, slots=True)
+class LabSettings:
+    """How a lab is set up. Port 0 takes a free one; equal seeds draw equal delays and identifiers."""
+
+    delays: Delays = field(default_factory=Delays)
+    scenario: Path = SUPPORT
+    port: int = 0
+    seed: int = 20261114
+    ears: int = 2
+    """Processes that recognise speech."""
+    voices: int = 1
+    """Processes that synthesise it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where a lab is, in the form that each vendor's plugin wants its ``base_url``."""
+
+    url: str
+
+    @property
+    def openai_url(self) -> str:
+        return f"{self.url}/v1"
+
+    @property
+    def deepgram_url(self) -> str:
+        return f"{self.url}/deepgram/v1/listen"
+
+    @property
+    def elevenlabs_url(self) -> str:
+        return f"{self.url}/elevenlabs/v1"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment variables that point the engine catalogue, and the plugins, at the lab."""
+        return {
+            "OPENAI_BASE_URL": self.openai_url,
+            "OPENAI_API_KEY": "lab",
+            "DEEPGRAM_BASE_URL": self.deepgram_url,
+            "DEEPGRAM_API_KEY": "lab",
+            "ELEVENLABS_BASE_URL": self.elevenlabs_url,
+            "ELEVEN_API_KEY": "lab",
+        }
+
+
+class Lab:
+    """A lab in this event loop: ``async with Lab() as lab``.
+
+    Ears and voices work in processes of their own; pass ``hearing`` or ``voices`` to use others (they are started
+    and closed here all the same).
+    """
+
+    def __init__(
+        self,
+        settings: LabSettings | None = None,
+        *,
+        hearing: Hearing | None = None,
+        voices: Voices | None = None,
+    ) -> None:
+        self.settings = settings or LabSettings()
+        self.context = LabContext(
+            hearing=hearing or RealHearing(processes=self.settings.ears),
+            voices=voices or RealVoices(processes=self.settings.voices),
+            script=Script.load(self.settings.scenario),
+            delays=self.settings.delays,
+            rng=random.Random(self.settings.seed),
+        )
+        self._runner: web.AppRunner | None = None
+        self._addresses: Addresses | None = None
+
+    @property
+    def addresses(self) -> Addresses:
+        """Raises :class:`LabError` before the lab is started."""
+        if self._addresses is None:
+            raise LabError("the lab is not running: use it as `async with Lab() as lab`")
+        return self._addresses
+
+    @property
+    def url(self) -> str:
+        return self.addresses.url
+
+    @property
+    def openai_url(self) -> str:
+        return self.addresses.openai_url
+
+    @property
+    def deepgram_url(self) -> str:
+        return self.addresses.deepgram_url
+
+    @property
+    def elevenlabs_url(self) -> str:
+        return self.addresses.elevenlabs_url
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.addresses.environment
+
+    async def __aenter__(self) -> Self:
+        try:
+            await asyncio.gather(self.context.hearing.start(), self.context.voices.start())
+            app = web.Application(client_max_size=64 * 2**20)
+            for provider in (*_PROVIDERS, control):
+                app.add_routes(provider.routes(self.context))
+            # A client that goes away cancels its request: nothing is generated for nobody.
+            self._runner = web.AppRunner(
+                app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None
+            )
+            await self._runner.setup()
+            await web.TCPSite(self._runner, "127.0.0.1", self.settings.port).start()
+            self._addresses = Addresses(f"http://127.0.0.1:{self._runner.addresses[0][1]}")
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop serving and end the worker processes."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await asyncio.gather(self.context.hearing.aclose(), self.context.voices.aclose())
+
+
+async def _serve(settings: LabSettings, *, with_parent: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Lab(settings) as lab:
+        print(json.dumps({"url": lab.url, "environment": lab.environment}), flush=True)
+        orphaned = (
+            asyncio.create_task(_stdin_closed(), name="lab watches its parent") if with_parent else None
+        )
+        stopped = asyncio.create_task(stop.wait(), name="lab waits for a signal")
+        tasks = [task for task in (orphaned, stopped) if task is not None]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def _stdin_closed() -> None:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    try:
+        while await reader.read(1024):
+            pass
+    finally:
+        transport.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m lab.server``: see ``--help``. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m lab.server", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument(
+        "--delays", default="", help="none, or stage=P50/P99 in ms: stt=100/250,network=10/30"
+    )
+    parser.add_argument("--scenario", type=Path, default=SUPPORT, help="YAML script of the language model")
+    parser.add_argument("--seed", type=int, default=20261114, help="seed of the delays")
+    parser.add_argument("--ears", type=int, default=2, help="processes that recognise speech")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input closes")
+    options = parser.parse_args(arguments)
+    try:
+        settings = LabSettings(
+            delays=Delays.parse(options.delays),
+            scenario=options.scenario,
+            port=options.port,
+            seed=options.seed,
+            ears=options.ears,
+        )
+        asyncio.run(_serve(settings, with_parent=options.with_parent))
+    except (LabError, DocumentError, OSError) as error:
+        print(f"the lab cannot start: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,73 @@
+"""Builds the engines of one call from the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from livekit.agents import stt, tts
+
+from engines.cascade import Cascade
+from engines.catalogue import Catalogue, Component
+from engines.plugins import Endpoints, Role, build
+from engines.warm import WarmModel
+
+OnMetrics = Callable[[str, str, Any], None]
+"""Called with the engine (or part) that was used, its plugin, and LiveKit's metrics event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """The plugin objects of one call."""
+
+    cascades: Mapping[str, Cascade]
+    realtime: Mapping[str, WarmModel]
+    transcriber: stt.STT[Any]
+    voices: tuple[tts.TTS[Any], ...]
+
+    async def aclose(self) -> None:
+        """Close every connection that the call's own agents do not close."""
+        for cascade in self.cascades.values():
+            await cascade.mind.aclose()
+        for voice in self.voices:
+            await voice.aclose()
+        await self.transcriber.aclose()
+
+
+def cast(
+    catalogue: Catalogue, endpoints: Endpoints, http: aiohttp.ClientSession, on_metrics: OnMetrics
+) -> Cast:
+    """Build every engine of ``catalogue``; metrics of all of them go to ``on_metrics``."""
+
+    def made(role: Role, component: Component, used_by: str) -> Any:
+        part = build(role, component, endpoints.of(component), http)
+        if role != "realtime":  # a realtime model's metrics come from its sessions
+            part.on("metrics_collected", lambda event: on_metrics(used_by, component.plugin, event))
+        return part
+
+    voices = {name: made("tts", component, "voice") for name, component in catalogue.voices.items()}
+    chains: dict[tuple[str, ...], tts.TTS[Any]] = {}
+    cascades, realtime = {}, {}
+    for name, engine in catalogue.engines.items():
+        if engine.kind == "realtime":
+            inner = made("realtime", engine.mind, name)
+            realtime[name] = WarmModel(
+                inner,
+                first_reply_s=engine.first_reply_s,
+                on_metrics=lambda event, name=name, plugin=engine.mind.plugin: on_metrics(
+                    name, plugin, event
+                ),
+            )
+            continue
+        if engine.voices not in chains:
+            chosen = [voices[voice] for voice in engine.voices]
+            chains[engine.voices] = (
+                chosen[0] if len(chosen) == 1 else tts.FallbackAdapter(chosen, max_retry_per_tts=0)
+            )
+        cascades[name] = Cascade(
+            name, made("llm", engine.mind, name), chains[engine.voices], engine.tools, engine.first_reply_s
+        )
+    every = {id(voice): voice for voice in (*chains.values(), *voices.values())}
+    return Cast(cascades, realtime, made("stt", catalogue.transcriber, "transcriber"), tuple(every.values()))

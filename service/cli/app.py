@@ -1,0 +1,149 @@
+"""The ``patchbay`` command: what each subcommand is called and takes. What they do stands beside this module."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from classifiers import ClassifierError
+from compliance.errors import ComplianceError
+from engines.errors import EngineError
+from policies import DocumentError
+from service.audio import AudioFileError
+from service.cli.rig import RigError
+from service.settings import Settings
+
+app = typer.Typer(
+    name="patchbay",
+    help="Answer support calls, each turn by the engine that the policy chose, with a redacted record of every word.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Out = Annotated[
+    Path, typer.Option("--out", help="Folder for the report, the recordings and the ledger.", file_okay=False)
+]
+errors = Console(stderr=True)
+
+
+def run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
+    """Run a command to its end; what users can mend is said in a line, not a traceback."""
+    try:
+        raise typer.Exit(asyncio.run(work()))
+    except (
+        DocumentError,
+        EngineError,
+        ClassifierError,
+        ComplianceError,
+        AudioFileError,
+        RigError,
+    ) as error:
+        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@app.callback()
+def main(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")
+    ] = False,
+) -> None:
+    """Set up logging for every command."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.ERROR,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    # LiveKit logs transcripts in `extra`, and warns of what the record already tells.
+    logging.getLogger("livekit.agents").setLevel(logging.WARNING if verbose else logging.CRITICAL)
+
+
+@app.command()
+def demo(
+    every: Annotated[bool, typer.Option("--all", help="All ten recorded calls instead of five.")] = False,
+    calls: Annotated[
+        str, typer.Option("--calls", help="Only these, by number or name: 01,04 or order_status.")
+    ] = "",
+    at_once: Annotated[
+        int, typer.Option("--at-once", min=1, max=20, help="Calls in progress at a time.")
+    ] = 5,
+    telephone: Annotated[
+        bool, typer.Option("--telephone", help="Callers on 8 kHz µ-law telephone lines, where recorded.")
+    ] = False,
+    out: Out = Path("patchbay-demo"),
+    json: Json = False,
+) -> None:
+    """Answer recorded callers on the lab: no key, no server. Exits 1 if a promise is broken."""
+    from service.cli.demo import demonstrate
+
+    run(
+        lambda: demonstrate(
+            Settings(), out=out, every=every, only=calls, at_once=at_once, telephone=telephone, as_json=json
+        )
+    )
+
+
+@app.command()
+def call(
+    recording: Annotated[
+        Path, typer.Argument(help="An audio file: any common format, rate or channel count.")
+    ],
+    out: Out = Path("patchbay-call"),
+    json: Json = False,
+) -> None:
+    """Answer a recording of your own, by the vendors whose keys are set and by the lab for the others."""
+    from service.cli.answer import answer_recording
+
+    run(lambda: answer_recording(Settings(), recording, out=out, as_json=json))
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+    }
+)
+def worker(context: typer.Context) -> None:
+    """Answer real rooms: `worker start`, `worker dev`, or `worker console` for the microphone.
+
+    Everything after `worker` goes to LiveKit: see `patchbay worker start --help`.
+    """
+    from service.cli.work import work
+
+    try:
+        work(Settings(), context.args)
+    except (DocumentError, EngineError, ClassifierError, ComplianceError, RigError) as error:
+        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Say what is configured, what is missing, and what will run on the lab instead. Exits 1 on a problem."""
+    from service.cli.diagnose import diagnose
+
+    raise typer.Exit(diagnose(Settings(), as_json=json))
+
+
+@app.command()
+def render(
+    text: Annotated[str, typer.Argument(help="What the caller says.")],
+    path: Annotated[Path, typer.Argument(help="The file to write: .flac or .wav.")],
+    voice: Annotated[str, typer.Option(help="A flite voice: rms, awb or slt.")] = "rms",
+    upset: Annotated[bool, typer.Option("--upset", help="With raised vocal effort.")] = False,
+) -> None:
+    """Render another caller from text, where flite is installed."""
+    from service.cli.rendering import render_caller
+
+    raise typer.Exit(render_caller(text, path, voice=voice, upset=upset))

@@ -1,0 +1,122 @@
+"""``patchbay demo``: recorded callers on the lab, several at once, and what became of their calls."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+from lab.caller import Caller, CallerReport
+from lab.callers import RecordedCall, recorded_calls
+from rich.console import Console
+from rich.live import Live
+
+from compliance.events import Event
+from service.call import Call
+from service.cli.finished import Finished, finish, show
+from service.cli.rig import RigError, rig
+from service.exchange import Exchange
+from service.line import Line
+from service.live import LiveCalls
+from service.ports import LinePort
+from service.promises import Broken
+from service.settings import Settings
+
+SHOWN = ("01", "02", "03", "04", "06")
+"""The five calls of the short demo: quick question, tools, card number, anger, barge-in."""
+
+
+async def demonstrate(
+    settings: Settings, *, out: Path, every: bool, only: str, at_once: int, telephone: bool, as_json: bool
+) -> int:
+    """Run the demo; returns the exit status: 1 when a promise was broken in it."""
+    chosen = choose(recorded_calls(), every=every, only=only)
+    out.mkdir(parents=True, exist_ok=True)
+    # A ledger of its own per run: a demo must not mix with the record of real calls.
+    own = settings.model_copy(update={"ledger": str(out / f"ledger-{int(time.time())}.sqlite")})
+    progress = Console(stderr=True)
+    with progress.status("Starting the lab …") if not as_json else nullcontext():
+        running = rig(own, out, lab_only=True)
+        ready = await running.__aenter__()
+    try:
+        exchange = await asyncio.to_thread(Exchange.load, ready)
+        try:
+            live = LiveCalls(tuple(call.name for call in chosen))
+            room = asyncio.Semaphore(at_once)
+            with Live(live, console=progress, transient=True, refresh_per_second=8, screen=False):
+
+                async def one(recorded: RecordedCall) -> Finished:
+                    async with room:
+                        return await _answer(exchange, recorded, telephone, live.take)
+
+                finished = await asyncio.gather(*(one(recorded) for recorded in chosen))
+        finally:
+            exchange.close()
+    finally:
+        await running.__aexit__(None, None, None)
+    return show(finished, title="Patchbay demo", out=out, as_json=as_json)
+
+
+def choose(recorded: tuple[RecordedCall, ...], *, every: bool, only: str) -> tuple[RecordedCall, ...]:
+    """The calls to run. Raises :class:`RigError` for a name that no call has."""
+    if not only:
+        return recorded if every else tuple(call for call in recorded if call.name[:2] in SHOWN)
+    chosen = []
+    for wanted in (part.strip() for part in only.split(",")):
+        found = [
+            call for call in recorded if wanted and (call.name.startswith(wanted) or wanted in call.name)
+        ]
+        if not found:
+            names = ", ".join(call.name for call in recorded)
+            raise RigError(f"no recorded call is named '{wanted}'; there are {names}")
+        chosen += [call for call in found if call not in chosen]
+    return tuple(chosen)
+
+
+async def _answer(
+    exchange: Exchange, recorded: RecordedCall, telephone: bool, watch: Callable[[Event], None]
+) -> Finished:
+    line = Line()
+    call = Call(
+        exchange,
+        port=LinePort(line),
+        clock=line.clock,
+        source=f"lab:{recorded.name}",
+        transport="sip" if telephone else "in_process",
+        codec_hz=8_000 if telephone else 24_000,
+        watch=watch,
+    )
+    async with call:
+        report = await Caller(recorded, line, telephone=telephone).run()
+    return finish(exchange.ledger, call.call_id, line, at_the_ear(report), measured(report))
+
+
+def measured(report: CallerReport) -> dict[str, object]:
+    """What the caller experienced, for the JSON output."""
+    return {
+        "gave_up": report.gave_up,
+        "turns": [
+            {"turn": turn.number, "said_ms": [turn.start_ms, turn.end_ms], "heard_ms": turn.heard_latency_ms}
+            for turn in report.turns
+        ],
+    }
+
+
+def at_the_ear(report: CallerReport) -> tuple[Broken, ...]:
+    """Promises that only the caller can check: that somebody greeted, and answered every time."""
+    broken = []
+    if not report.greeted:
+        broken.append(Broken("The caller is greeted", None, "The caller heard no greeting."))
+    if report.gave_up is not None:
+        broken.append(
+            Broken(
+                "Nobody is met with silence",
+                report.gave_up,
+                f"The caller gave up waiting for an answer to what they said as number {report.gave_up}.",
+            )
+        )
+    if report.cut_off:
+        broken.append(Broken("The caller hangs up", None, "The line was closed before the caller was through."))
+    return tuple(broken)

@@ -1,0 +1,60 @@
+"""``patchbay doctor``: what this machine and its settings can do."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from engines.catalogue import Catalogue
+from engines.plugins import KEY_ENVIRONMENT
+from engines.prices import Prices
+from policies import DocumentError
+from router import Policy
+from service.doctor import KEYS, Key, examine, exit_code, findings_json, findings_table
+from service.settings import Settings
+
+
+def diagnose(settings: Settings, *, as_json: bool) -> int:
+    """Print the findings; returns 1 when something will not work."""
+    findings = examine(
+        os.environ,
+        state=_state(settings),
+        models={
+            "emotion model": settings.emotion_model / "model.onnx",
+            "tool-need model": settings.tool_need_model / "config.json",
+        },
+        documents={
+            str(settings.catalogue): lambda: Catalogue.load(settings.catalogue),
+            str(settings.policy): lambda: Policy.load(
+                settings.policy, engines=Catalogue.load(settings.catalogue).engines
+            ),
+            str(settings.prices): lambda: Prices.load(settings.prices),
+        },
+        keys=_keys(settings),
+    )
+    if as_json:
+        json.dump(findings_json(findings), sys.stdout, indent=2)
+        print()
+    else:
+        Console().print(findings_table(findings))
+    return exit_code(findings)
+
+
+def _keys(settings: Settings) -> tuple[Key, ...]:
+    """The keys that the catalogue's providers read; all known ones when the catalogue cannot be read."""
+    try:
+        components = Catalogue.load(settings.catalogue).components()
+    except DocumentError:
+        return KEYS
+    wanted = {part.api_key_env or KEY_ENVIRONMENT[part.plugin]: part.plugin for part in components}
+    known = {key.variable: key for key in KEYS}
+    return tuple(known.get(name, Key(plugin, name, "an engine")) for name, plugin in sorted(wanted.items()))
+
+
+def _state(settings: Settings) -> Path:
+    """The folder of the ledger, where it is a file."""
+    return Path(".") if "://" in settings.ledger else Path(settings.ledger).parent

@@ -1,0 +1,69 @@
+"""What all calls of a line share, loaded once: policy, catalogue, prices, models, ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compliance.ledger import Ledger
+
+from classifiers.emotion import EmotionModel
+from classifiers.tool_need import ToolNeedModel
+from compliance.redaction import RedactionEngine
+from engines.catalogue import Catalogue
+from engines.plugins import Endpoint, Endpoints
+from engines.prices import Prices
+from router import Policy
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The shared parts. Everything in it is read-only or safe to share, except the ledger, which locks."""
+
+    settings: Settings
+    policy: Policy
+    catalogue: Catalogue
+    prices: Prices
+    endpoints: Endpoints
+    emotion: EmotionModel
+    tool_need: ToolNeedModel
+    ledger: Ledger
+
+    @classmethod
+    def load(cls, settings: Settings) -> Exchange:
+        """Load everything a call needs.
+
+        Raises:
+            policies.DocumentError: the policy, catalogue or price list has errors; all are listed.
+            engines.errors.EngineNotConfiguredError: a provider has no key and no stand-in.
+            classifiers.ClassifierError: a model folder cannot be used.
+            compliance.errors.LedgerError: the ledger cannot be opened.
+        """
+        catalogue = Catalogue.load(settings.catalogue)
+        policy = Policy.load(settings.policy, engines=catalogue.engines)
+        endpoints = Endpoints(
+            stand_ins={
+                plugin: Endpoint("lab", url, simulated=True) for plugin, url in settings.stand_ins.items()
+            }
+        )
+        for component in catalogue.components():
+            endpoints.of(component)
+        RedactionEngine.shared()  # slow to build; not during a call
+        return cls(
+            settings=settings,
+            policy=policy,
+            catalogue=catalogue,
+            prices=Prices.load(settings.prices),
+            endpoints=endpoints,
+            emotion=EmotionModel.load(settings.emotion_model),
+            tool_need=ToolNeedModel.load(settings.tool_need_model),
+            ledger=Ledger.open(settings.ledger),
+        )
+
+    @property
+    def simulated(self) -> tuple[str, ...]:
+        """The providers that are simulated by the lab."""
+        return self.endpoints.simulated(self.catalogue.components())
+
+    def close(self) -> None:
+        self.ledger.close()

@@ -1,0 +1,42 @@
+"""Keeps personal data out of the worker's logs: LiveKit logs transcripts, and callers' numbers as names."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+_MARKED = "lk.pii."
+"""LiveKit's own mark on fields that may hold words of a call."""
+_LONG_NUMBER = re.compile(r"\+?\d{7,}")
+_MASK = "<PHONE_NUMBER>"
+_OURS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class PrivateLogs(logging.Filter):
+    """Drops what LiveKit marks as personal, and masks long numbers in messages and in what is attached to them.
+
+    The identity of a participant on the telephone and the name of its room hold the caller's number.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        fields = vars(record)
+        for name in [name for name in fields if name.startswith(_MARKED)]:
+            del fields[name]
+        for name, value in fields.items():
+            if name not in _OURS and isinstance(value, str):
+                fields[name] = _masked(value)
+        record.msg, record.args = _masked(record.getMessage()), None
+        if record.exc_text:
+            record.exc_text = _masked(record.exc_text)
+        return True
+
+
+def keep_private() -> None:
+    """Filter everything that is logged from here on. Records of the job processes pass here, too."""
+    for handler in logging.getLogger().handlers:
+        if not any(isinstance(known, PrivateLogs) for known in handler.filters):
+            handler.addFilter(PrivateLogs())
+
+
+def _masked(text: str) -> str:
+    return _LONG_NUMBER.sub(_MASK, text)

@@ -1,0 +1,293 @@
+"""What Patchbay promises of every call, as far as a record can show it.
+
+Each check is a small function over a :class:`Record` that yields what is broken, in a sentence an operator
+can act on. ``patchbay demo`` fails when anything is yielded. A record that stops in the middle is said to
+stop there; what could not happen any more is then not complained about a second time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+from compliance.events import (
+    AgentSaid,
+    CallEnded,
+    CallStarted,
+    Decided,
+    Event,
+    HandedOff,
+    ProviderFailed,
+    TurnAnswered,
+    TurnEnded,
+    UsageIncurred,
+)
+from service.segments import by_turn
+
+SUM_TOLERANCE_MS = 1.0
+"""Named waits are rounded; their sum may differ from the heard latency by this much."""
+RESUMED_WITHIN_MS = 2_000.0
+"""A caller who speaks on, or hangs up, this soon after a turn did not leave time for a reply."""
+OVERLAP_TOLERANCE_MS = 100.0
+"""Play-out is known to within a few frames; two engines within this of each other did not speak at once."""
+MONEY_TOLERANCE_USD = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A promise that a record breaks: which one, in which turn (``None``: in the call), and a sentence."""
+
+    promise: str
+    turn: int | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one check found: :func:`promises` adds the promise's name."""
+
+    turn: int | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """A call's events by kind, with the questions that several checks ask."""
+
+    events: Sequence[Event]
+
+    @cached_property
+    def ended(self) -> CallEnded | None:
+        return next((event for event in self.events if isinstance(event, CallEnded)), None)
+
+    @cached_property
+    def turns(self) -> tuple[TurnEnded, ...]:
+        return tuple(event for event in self.events if isinstance(event, TurnEnded))
+
+    @cached_property
+    def decided(self) -> Mapping[int, Decided]:
+        return {event.turn: event for event in self.events if isinstance(event, Decided)}
+
+    @cached_property
+    def answered(self) -> Mapping[int, TurnAnswered]:
+        return {event.turn: event for event in self.events if isinstance(event, TurnAnswered)}
+
+    @cached_property
+    def replies(self) -> tuple[AgentSaid, ...]:
+        replies = (event for event in self.events if isinstance(event, AgentSaid))
+        return tuple(sorted(replies, key=lambda reply: reply.start_ms))
+
+    @cached_property
+    def failed(self) -> frozenset[tuple[int, str]]:
+        """The (turn, engine) pairs in which a provider failed."""
+        return frozenset(
+            (event.turn, event.engine) for event in self.events if isinstance(event, ProviderFailed)
+        )
+
+    def replies_to(self, turn: int) -> tuple[AgentSaid, ...]:
+        return tuple(reply for reply in self.replies if reply.turn == turn)
+
+    def left_no_time(self, turn: TurnEnded) -> bool:
+        """Whether the caller spoke on or hung up, or the record stops, before ``turn`` could be answered."""
+        later = [other.start_ms for other in self.turns if other.turn > turn.turn]
+        if later:
+            return min(later) - turn.end_ms <= RESUMED_WITHIN_MS
+        return self.ended is None or self.ended.at_ms - turn.end_ms <= RESUMED_WITHIN_MS
+
+
+def promises(events: Sequence[Event]) -> tuple[Broken, ...]:
+    """Everything promised that ``events``, the record of one call, does not keep; empty when all is kept."""
+    record = Record(events)
+    return tuple(
+        Broken(promise, found.turn, found.sentence)
+        for promise, check in CHECKS.items()
+        for found in check(record)
+    )
+
+
+def complete(record: Record) -> Iterator[_Found]:
+    """A record belongs to one call, begins with its start and ends with its end."""
+    if not record.events:
+        yield _Found(None, "The record is empty: the call left no events.")
+        return
+    calls = sorted({event.call_id for event in record.events})
+    if len(calls) > 1:
+        yield _Found(None, f"The record mixes the events of {len(calls)} calls: {', '.join(calls)}.")
+    starts = sum(isinstance(event, CallStarted) for event in record.events)
+    if not isinstance(record.events[0], CallStarted):
+        yield _Found(None, "The record does not begin with the start of the call: its beginning is missing.")
+    if starts > 1:
+        yield _Found(None, f"The record has the start of the call {starts} times.")
+    ends = sum(isinstance(event, CallEnded) for event in record.events)
+    if ends > 1:
+        yield _Found(None, f"The record has the end of the call {ends} times.")
+    if record.ended is None:
+        last = record.events[-1]
+        after = f" in turn {record.turns[-1].turn}" if record.turns else " before the first turn"
+        yield _Found(
+            None,
+            f"The record stops at {last.at_ms / 1000:.1f} s{after}, after `{last.kind}`: the call's end is missing.",
+        )
+    elif record.ended.turns != len(record.turns):
+        yield _Found(
+            None,
+            f"The call counted {record.ended.turns} turns, its record has {len(record.turns)}.",
+        )
+
+
+def each_turn_once(record: Record) -> Iterator[_Found]:
+    """No turn is lost or doubled."""
+    counts = Counter(turn.turn for turn in record.turns)
+    for turn, count in sorted(counts.items()):
+        if count > 1:
+            yield _Found(turn, f"Turn {turn} ended {count} times.")
+    if counts:
+        for turn in sorted(set(range(min(min(counts), 1), max(counts) + 1)) - counts.keys()):
+            yield _Found(turn, f"Turn {turn} is missing: its end is not on record.")
+    orphans = (record.decided.keys() | record.answered.keys()) - counts.keys()
+    for turn in sorted(orphans):
+        if not counts or turn > max(counts):
+            yield _Found(turn, f"Turn {turn} was decided or answered, but its end is not on record.")
+
+
+def one_decision(record: Record) -> Iterator[_Found]:
+    """Every turn has exactly one decision."""
+    counts = Counter(event.turn for event in record.events if isinstance(event, Decided))
+    for turn in _distinct(record.turns):
+        if counts[turn.turn] > 1:
+            yield _Found(turn.turn, f"Turn {turn.turn} was decided {counts[turn.turn]} times.")
+        elif not counts[turn.turn] and not (record.ended is None and record.left_no_time(turn)):
+            yield _Found(turn.turn, f"Turn {turn.turn} ended, but no engine was decided for it.")
+
+
+def the_engine_decided_answers(record: Record) -> Iterator[_Found]:
+    """Every turn is answered by the engine that was decided, unless a provider's failure explains another."""
+    for number, decision in sorted(record.decided.items()):
+        engines = dict.fromkeys(reply.engine for reply in record.replies_to(number))
+        answer = record.answered.get(number)
+        if answer is not None:
+            engines.setdefault(answer.engine)
+        for engine in engines:
+            if engine != decision.engine and (number, decision.engine) not in record.failed:
+                yield _Found(
+                    number,
+                    f"Turn {number} was decided for `{decision.engine}` but answered by `{engine}`,"
+                    " and no provider's failure explains it.",
+                )
+
+
+def every_turn_is_answered(record: Record) -> Iterator[_Found]:
+    """The agent says something in every turn, unless the caller leaves no time for it."""
+    for turn in _distinct(record.turns):
+        replies = record.replies_to(turn.turn)
+        heard = replies or turn.turn in record.answered  # cut before its first word, a reply has sound only
+        if not heard and not record.left_no_time(turn):
+            yield _Found(turn.turn, f"Nobody answered turn {turn.turn}.")
+        elif replies and not any(reply.text.strip() or reply.interrupted for reply in replies):
+            yield _Found(turn.turn, f"The reply to turn {turn.turn} has no words.")
+
+
+def heard_latency_adds_up(record: Record) -> Iterator[_Found]:
+    """What the caller waited for is measured once per answered turn, and its named parts sum to it."""
+    counts = Counter(event.turn for event in record.events if isinstance(event, TurnAnswered))
+    for turn, count in sorted(counts.items()):
+        if count > 1:
+            yield _Found(turn, f"Turn {turn} has {count} heard latencies.")
+    for turn, answer in sorted(record.answered.items()):
+        total_ms = sum(answer.waits.values())
+        if abs(total_ms - answer.heard_ms) > SUM_TOLERANCE_MS:
+            yield _Found(
+                turn,
+                f"The waits of turn {turn} sum to {total_ms:.1f} ms, the caller waited {answer.heard_ms:.1f} ms.",
+            )
+    for ended in _distinct(record.turns):
+        heard = [
+            reply for reply in record.replies_to(ended.turn) if reply.text.strip() and not reply.interrupted
+        ]
+        complete = record.ended is not None or not record.left_no_time(ended)
+        if heard and ended.turn not in record.answered and complete:
+            yield _Found(
+                ended.turn,
+                f"Turn {ended.turn} was answered, but how long the caller waited was not measured.",
+            )
+
+
+def one_voice_at_a_time(record: Record) -> Iterator[_Found]:
+    """Nothing is said twice, and no engine is heard over another: no late word of a left engine is spoken."""
+    for (generation, start_ms), count in sorted(
+        Counter((reply.generation, reply.start_ms) for reply in record.replies).items()
+    ):
+        if count > 1:
+            yield _Found(
+                None, f"What reply {generation} said at {start_ms / 1000:.1f} s is on record {count} times."
+            )
+    for before, after in pairwise(record.replies):
+        overlap_ms = before.end_ms - after.start_ms
+        if before.engine != after.engine and overlap_ms > OVERLAP_TOLERANCE_MS:
+            yield _Found(
+                after.turn,
+                f"`{before.engine}` still spoke for {overlap_ms:.0f} ms when `{after.engine}` began turn {after.turn}.",
+            )
+
+
+def hand_offs_are_recorded(record: Record) -> Iterator[_Found]:
+    """A turn answered by another engine than the turn before has its hand-off on record."""
+    to = {(event.turn, event.to_engine) for event in record.events if isinstance(event, HandedOff)}
+    spoken: dict[int, str] = {reply.turn: reply.engine for reply in record.replies}
+    numbers = sorted(spoken)
+    for before, turn in pairwise(numbers):
+        # A fall-over may last for one reply only: the call then returns to its engine without a hand-off.
+        explained = (turn, spoken[turn]) in to or any(number in (before, turn) for number, _ in record.failed)
+        if spoken[before] != spoken[turn] and not explained:
+            yield _Found(
+                turn,
+                f"`{spoken[before]}` answered turn {before} and `{spoken[turn]}` turn {turn},"
+                " but no hand-off is on record.",
+            )
+
+
+def the_transcript_has_it_all(record: Record) -> Iterator[_Found]:
+    """The parallel transcript has what the caller said in every turn, whatever engine was in charge."""
+    said = by_turn(record.events)
+    for turn in _distinct(record.turns):
+        if not any(segment.text.strip() for segment in said.get(turn.turn, ())):
+            yield _Found(
+                turn.turn,
+                f"The parallel transcript has nothing of turn {turn.turn}"
+                f" ({turn.start_ms / 1000:.1f}–{turn.end_ms / 1000:.1f} s).",
+            )
+
+
+def the_bill_adds_up(record: Record) -> Iterator[_Found]:
+    """The cost of the call is the sum of what was incurred."""
+    if record.ended is None:
+        return
+    total_usd = sum(event.cost_usd for event in record.events if isinstance(event, UsageIncurred))
+    if abs(total_usd - record.ended.cost_usd) > MONEY_TOLERANCE_USD:
+        yield _Found(
+            None,
+            f"The call ended at ${record.ended.cost_usd:.6f}, its usage sums to ${total_usd:.6f}.",
+        )
+
+
+CHECKS: Mapping[str, Callable[[Record], Iterator[_Found]]] = {
+    "The record is complete": complete,
+    "Each turn is there once": each_turn_once,
+    "Each turn is decided once": one_decision,
+    "The engine decided is the one that answers": the_engine_decided_answers,
+    "Every turn is answered": every_turn_is_answered,
+    "Heard latency is measured and adds up": heard_latency_adds_up,
+    "One voice at a time, nothing twice": one_voice_at_a_time,
+    "Hand-offs are on record": hand_offs_are_recorded,
+    "The transcript has every turn": the_transcript_has_it_all,
+    "The bill adds up": the_bill_adds_up,
+}
+"""Every promise checked, in the order reported: its name, as people read it, and its check."""
+
+
+def _distinct(turns: Sequence[TurnEnded]) -> tuple[TurnEnded, ...]:
+    """The turns without doubles, which :func:`each_turn_once` reports."""
+    return tuple({turn.turn: turn for turn in turns}.values())

@@ -1,0 +1,199 @@
+"""What a call's summary is made of. Times are milliseconds since the call was answered, money is US dollars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from compliance.events import PartFailed, Signal
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCheck:
+    """What verifying a call's hash chain found: what officers are shown.
+
+    ``sentence`` says it in words; ``head`` is the hash of the last entry, in hex.
+    """
+
+    ok: bool
+    events: int
+    head: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Emotion:
+    """The caller's emotion in one turn; ``confidence`` and ``upset`` are from 0 to 1."""
+
+    label: str
+    confidence: float
+    upset: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A named part of what the caller waited for."""
+
+    name: str
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """One tool call of a turn; arguments and result are redacted JSON values."""
+
+    name: str
+    arguments: Any
+    result: Any
+    failed: bool
+    took_ms: float
+    at_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class HandOff:
+    """The engine before, the engine after, and what the change took."""
+
+    from_engine: str
+    to_engine: str
+    warm: bool
+    turn_as_audio: bool
+    items: int
+    took_ms: float
+    at_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A provider's failure in a turn and what was done about it."""
+
+    engine: str
+    provider: str
+    error: str
+    action: str
+    at_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A reply as the caller heard it."""
+
+    engine: str
+    generation: int
+    start_ms: float
+    end_ms: float
+    text: str
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one provider's model was used for, summed over the call."""
+
+    provider: str
+    model: str
+    quantities: tuple[tuple[str, float], ...]
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Nearest-rank percentiles (each one a value that occurred) of ``count`` heard latencies."""
+
+    count: int
+    p50_ms: float
+    p95_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSummary:
+    """One caller utterance and the reply to it.
+
+    ``route`` is the engine that was decided, ``engine`` the one that answered: they differ only after a
+    provider failed. Text is as stored, that is redacted.
+    """
+
+    turn: int
+    start_ms: float | None = None
+    end_ms: float | None = None
+    caller_text: str = ""
+    decided_ms: float | None = None
+    route: str | None = None
+    engine: str | None = None
+    rule: str = ""
+    reason: str = ""
+    signals: tuple[tuple[str, Signal], ...] = ()
+    tried: tuple[tuple[str, str], ...] = ()
+    denied: tuple[tuple[str, str], ...] = ()
+    deciding_us: float = 0
+    emotion: Emotion | None = None
+    heard_ms: float | None = None
+    waits: tuple[Wait, ...] = ()
+    tools: tuple[ToolUse, ...] = ()
+    hand_offs: tuple[HandOff, ...] = ()
+    previews_used: int = 0
+    previews_discarded: int = 0
+    said: tuple[Said, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    cost_usd: float = 0
+
+    @property
+    def agent_text(self) -> str:
+        """All that the agent said in the turn."""
+        return " ".join(said.text for said in self.said if said.text)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the caller cut a reply of the turn short."""
+        return any(said.interrupted for said in self.said)
+
+
+@dataclass(frozen=True, slots=True)
+class CallSummary:
+    """One call. Times are milliseconds since it was answered, money is US dollars."""
+
+    call_id: str
+    source: str
+    started_at: str | None
+    simulated: tuple[str, ...]
+    policy: str
+    policy_hash: str
+    duration_ms: float
+    ended: str | None
+    """Why the call ended; ``None`` when its end is not on record."""
+    greeting: tuple[Said, ...]
+    """What the agent said before the first turn."""
+    turns: tuple[TurnSummary, ...]
+    cost_usd: float
+    cost_by_provider: tuple[tuple[str, float], ...]
+    cost_by_engine: tuple[tuple[str, float], ...]
+    usage: tuple[Usage, ...]
+    hand_offs: int
+    late_dropped: int
+    previews_used: int
+    previews_discarded: int
+    heard: Percentiles | None
+    part_failures: tuple[PartFailed, ...]
+    events: int
+
+    @property
+    def name(self) -> str:
+        """What people call the call: its caller, file or room without the kind of source."""
+        return self.source.partition(":")[2] or self.source or self.call_id
+
+    @property
+    def interruptions(self) -> int:
+        """Turns in which the caller cut the agent short."""
+        return sum(turn.interrupted for turn in self.turns) + any(said.interrupted for said in self.greeting)
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The engines of the call in the order of their first turn."""
+        return tuple(dict.fromkeys(turn.engine for turn in self.turns if turn.engine))
+
+    @property
+    def most_upset(self) -> Emotion | None:
+        """The emotion of the turn in which the caller was most upset."""
+        heard = [turn.emotion for turn in self.turns if turn.emotion is not None]
+        return max(heard, key=lambda emotion: emotion.upset, default=None)

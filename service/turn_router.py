@@ -1,0 +1,252 @@
+"""Routes a call's turns: gathers the signals, asks the policy, and remembers.
+
+This is where what is heard and meant meets the policy. Whatever fails in here, the call goes on: the turn is
+answered by the policy's default engine and the record says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from classifiers.emotion import EmotionReading
+from classifiers.tool_need import ToolNeedModel
+from compliance.clock import CallClock
+from compliance.events import Decided, EmotionHeard, Event, PartFailed, TurnEnded
+from engines.routing import CallerTurn, Route
+from router import Memory, Policy, Signals
+from service.cues import asks_for_human, repeats_themselves
+
+NEEDS_TOOLS_AT = 0.5
+"""The tool-need classifier's own threshold, for policies that ask it for a verdict."""
+SICK_S = 30.0
+"""How long an engine that failed counts as unhealthy."""
+
+
+class Emotion(Protocol):
+    """Reads the caller's voice in the running turn."""
+
+    def reading(self) -> EmotionReading: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of a call when it is answered."""
+
+    language: str = "en"
+    transport: str = "in_process"
+    codec_hz: int = 24_000
+    queue: str = "support"
+    region: str = "other"
+    consent_voice_ai: bool = True
+    budget_usd: float = 1.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has added up over a call."""
+
+    turns: int = 0
+    cost_usd: float = 0.0
+    tool_failures: int = 0
+    repeats: int = 0
+    asked_human: bool = False
+    last_agent_text: str = ""
+    last_turn_end_ms: float = 0.0
+    heard_ms: dict[str, list[float]] = field(default_factory=dict)
+    sick_until_s: dict[str, float] = field(default_factory=dict)
+
+
+class TurnRouter:
+    """Implements :class:`engines.routing.Routing` with a policy.
+
+    Args:
+        policy: decides; a call keeps it to its end.
+        tool_need: scores what a turn needs.
+        emotion: reads the caller's voice.
+        facts: of the call.
+        clock: the call's clock.
+        emit: takes events for the record.
+        call_id: goes into every event.
+        now: seconds on a monotonic clock, for engine health.
+        hour: the hour of the day at the line.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        tool_need: ToolNeedModel,
+        emotion: Emotion,
+        facts: CallFacts,
+        clock: CallClock,
+        emit: Callable[[Event], None],
+        call_id: str,
+        now: Callable[[], float] = time.monotonic,
+        hour: Callable[[], int] = lambda: datetime.now().astimezone().hour,
+    ) -> None:
+        self.tally = Tally()
+        self._policy = policy
+        self._memory = Memory.start(call_id)
+        self._tool_need = tool_need
+        self._emotion = emotion
+        self._facts = facts
+        self._clock = clock
+        self._emit = emit
+        self._call_id = call_id
+        self._now = now
+        self._hour = hour
+
+    # -- engines.routing.Routing ------------------------------------------------------------------------
+    def preview(self, text: str) -> str:
+        try:
+            signals, _ = self._signals(text, self._clock.now_ms())
+            decision, _ = self._policy.decide(signals, self._memory)
+        except Exception:
+            return self._policy.default_engine  # the decision itself will report what is wrong
+        return decision.engine
+
+    def decide(self, turn: CallerTurn) -> Route:
+        self.tally.turns += 1
+        number, at_ms = self.tally.turns, self._clock.now_ms()
+        self._emit(
+            TurnEnded(
+                call_id=self._call_id,
+                at_ms=at_ms,
+                turn=number,
+                start_ms=max(0.0, turn.start_ms),
+                end_ms=max(0.0, turn.end_ms),
+            )
+        )
+        began = time.perf_counter()
+        try:
+            signals, reading = self._signals(turn.text, turn.start_ms, ended=True)
+            decision, self._memory = self._policy.decide(signals, self._memory)
+        except Exception as error:
+            engine = self._policy.default_engine
+            self._emit(
+                PartFailed(
+                    call_id=self._call_id,
+                    at_ms=at_ms,
+                    part="router",
+                    error=type(error).__name__,
+                    action=f"turn {number} goes to the default engine, {engine}",
+                )
+            )
+            self._emit(self._without_policy(number, at_ms, engine))
+            return Route(number, engine)
+        took_us = (time.perf_counter() - began) * 1e6
+        self._emit(
+            EmotionHeard(
+                call_id=self._call_id,
+                at_ms=at_ms,
+                turn=number,
+                label=reading.label,
+                confidence=reading.confidence,
+                upset=reading.upset,
+                windows=reading.windows,
+            )
+        )
+        self._emit(
+            Decided(
+                call_id=self._call_id,
+                at_ms=at_ms,
+                turn=number,
+                engine=decision.engine,
+                rule=decision.rule,
+                reason=decision.reason,
+                policy_hash=decision.policy_hash,
+                signals=dict(decision.signals),
+                tried=tuple(decision.tried),
+                denied=dict(decision.denied),
+                took_us=took_us,
+            )
+        )
+        self.tally.last_turn_end_ms = turn.end_ms
+        return Route(number, decision.engine)
+
+    def fallback(self, engine: str, failed: Collection[str]) -> str | None:
+        return self._policy.fallback(engine, failed)
+
+    def warm(self) -> bool:
+        try:
+            signals, _ = self._signals("", self._clock.now_ms())
+            return self._policy.warm(signals, self._memory)
+        except Exception:
+            return False  # the decision will report it; warmth is only a head start
+
+    def failed(self, engine: str) -> None:
+        self.tally.sick_until_s[engine] = self._now() + SICK_S
+
+    # -- what the call tells ------------------------------------------------------------------------------
+    def answered(self, engine: str, heard_ms: float) -> None:
+        """A turn was heard to be answered ``heard_ms`` after the caller stopped."""
+        self.tally.heard_ms.setdefault(engine, []).append(heard_ms)
+
+    # -- signals --------------------------------------------------------------------------------------------
+    def _signals(self, text: str, start_ms: float, *, ended: bool = False) -> tuple[Signals, EmotionReading]:
+        tally, facts = self.tally, self._facts
+        need = self._tool_need.score(text, tally.last_agent_text)
+        reading = self._reading()
+        asked_human = tally.asked_human or asks_for_human(text)
+        repeats = tally.repeats + repeats_themselves(text)
+        if ended:
+            tally.asked_human, tally.repeats = asked_human, repeats
+        values = {
+            "turn.count": tally.turns if ended else tally.turns + 1,
+            "turn.chars": len(text),
+            "turn.words": len(text.split()),
+            "turn.tool_p": need.probability,
+            "turn.needs_tools": need.probability >= NEEDS_TOOLS_AT,
+            "emotion.label": reading.label,
+            "emotion.confidence": reading.confidence,
+            "emotion.upset": reading.upset,
+            "call.language": facts.language,
+            "call.transport": facts.transport,
+            "call.codec_hz": facts.codec_hz,
+            "call.queue": facts.queue,
+            "call.asked_human": asked_human,
+            "call.tool_failures": tally.tool_failures,
+            "call.repeats": repeats,
+            "call.silence_ms": max(0, int(start_ms - tally.last_turn_end_ms)),
+            "caller.consent_voice_ai": facts.consent_voice_ai,
+            "caller.region": facts.region,
+            "cost.usd": tally.cost_usd,
+            "cost.budget_usd": facts.budget_usd,
+            "time.hour": self._hour(),
+        }
+        for engine in self._policy.engines:
+            values[f"provider.{engine}_healthy"] = self._now() >= tally.sick_until_s.get(engine, 0.0)
+            if heard := tally.heard_ms.get(engine):
+                values[f"provider.{engine}_p95_ms"] = int(sorted(heard)[int(0.95 * (len(heard) - 1))])
+        return Signals(values), reading
+
+    def _reading(self) -> EmotionReading:
+        try:
+            return self._emotion.reading()
+        except Exception as error:
+            self._emit(
+                PartFailed(
+                    call_id=self._call_id,
+                    at_ms=self._clock.now_ms(),
+                    part="emotion",
+                    error=type(error).__name__,
+                    action="the turn is routed without it",
+                )
+            )
+            return EmotionReading("unknown", 0.0, 0.0, 0)
+
+    def _without_policy(self, turn: int, at_ms: float, engine: str) -> Decided:
+        return Decided(
+            call_id=self._call_id,
+            at_ms=at_ms,
+            turn=turn,
+            engine=engine,
+            rule="default-engine",
+            reason="The router failed, so the policy's default engine answers.",
+            policy_hash=self._policy.hash,
+            signals={},
+        )

@@ -1,0 +1,284 @@
+"""A call at the desk: the real line, tap, recogniser, LiveKit session and engines on a lab, with scripted routing.
+
+What the router, the classifiers and the record would add is left out, so that a test says which engine answers
+each turn and looks at nothing but the hand-off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+import numpy as np
+from livekit.agents import AgentSession, inference, llm
+from livekit.agents.voice.agent_session import SessionConnectOptions
+from livekit.agents.voice.transcription import TranscriptSynchronizer
+
+from compliance.events import Event
+from compliance.shared_stt import SharedSTT
+from compliance.tap import RATE_HZ, AgentTap, CallerTap
+from compliance.transcriber import Segment, Transcriber
+from compliance.voiced import Samples
+from engines.cascade import ONCE
+from engines.catalogue import Catalogue
+from engines.desk import Desk
+from engines.feed import TurnFeed
+from engines.plugins import Endpoint, Endpoints
+from engines.routing import CallerTurn, Route
+from engines.wording import Wording
+from lab.callers import HERE as RECORDINGS
+from lab.callers import load_pcm
+from lab.journal import Entry
+from lab.server import Lab
+from policies import shipped
+
+from service.cast import cast
+from service.heard_text import HeardText
+from service.line import Line, Said
+
+HOURS, HOURS_TEXT = "01_quick_question_t01", "hi what are your opening hours on saturday"
+ORDER, ORDER_TEXT = "02_order_status_t01", "hello i'd like to know where my order is"
+BYE = "01_quick_question_t03"
+ANSWER_LIMIT_S = 20.0
+"""Failing a test, not measuring: an answer takes well under a second on an idle machine."""
+
+
+def recording(name: str) -> Samples:
+    """A recorded turn, 24 kHz."""
+    return load_pcm(RECORDINGS / f"{name}.flac")
+
+
+def silence(ms: int) -> Samples:
+    return np.zeros(RATE_HZ * ms // 1000, np.int16)
+
+
+@dataclass
+class Plan:
+    """Routing by a list: the engine of each turn, and what a preview of each says if that differs."""
+
+    engines: Sequence[str]
+    previews: Mapping[int, str] = field(default_factory=dict)
+    order: Sequence[str] = ("standard", "tool", "fast", "realtime")
+    wants_warm: bool = True
+    turns: list[CallerTurn] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def preview(self, text: str) -> str:
+        turn = min(len(self.turns) + 1, len(self.engines))
+        return self.previews.get(turn, self.engines[turn - 1])
+
+    def decide(self, turn: CallerTurn) -> Route:
+        self.turns.append(turn)
+        number = len(self.turns)
+        return Route(number, self.engines[min(number, len(self.engines)) - 1])
+
+    def fallback(self, engine: str, failed: Collection[str]) -> str | None:
+        return next((one for one in self.order if one != engine and one not in failed), None)
+
+    def warm(self) -> bool:
+        return self.wants_warm
+
+    def failed(self, engine: str) -> None:
+        self.failures.append(engine)
+
+
+class DeskCall:
+    """One call; use as an async context manager. ``name`` marks its requests in the lab's journal."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        plan: Plan,
+        *,
+        name: str,
+        tools: Sequence[llm.Tool] = (),
+        greeting: str = "",
+        silence_limit_s: float = 15.0,
+        first_reply_s: float | None = None,
+        wording: Wording | None = None,
+        change: Callable[[Catalogue], Catalogue] = lambda catalogue: catalogue,
+    ) -> None:
+        self.lab = lab
+        self.plan = plan
+        self.name = name
+        self.events: list[Event] = []
+        self.segments: list[Segment] = []
+        self.sounds_ms: list[float] = []
+        self.line = Line()
+        self._tools = tools
+        self._greeting = greeting
+        self._silence_limit_s = silence_limit_s
+        self._first_reply_s = first_reply_s
+        self._wording = wording
+        self._change = change
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> DeskCall:
+        try:
+            await self._answer()
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def _answer(self) -> None:
+        opened, clock = self._open, self.line.clock
+        http = await opened.enter_async_context(aiohttp.ClientSession())
+        stand_ins = {
+            "openai": Endpoint("lab", self.lab.openai_url, simulated=True),
+            "deepgram": Endpoint("lab", self.lab.deepgram_url, simulated=True),
+            "elevenlabs": Endpoint("lab", self.lab.elevenlabs_url, simulated=True),
+        }
+        catalogue = self._change(Catalogue.load(shipped("engines.yaml")))
+        if self._first_reply_s is not None:
+            limits = {
+                name: replace(engine, first_reply_s=self._first_reply_s)
+                for name, engine in catalogue.engines.items()
+            }
+            catalogue = replace(catalogue, engines=limits)
+        self.cast = cast(catalogue, Endpoints({}, stand_ins), http, lambda *used: None)
+        opened.push_async_callback(self.cast.aclose)
+        self.tap = CallerTap(self.line.input, clock)
+        self.transcriber = Transcriber(self.cast.transcriber, self.tap, clock)
+        self.transcriber.on_segment.append(self.segments.append)
+        self.transcriber.start()
+        opened.push_async_callback(self.transcriber.aclose)
+        self.session: AgentSession[Any] = AgentSession(
+            vad=inference.VAD(),
+            turn_handling={
+                "turn_detection": "vad",
+                "endpointing": {"min_delay": catalogue.endpointing_s},
+                "interruption": {"mode": "vad", "resume_false_interruption": False},
+            },
+            conn_options=SessionConnectOptions(
+                llm_conn_options=ONCE, tts_conn_options=ONCE, max_unrecoverable_errors=1_000_000
+            ),
+            user_away_timeout=None,
+            aec_warmup_duration=None,
+        )
+        self.desk = Desk(
+            session=self.session,
+            clock=clock,
+            cascades=self.cast.cascades,
+            realtime=self.cast.realtime,
+            recogniser=SharedSTT(self.transcriber),
+            feed=TurnFeed(self.tap),
+            routing=self.plan,
+            emit=self.events.append,
+            call_id=self.name,
+            instructions=f"{catalogue.instructions}\n[{self.name}]",
+            tools=self._tools,
+            wording=self._wording,
+            silence_limit_s=self._silence_limit_s,
+        )
+        opened.push_async_callback(self.desk.aclose)
+        agent_tap = AgentTap(self.line.output, clock)
+        agent_tap.on_first_sound.append(self._sounded)
+        heard = TranscriptSynchronizer(next_in_chain_audio=agent_tap, next_in_chain_text=HeardText())
+        opened.push_async_callback(heard.aclose)
+        self.session.input.audio = self.tap
+        self.session.output.audio = heard.audio_output
+        self.session.output.transcription = heard.text_output
+        self.session.on("user_state_changed", self._user_state)
+        await self.session.start(self.desk.attach())
+        opened.push_async_callback(self.session.aclose)
+        opened.callback(self.line.hang_up)
+        if self._greeting:
+            self.session.say(self._greeting)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    def _sounded(self, at_ms: float) -> None:
+        self.sounds_ms.append(at_ms)
+        self.desk.first_sound()
+
+    def _user_state(self, event: Any) -> None:
+        if event.new_state != "speaking":
+            self.transcriber.finalize()
+
+    # -- what a caller does ---------------------------------------------------------------------------------
+    async def says(self, name: str) -> Said:
+        """Say a recorded turn, after a breath."""
+        await self.line.say(silence(300))
+        return await self.line.say(recording(name))
+
+    async def asks(self, name: str) -> None:
+        """Say a recorded turn and hear the reply to its end."""
+        said = await self.says(name)
+        await self.answered(said)
+        await self.heard_out()
+
+    async def answered(self, said: Said) -> float:
+        """Wait for the first sound after what was said."""
+        async with asyncio.timeout(ANSWER_LIMIT_S):
+            return await self.line.agent_started(said.end_ms)
+
+    async def heard_out(self, quiet_ms: float = 600) -> None:
+        """Wait until the agent is done speaking."""
+        async with asyncio.timeout(60):
+            await self.line.agent_finished(quiet_ms)
+
+    async def until(self, what: Callable[[], bool], limit_s: float = ANSWER_LIMIT_S) -> None:
+        """Wait until something has come about; polled, for it may have no event of its own."""
+        async with asyncio.timeout(limit_s):
+            while not what():
+                await asyncio.sleep(0.02)
+
+    # -- what it looks at ------------------------------------------------------------------------------------
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The desk's events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def messages(self) -> list[tuple[str, str]]:
+        """Role and text of the conversation as the session keeps it."""
+        return [
+            (item.role, item.text_content or "")
+            for item in self.session.history.items
+            if item.type == "message" and item.role in ("user", "assistant")
+        ]
+
+    @property
+    def completions(self) -> list[Entry]:
+        """This call's requests to the chat model."""
+        mark = f"[{self.name}]"
+        entries = self.lab.context.journal.of("openai.chat", "chat.completions")
+        return [entry for entry in entries if mark in str(entry.payload["messages"][0]["content"])]
+
+    def realtime(self, name: str) -> list[Entry]:
+        """What this call's realtime connections sent under a protocol name."""
+        journal, mark = self.lab.context.journal, f"[{self.name}]"
+        mine = {
+            entry.connection
+            for entry in journal.of("openai.realtime", "session.update")
+            if mark in str(entry.payload["session"].get("instructions", ""))
+        }
+        return [entry for entry in journal.of("openai.realtime", name) if entry.connection in mine]
+
+    def written_to_server(self, role: str) -> list[str]:
+        """The texts of messages that this call wrote into a realtime conversation."""
+        items = [entry.payload["item"] for entry in self.realtime("conversation.item.create")]
+        return [
+            part.get("text", "")
+            for item in items
+            if item.get("role") == role
+            for part in item.get("content", ())
+        ]
+
+    def server_conversation(self) -> set[str]:
+        """The ids of the messages in the open realtime conversation."""
+        session = self.cast.realtime["realtime"].warm
+        items = session.chat_ctx.items if session is not None else []
+        return {item.id for item in items if item.type == "message"}
+
+    def history_ids(self) -> set[str]:
+        return {
+            item.id
+            for item in self.session.history.items
+            if item.type == "message" and item.role in ("user", "assistant")
+        }

@@ -1,0 +1,83 @@
+"""A line that leads into a LiveKit room: the caller of the lab speaks there as on any other line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import numpy as np
+from livekit import api, rtc
+
+from compliance.tap import RATE_HZ
+from compliance.voiced import SOUND_LEVEL
+from service.line import Line
+from tests.scenario.livekit_server import LiveKitServer
+
+JOIN_LIMIT_S = 30.0
+QUEUE_MS = 100
+
+
+async def make_room(server: LiveKitServer, name: str, *, agent: str) -> None:
+    """A room that the worker called ``agent`` is dispatched to, by that name and explicitly."""
+    async with api.LiveKitAPI(server.url, server.key, server.secret) as livekit:
+        await livekit.room.create_room(
+            api.CreateRoomRequest(name=name, agents=[api.RoomAgentDispatch(agent_name=agent)])
+        )
+
+
+@asynccontextmanager
+async def joined(line: Line, server: LiveKitServer, name: str) -> AsyncIterator[rtc.Room]:
+    """Join room ``name`` as the caller on ``line``, until the line is hung up or the block is left.
+
+    The line is hung up when the room is closed from the other side.
+    """
+    grants = api.VideoGrants(room_join=True, room=name)
+    token = api.AccessToken(server.key, server.secret).with_identity("caller").with_grants(grants).to_jwt()
+    room = rtc.Room()
+    agent: asyncio.Future[rtc.RemoteTrack] = asyncio.get_running_loop().create_future()
+
+    def subscribed(track: rtc.RemoteTrack, *_: object) -> None:
+        if track.kind == rtc.TrackKind.KIND_AUDIO and not agent.done():
+            agent.set_result(track)
+
+    room.on("track_subscribed", subscribed)
+    room.on("disconnected", lambda _: line.hang_up())
+    source = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=QUEUE_MS)
+    published = asyncio.Event()
+    speaks = asyncio.create_task(_speak(line, source, published), name="caller speaks into the room")
+    listens: asyncio.Task[None] | None = None
+    try:
+        await room.connect(server.url, token)
+        microphone = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        await room.local_participant.publish_track(microphone, options)
+        published.set()
+        async with asyncio.timeout(JOIN_LIMIT_S):
+            track = await agent
+        listens = asyncio.create_task(_listen(line, track), name="caller listens to the room")
+        yield room
+    finally:
+        line.hang_up()
+        await room.disconnect()
+        await speaks
+        if listens is not None:
+            await listens
+        await source.aclose()
+
+
+async def _speak(line: Line, source: rtc.AudioSource, published: asyncio.Event) -> None:
+    async for frame in line.input:
+        if published.is_set():  # what is said before that is lost; kept, it would delay all that follows
+            await source.capture_frame(frame)
+
+
+async def _listen(line: Line, track: rtc.RemoteTrack) -> None:
+    """What the codec makes of silence is silence: the line is told only of sound."""
+    stream = rtc.AudioStream.from_track(track=track, sample_rate=RATE_HZ, num_channels=1)
+    try:
+        async for event in stream:
+            if np.abs(np.frombuffer(event.frame.data, np.int16).astype(np.int32)).max() > SOUND_LEVEL:
+                await line.output.capture_frame(event.frame)
+    finally:
+        await stream.aclose()

@@ -1,0 +1,320 @@
+"""What a caller gives away in a call is masked, across breaths, turns and speakers."""
+
+import re
+
+import pytest
+
+from compliance.events import AgentSaid, CallerSaid, CallStarted, ToolCalled
+from compliance.redaction import REDACTION_FAILED, RedactionEngine, Redactor
+from compliance.redaction.pieces import Found
+
+pytestmark = pytest.mark.unit
+
+DIGIT_WORDS = re.compile(
+    r"\b(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|won|for|ate|sex|tree|\d+)\b"
+)
+
+
+def texts(results):
+    return [r.text for r in results]
+
+
+def digits_left(results) -> list[str]:
+    return [word for r in results for word in DIGIT_WORDS.findall(r.text)]
+
+
+@pytest.mark.parametrize(
+    "breaths",
+    [
+        ("my card number is four one one one two two three four nine eight seven six five five zero one",),
+        ("my card number is four one one one two two three four", "nine eight seven six five five zero one"),
+        ("four one one one two two three four", "nine eight seven six five five zero one"),
+        (
+            "my card number is",
+            "four one one one",
+            "two two three four",
+            "nine eight seven six",
+            "five five zero one",
+        ),
+        ("my card number is for one one one two two tree four", "nine ate seven sex five five zero won"),
+        ("it's four one one one", "two two three four uh nine", "eight seven six five five", "oh one"),
+        (
+            "my card number is four one one one two sue two three four",
+            "nine eight seven six five five",
+            "zero one",
+        ),
+        ("4111 2234", "9876 5501"),
+        ("four triple one double two three four", "nine eight seven six double five oh one"),
+    ],
+)
+def test_a_card_number_is_masked_however_many_breaths_it_takes(converse, breaths) -> None:
+    assert digits_left(converse(*breaths)) == []
+
+
+@pytest.mark.parametrize(
+    "breaths",
+    [
+        ("my phone number is five five five zero one four two seven seven eight",),
+        ("my phone number is five five five zero one", "four two seven seven eight"),
+        ("my phone number is five five five", "zero one four two", "seven seven eight"),
+        ("you can call me back on triple five oh one four two", "seven seven eight"),
+    ],
+)
+def test_a_phone_number_is_masked_however_many_breaths_it_takes(converse, breaths) -> None:
+    assert digits_left(converse(*breaths)) == []
+
+
+def test_an_interrupted_number_is_masked_around_the_interruption(converse) -> None:
+    results = converse(
+        "A: Can I have your card number?",
+        "hang on let me get it",
+        "it's four one one one two two",
+        "A: mhm, go ahead",
+        "three four nine eight",
+        "A: I am listening.",
+        "seven six five five",
+        "oh one",
+    )
+
+    assert digits_left(results) == []
+
+
+def test_a_number_goes_on_after_an_agent_who_spoke_too_early(converse) -> None:
+    results = converse(
+        "my phone number is five five five",
+        "A: Let me look into that.",
+        "zero one four two seven seven eight",
+    )
+
+    assert digits_left(results) == []
+
+
+def test_the_agent_reading_a_number_back_is_masked(converse) -> None:
+    results = converse(
+        "my card number is four one one one two two three four",
+        "nine eight seven six five five zero one",
+        "A: So that is 4111 2234 9876 5501?",
+        "A: Or ending in five five zero one.",
+    )
+
+    assert results[2].text == "So that is <CREDIT_CARD>?"
+    assert digits_left(results[3:]) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "label"),
+    [
+        ("And the security code on the back?", "one two three", "CVV"),
+        ("What is your PIN?", "it's oh four one seven", "PIN"),
+        ("What is your date of birth?", "march fourth nineteen eighty five", "DATE_OF_BIRTH"),
+        ("When were you born?", "the fourth of march nineteen eighty five", "DATE_OF_BIRTH"),
+        ("What is your name, please?", "john smith", "PERSON"),
+        ("Could you spell that name?", "s m i t h", "PERSON"),
+        ("Could you spell that name?", "G EO R GI n a TA y", "PERSON"),
+        ("What year were you born?", "85", "DATE_OF_BIRTH"),
+        ("And your address?", "one twenty three maple street springfield", "ADDRESS"),
+        ("What's your postcode?", "g 2 6 5 w b", "ADDRESS"),
+        ("What is your e-mail address?", "bob underscore jones", "EMAIL_ADDRESS"),
+    ],
+)
+def test_the_answer_to_a_question_is_masked_as_what_was_asked(converse, question, answer, label) -> None:
+    result = converse(f"A: {question}", answer)[1]
+
+    assert result.entities == (label,)
+    assert not digits_left([result])
+
+
+@pytest.mark.parametrize(
+    ("question", "reply"),
+    [
+        ("What is your card number?", "i have two questions first"),
+        ("What is your card number?", "hang on one second"),
+        ("What is your name?", "why do you need that"),
+        ("What is your e-mail?", "yes that is correct"),
+        ("What is your address?", "it has not changed since last week"),
+    ],
+)
+def test_a_reply_without_the_shape_of_an_answer_is_kept(converse, question, reply) -> None:
+    assert converse(f"A: {question}", reply)[1].text == reply
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "the order number is four four one seven nine two",
+        "the order number is eight zero five three one six two",
+        "can you change the delivery date two next thursday morning",
+        "it was returned three weeks ago",
+        "i paid two hundred and fifty pounds",
+        "i waited 45 minutes and paid $1299.00 on 2026-11-02",
+        "i ordered a washing machine and it was supposed to arrive on tuesday",
+        "ok please send a new one on call me back tomorrow afternoon",
+        "this is ridiculous i want my money back right now",
+        "i'm stuck here and i'm getting concerned here",
+        "change it from 10 to 21 for 800 pounds on 9/3/2026",
+        "thank you goodbye",
+    ],
+)
+def test_what_is_not_personal_stays_readable(converse, said) -> None:
+    assert texts(converse(said)) == [said]
+
+
+def test_an_order_number_stays_readable_in_two_breaths_and_when_read_back(converse) -> None:
+    said = (
+        "A: What is your order number?",
+        "eight zero five three",
+        "one six two",
+        "A: Order 8053162 for 49.99 dollars ships on 2026-11-24, together with order 441792 and 441793.",
+    )
+
+    assert [r.entities for r in converse(*said)] == [()] * 4
+
+
+def test_a_number_too_long_for_an_order_is_masked_all_the_same(converse) -> None:
+    results = converse(
+        "A: What is your order number?", "four one one one two two three four nine eight seven six"
+    )
+
+    assert digits_left(results) == []
+
+
+def test_asked_for_an_order_and_a_phone_number_at_once_every_number_is_masked(converse) -> None:
+    results = converse("A: Your order number or phone number, please?", "five five five zero one four")
+
+    assert digits_left(results) == []
+
+
+@pytest.mark.parametrize("question", [(), ("A: What is your new e-mail address?",)])
+def test_a_spelled_email_is_masked_also_when_misheard(converse, question) -> None:
+    results = converse(
+        *question,
+        "it is j o h m dot s m i t the age at gmail dot com",
+        "no it is m as in mike h as in alpha e r as in romeo k as in kilo",
+        "so m a r k dot s m i g h at gmail dot com",
+        "yes that is correct",
+    )[len(question) :]
+
+    assert [re.sub("<[A-Z_]+>", "_", r.text) for r in results] == [
+        "it is _",
+        "no it is _",
+        "so _",
+        "yes that is correct",
+    ]
+
+
+def test_an_email_is_masked_when_it_is_cut_anywhere(converse) -> None:
+    results = converse(
+        "A: Your e-mail, please?", "it is j o h n", "dot s m i t h at gmail", "dot com", "A: mhm", "m q"
+    )
+
+    assert texts(results)[1:4] == ["it is <EMAIL_ADDRESS>", "<EMAIL_ADDRESS>", "<EMAIL_ADDRESS>"]
+    assert results[-1].text == "<EMAIL_ADDRESS>"
+
+
+def test_a_name_given_once_is_masked_whenever_it_is_said_again(converse) -> None:
+    results = converse(
+        "my name is maria lopez and i need help", "A: Thank you Maria, one moment.", "yes this is for lopez"
+    )
+
+    assert texts(results) == [
+        "my name is <PERSON> and i need help",
+        "Thank you <PERSON>, one moment.",
+        "yes this is for <PERSON>",
+    ]
+
+
+def test_an_expectation_closes_when_the_agent_goes_on_to_something_else(converse) -> None:
+    results = converse(
+        "A: What is your card number?", "sorry", "A: No problem, we will do that later.", "room 412 was cold"
+    )
+
+    assert results[-1].text == "room 412 was cold"
+
+
+def test_an_expectation_closes_after_four_utterances_that_do_not_answer_it(converse) -> None:
+    results = converse("A: What is your card number?", *["i do not have it here"] * 4, "room 412 was cold")
+
+    assert results[-1].text == "room 412 was cold"
+
+
+def test_the_segments_of_a_call_are_redacted_as_one_conversation(redactor: Redactor) -> None:
+    breaths = ("four one one one two two", "three four nine eight seven six", "five five zero one")
+    asked = AgentSaid(
+        call_id="c", at_ms=0, turn=1, engine="fast", generation=1, start_ms=0, end_ms=1,
+        text="What is the number of your card?", interrupted=False,
+    )  # fmt: skip
+    segments = [
+        CallerSaid(call_id="c", at_ms=1, start_ms=0, end_ms=1, text=text, confidence=1) for text in breaths
+    ]
+
+    assert redactor.redact_event(asked) == asked
+    assert [redactor.redact_event(s).text for s in segments] == ["<CREDIT_CARD>"] * 3
+
+
+def test_events_are_redacted_in_the_fields_that_hold_words_or_data(redactor: Redactor) -> None:
+    started = CallStarted(
+        call_id="c",
+        at_ms=0,
+        started_at="2026-11-21T10:00:00Z",
+        source="lab:03",
+        policy="p",
+        policy_hash="5550142778",
+    )
+    tool = ToolCalled(
+        call_id="c", at_ms=1, turn=1, engine="tool", name="find_order",
+        arguments={"order_id": "8053162", "email": "m.lopez@example.com"},
+        result={"customer": {"name": "Maria Lopez"}, "status": "shipped"}, failed=False, took_ms=1,
+    )  # fmt: skip
+    reply = AgentSaid(
+        call_id="c", at_ms=2, turn=1, engine="tool", generation=1, start_ms=1, end_ms=2,
+        text="Hi Maria, order 8053162 has shipped.", interrupted=False,
+    )  # fmt: skip
+
+    assert redactor.redact_event(started) == started
+    kept = redactor.redact_event(tool)
+    assert kept.arguments == {"order_id": "8053162", "email": "<EMAIL_ADDRESS>"}
+    assert kept.result == {"customer": {"name": "<PERSON>"}, "status": "shipped"}
+    assert redactor.redact_event(reply).text == "Hi <PERSON>, order 8053162 has shipped."
+
+
+class RaisingEngine(RedactionEngine):
+    def __init__(self) -> None:
+        """Needs no Presidio."""
+
+    def find(self, text: str) -> list[Found]:
+        raise RuntimeError(f"could not read {text}")
+
+
+def test_an_error_withholds_the_text_and_is_counted(redactor: Redactor) -> None:
+    failing = Redactor(RaisingEngine())
+
+    result = failing.redact_spoken("my name is maria lopez", speaker="caller")
+
+    assert (result.text, result.failed) == (REDACTION_FAILED, True)
+    assert failing.redact_data({"email": "a@example.com", "note": "x"}) == REDACTION_FAILED
+    assert (failing.failures, failing.last_failure) == (2, "RuntimeError")
+
+
+def test_a_recogniser_that_raises_inside_presidio_withholds_the_text() -> None:
+    from presidio_analyzer import LocalRecognizer
+
+    class Broken(LocalRecognizer):
+        def load(self) -> None: ...
+
+        def analyze(self, text, entities, nlp_artifacts=None):
+            raise ValueError(text)
+
+    failing = Redactor(RedactionEngine(more=[Broken(supported_entities=["BROKEN"])]))
+
+    assert failing.redact_spoken("hello", speaker="caller").text == REDACTION_FAILED
+
+
+def test_data_that_is_not_json_is_withheld(redactor: Redactor) -> None:
+    assert redactor.redact_data({"when": object()}) == REDACTION_FAILED
+
+
+def test_nothing_is_remembered_after_the_call(redactor: Redactor) -> None:
+    redactor.redact_spoken("my name is maria lopez", speaker="caller")
+    redactor.forget()
+
+    assert redactor.redact_spoken("thanks maria", speaker="agent").text == "thanks maria"
