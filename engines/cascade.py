@@ -24,6 +24,7 @@ from livekit.agents import (
     llm,
     tts,
 )
+from livekit.agents.types import TimedString
 
 from engines.generations import Generation
 
@@ -34,6 +35,10 @@ STALL_S = 5.0
 """A model that stops in mid-reply for longer than this has failed."""
 ONCE = APIConnectOptions(max_retry=0, timeout=10.0)
 """No retries inside the plugin: another engine answers sooner than the same one tried again."""
+VOICE = APIConnectOptions(max_retry=0, timeout=2.5)
+"""A voice that has nothing to say for longer than this has failed, where its plugin can tell."""
+VOICE_STALL_S = 5.0
+"""The voices have failed when nothing has come of them for longer than this since the last words or audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +135,15 @@ class CascadeAgent(Agent):
                     yield chunk
                 return
             except (APIError, TimeoutError) as error:
-                began = generation.first_token_ms > 0
+                began, told = generation.first_token_ms > 0, generation.apologised
+                generation.apologised = True
                 if not self._desk.fail_over(generation, provider=cascade.mind.provider, error=error):
                     yield self._desk.wording.cannot_help
                     return
-                yield self._desk.wording.start_again if began else self._desk.wording.one_moment
+                if began:
+                    yield self._desk.wording.start_again
+                elif not told:
+                    yield self._desk.wording.one_moment
 
     async def tts_node(
         self, text: AsyncIterable[str], model_settings: ModelSettings
@@ -148,34 +157,75 @@ class CascadeAgent(Agent):
         voice = self._desk.voice_for(generation)
         spoke = False
         try:
-            async with voice.stream(conn_options=ONCE) as stream:
-                reader = asyncio.create_task(_read_aloud(stream, first, words), name="patchbay.read_aloud")
-                try:
-                    async for audio in stream:
-                        if generation is not None and generation.closed:
-                            generation.drop()
-                            return
-                        self._desk.voiced(generation)
-                        spoke = True
-                        yield audio.frame
-                finally:
-                    reader.cancel()
-                    await asyncio.gather(reader, return_exceptions=True)
+            async with voice.stream(conn_options=VOICE) as stream:
+                async for audio in _aloud(stream, first, words):
+                    if generation is not None and generation.closed:
+                        generation.drop()
+                        return
+                    self._desk.voiced(generation)
+                    spoke = True
+                    yield audio.frame
         except (APIError, TimeoutError) as error:
             self._desk.voice_failed(generation, error)
         if not spoke and not _was_cut(generation):
             # Every voice failed: a recorded sentence is better than silence.
-            self._desk.voiced(generation)
+            self._desk.voiceless(generation)
             for frame in self._desk.wording.recorded_apology():
                 yield frame
+
+    async def transcription_node(
+        self, text: AsyncIterable[str | TimedString], model_settings: ModelSettings
+    ) -> AsyncGenerator[str | TimedString, None]:
+        generation = self._desk.generations.current()
+        if generation is not None:
+            await generation.voice_known.wait()
+            if generation.voiceless:  # the history has what was heard, not what was meant
+                yield self._desk.wording.recorded_words
+                return
+        async for chunk in text:
+            yield chunk
 
 
 def _was_cut(generation: Generation | None) -> bool:
     return generation is not None and generation.closed
 
 
-async def _read_aloud(stream: tts.SynthesizeStream, first: str, rest: AsyncIterator[str]) -> None:
-    stream.push_text(first)
-    async for chunk in rest:
-        stream.push_text(chunk)
-    stream.end_input()
+async def _aloud(
+    stream: tts.SynthesizeStream, first: str, rest: AsyncIterator[str]
+) -> AsyncGenerator[tts.SynthesizedAudio, None]:
+    """What the voice makes of the words. Raises TimeoutError when it stalls."""
+    loop = asyncio.get_running_loop()
+    moved_s = loop.time()
+
+    async def read() -> None:
+        nonlocal moved_s
+        stream.push_text(first)
+        async for chunk in rest:
+            moved_s = loop.time()
+            stream.push_text(chunk)
+        stream.end_input()
+
+    async def following() -> tts.SynthesizedAudio | None:
+        return await anext(frames, None)
+
+    frames = aiter(stream)
+    reader = asyncio.create_task(read(), name="patchbay.read_aloud")
+    audio: asyncio.Task[tts.SynthesizedAudio | None] | None = None
+    try:
+        while True:
+            audio = asyncio.create_task(following(), name="patchbay.voice")
+            while not audio.done():
+                left_s = moved_s + VOICE_STALL_S - loop.time()
+                if left_s <= 0:
+                    raise TimeoutError
+                await asyncio.wait({audio}, timeout=left_s)
+            heard = audio.result()
+            if heard is None:
+                return
+            moved_s = loop.time()
+            yield heard
+    finally:
+        parts = [task for task in (reader, audio) if task is not None]
+        for task in parts:
+            task.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)

@@ -12,23 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from engines.plugins import PLUGINS, Role
+from engines.component import Component, Option, Role
+from engines.plugins import PLUGINS
 from policies import Document, Node
 
 Kind = Literal["cascade", "realtime"]
 KINDS: tuple[Kind, ...] = ("cascade", "realtime")
-Option = str | int | float | bool
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """One plugin object to be built: the model and server behind a recogniser, a mind or a voice."""
-
-    plugin: str
-    model: str
-    options: Mapping[str, Option]
-    base_url: str | None = None
-    api_key_env: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,7 @@ from typing import Any
 from livekit.agents import (
     NOT_GIVEN,
     AgentSession,
-    APIConnectionError,
     APIError,
-    ErrorEvent,
     SpeechCreatedEvent,
     UserStateChangedEvent,
     llm,
@@ -153,10 +151,10 @@ class Desk:
         """Listen to the session; returns the agent to start it with."""
         self._session.on("speech_created", self._speech_created)
         self._session.on("user_state_changed", self._user_state_changed)
-        self._session.on("error", self._plugin_error)
         for name, model in self._realtime.items():
             model.generation = self._asked_for
             model.on_late = partial(self._late, name)
+            model.on_lost = partial(self._connection_lost, name)
         self._keep_warm()
         return CascadeAgent(self)
 
@@ -201,7 +199,7 @@ class Desk:
             self._feed.complete(self._clock.from_wall(started_at))
         if previous == route.engine:
             return False
-        if route.turn == 1 and not to_realtime:
+        if route.turn == 1 and not to_realtime and not from_realtime:
             return False  # nobody has answered yet: the greeting is no turn
         warm = to_realtime and self._warmth[route.engine].ready
         self._leaving = (previous, self._clock.now_ms(), warm)
@@ -224,7 +222,7 @@ class Desk:
         """Keep the reply begun early if the engine decided is the one that began it, else throw it away."""
         preview, self._preview = self._preview, None
         if self._adopted is not None:
-            self._settle(self._adopted, used=self._adopted.first_audio_ms > 0)
+            self._settle(self._adopted, used=True)  # the caller cut in before it was heard
         if preview is None:
             return
         if preview.engine == self._engine and not preview.closed:
@@ -321,6 +319,13 @@ class Desk:
         """Audio of ``generation`` arrived."""
         if generation is not None and not generation.first_audio_ms:
             generation.first_audio_ms = self._clock.now_ms()
+            generation.voice_known.set()
+
+    def voiceless(self, generation: Generation | None) -> None:
+        """No voice has audio for ``generation``: the recorded apology stands in for its words."""
+        if generation is not None:
+            generation.voiceless = True
+        self.voiced(generation)
 
     def voice_for(self, generation: Generation | None) -> tts.TTS[Any]:
         engine = self._engine if generation is None else generation.engine
@@ -404,7 +409,7 @@ class Desk:
             self._stop_watch()
             self._session.say(self.wording.cannot_help)
             return
-        self._apology = self.wording.start_again if begun else self.wording.one_moment
+        self._apology = self.wording.start_again.lstrip() if begun else self.wording.one_moment
         message = self._in_history(self._message)
         turn_ctx = self._session.history.copy(
             exclude_handoff=True, exclude_config_update=True, exclude_instructions=True
@@ -508,17 +513,12 @@ class Desk:
             else:
                 warmth.speech_stopped()
 
-    def _plugin_error(self, event: ErrorEvent) -> None:
-        """A realtime engine failed in use. What a cascade's parts report is handled where they are used."""
-        failure = event.error
-        engine = next((name for name, model in self._realtime.items() if model is event.source), None)
-        if engine is None or not isinstance(failure, llm.RealtimeModelError):
-            return
-        lost = not failure.recoverable or isinstance(failure.error, APIConnectionError)
-        if lost and engine == self._engine and self._replying:
-            self.rescue(failure.error)
-        elif not failure.recoverable:
-            self._warmth[engine].drop()
+    def _connection_lost(self, engine: str, error: Exception, for_good: bool) -> None:
+        """A realtime engine's connection broke. In mid-reply the next engine takes over, whatever the plugin does."""
+        if engine == self._engine and self._replying:
+            self.rescue(error)
+        elif for_good:
+            self._warmth[engine].lost(error)
 
     @property
     def _replying(self) -> bool:

@@ -7,8 +7,9 @@ still arrives for it is dropped and counted, never spoken or stored (livekit/age
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # The speech a task works for. LiveKit keeps it in a context variable that its own function tools read through
 # RunContext; the model and voice nodes get no such argument, so it is read here and nowhere else.
@@ -34,6 +35,11 @@ class Generation:
     dropped: int = 0
     first_token_ms: float = 0.0
     first_audio_ms: float = 0.0
+    voice_known: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once its first audio is there, or no voice has any."""
+    voiceless: bool = False
+    """Whether the recorded apology is played in place of its words."""
+    apologised: bool = False
 
     def close(self) -> None:
         self.closed = True

@@ -9,18 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import aiohttp
 from livekit.agents import llm, stt, tts
 from livekit.plugins import deepgram, elevenlabs, openai
 
+from engines.component import Component, Role
 from engines.errors import EngineNotConfiguredError
-
-if TYPE_CHECKING:
-    from engines.catalogue import Component
-
-Role = Literal["stt", "llm", "tts", "realtime"]
 
 KEY_ENVIRONMENT: Mapping[str, str] = {
     "openai": "OPENAI_API_KEY",
@@ -75,7 +71,7 @@ class Endpoints:
         return tuple(sorted({part.plugin for part in components if self.of(part).simulated}))
 
 
-_Builder = Callable[["Component", Endpoint, aiohttp.ClientSession], Any]
+_Builder = Callable[[Component, Endpoint, aiohttp.ClientSession], Any]
 
 
 def _common(component: Component, endpoint: Endpoint) -> dict[str, Any]:

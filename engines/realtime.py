@@ -43,7 +43,8 @@ class RealtimeAgent(Agent):
             tools=[*desk.tools],
             stt=desk.recogniser,
             llm=model,
-            tts=None,
+            # The model speaks for itself; this is for what the service has to say when something is wrong.
+            tts=desk.first_cascade.voice,
             turn_handling={"turn_detection": "vad"},
         )
         self.engine = name

@@ -87,6 +87,10 @@ class Toolbox:
                 result = await asyncio.wait_for(tool(raw_arguments), LIMIT_S)
                 failed = False
                 return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+            except asyncio.CancelledError:
+                # The caller cut in: nothing is wrong with the tool, and whether it acted is not known.
+                failed, result = False, "interrupted"
+                raise
             except ToolError as error:
                 result = error.message
                 raise

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from livekit import rtc
-from livekit.agents import NOT_GIVEN, NotGivenOr, llm
+from livekit.agents import NOT_GIVEN, APIConnectionError, NotGivenOr, llm
 from livekit.agents.metrics import RealtimeModelMetrics
 
 logger = logging.getLogger(__name__)
@@ -164,9 +164,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         """Empty the input buffer."""
         self._inner.clear_audio()
 
-    def expect(
-        self, text: str, started_at: float | None, *, sent: Callable[[], None] = lambda: None
-    ) -> None:
+    def expect(self, text: str, started_at: float | None, *, sent: Callable[[], None] = lambda: None) -> None:
         """The next reply answers the turn in the buffer; ``text`` is what our recogniser heard in it.
 
         A turn expected before, whose reply was never asked for because the caller went on speaking, is part
@@ -224,9 +222,10 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         self.emit("metrics_collected", collected)
 
     def _on_error(self, error: llm.RealtimeModelError) -> None:
-        if self._parked and not error.recoverable:
-            self._model.on_lost(error.error)
-        self.emit("error", error)
+        if not error.recoverable or isinstance(error.error, APIConnectionError):
+            self._model.on_lost(error.error, not error.recoverable)
+        # LiveKit hangs up when a realtime model fails for good; the call goes on with another engine.
+        self.emit("error", error.model_copy(update={"recoverable": True}))
 
     def _on_reconnected(self, event: llm.RealtimeSessionReconnectedEvent) -> None:
         self._model.on_reconnected()
@@ -275,8 +274,8 @@ class WarmModel(llm.RealtimeModel):
         """The number of the reply that the running task works for."""
         self.on_late: Callable[[str, int], None] = lambda event, generation: None
         """Told of an event that nobody waits for, and the generation it belongs to; it was dropped."""
-        self.on_lost: Callable[[Exception], None] = lambda error: None
-        """Told when the session failed for good while no agent used it."""
+        self.on_lost: Callable[[Exception, bool], None] = lambda error, for_good: None
+        """Told when the connection broke, and whether for good: else the plugin connects anew."""
         self.on_reconnected: Callable[[], None] = lambda: None
         """Told when the plugin connected anew: the server's input buffer is empty."""
         self._label = inner.label

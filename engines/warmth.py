@@ -46,7 +46,6 @@ class Warmth:
         tools: Sequence[llm.Tool],
         failed: Callable[[BaseException], None],
     ) -> None:
-        model.on_lost = self._lost
         model.on_reconnected = feed.again
         self._model = model
         self._feed = feed
@@ -91,6 +90,11 @@ class Warmth:
             closing = _start(session.close(), "patchbay.warmth.close")
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
+
+    def lost(self, error: Exception) -> None:
+        """The session failed while a cascade answers: let go of it, and say so."""
+        self.drop()
+        self._failed(error)
 
     def speech_started(self, onset_ms: float) -> None:
         self._cancel_false_start()
@@ -148,11 +152,7 @@ class Warmth:
             )
         except llm.RealtimeError as error:
             if self._model.warm is session:
-                self._lost(error)
-
-    def _lost(self, error: Exception) -> None:
-        self.drop()
-        self._failed(error)
+                self.lost(error)
 
     def _cancel_false_start(self) -> None:
         if self._false_start is not None:

@@ -13,12 +13,13 @@ APOLOGY = Path(__file__).parent / "apology.wav"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Sentences for when an engine fails; the last is a recording, for when no voice works."""
+    """Sentences for when an engine fails, and a recording, with its words, for when no voice works."""
 
     one_moment: str = "One moment, please. "
     start_again: str = " Sorry, let me start again. "
     cannot_help: str = "I am sorry, I have a technical problem just now. Please say that again in a moment. "
     recording: Path = APOLOGY
+    recorded_words: str = "I am sorry, we have a technical problem just now. Please stay on the line."
 
     def recorded_apology(self) -> tuple[rtc.AudioFrame, ...]:
         """The recorded apology as 20 ms frames, mono, at the recording's rate."""

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
-from compliance.recorder import Recorder
 from livekit.agents import (
     AgentSession,
     AgentStateChangedEvent,
@@ -42,6 +41,7 @@ from compliance.events import (
     TurnEnded,
     UsageIncurred,
 )
+from compliance.recorder import Recorder
 from compliance.redaction import Redactor
 from compliance.shared_stt import SharedSTT
 from compliance.tap import AgentTap, CallerTap, Playout

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import aiohttp
 from livekit.agents import stt, tts
 
 from engines.cascade import Cascade
-from engines.catalogue import Catalogue, Component
-from engines.plugins import Endpoints, Role, build
+from engines.catalogue import Catalogue
+from engines.component import Component, Role
+from engines.plugins import Endpoints, build
 from engines.warm import WarmModel
 
 OnMetrics = Callable[[str, str, Any], None]
@@ -56,9 +58,7 @@ def cast(
             realtime[name] = WarmModel(
                 inner,
                 first_reply_s=engine.first_reply_s,
-                on_metrics=lambda event, name=name, plugin=engine.mind.plugin: on_metrics(
-                    name, plugin, event
-                ),
+                on_metrics=partial(on_metrics, name, engine.mind.plugin),
             )
             continue
         if engine.voices not in chains:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compliance.ledger import Ledger
-
 from classifiers.emotion import EmotionModel
 from classifiers.tool_need import ToolNeedModel
+from compliance.ledger import Ledger
 from compliance.redaction import RedactionEngine
 from engines.catalogue import Catalogue
 from engines.plugins import Endpoint, Endpoints

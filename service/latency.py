@@ -13,6 +13,12 @@ STAGES = ("transcription", "endpointing", "decision", "hand_off", "thinking", "v
 first synthesised audio, first sound at the caller's ear."""
 
 
+def in_order(waits: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """``waits`` in the order of a turn: the ledger keeps objects with sorted keys."""
+    known = {stage: place for place, stage in enumerate(STAGES)}
+    return tuple(sorted(waits.items(), key=lambda wait: known.get(wait[0], len(STAGES))))
+
+
 def waits(speech_end_ms: float, heard_at_ms: float, marks: Mapping[str, float]) -> dict[str, float]:
     """Split the wait between the caller's last sound and the reply's first into named stages.
 

@@ -236,7 +236,8 @@ def one_voice_at_a_time(record: Record) -> Iterator[_Found]:
 def hand_offs_are_recorded(record: Record) -> Iterator[_Found]:
     """A turn answered by another engine than the turn before has its hand-off on record."""
     to = {(event.turn, event.to_engine) for event in record.events if isinstance(event, HandedOff)}
-    spoken: dict[int, str] = {reply.turn: reply.engine for reply in record.replies}
+    # The greeting is no turn: whoever answers the first one takes over from nobody.
+    spoken: dict[int, str] = {reply.turn: reply.engine for reply in record.replies if reply.turn > 0}
     numbers = sorted(spoken)
     for before, turn in pairwise(numbers):
         # A fall-over may last for one reply only: the call then returns to its engine without a hand-off.

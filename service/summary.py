@@ -29,6 +29,7 @@ from compliance.events import (
     TurnEnded,
     UsageIncurred,
 )
+from service.latency import in_order
 from service.records import (
     CallSummary,
     Emotion,
@@ -231,7 +232,7 @@ class _Fold:
             deciding_us=decided.took_us if decided else 0,
             emotion=self.emotion.get(number),
             heard_ms=answered.heard_ms if answered else None,
-            waits=tuple(Wait(name, ms) for name, ms in answered.waits.items()) if answered else (),
+            waits=tuple(Wait(name, ms) for name, ms in in_order(answered.waits)) if answered else (),
             tools=tuple(self.tools[number]),
             hand_offs=tuple(_hand_off(event) for event in self.hand_offs if event.turn == number),
             previews_used=previews.count(True),

@@ -35,14 +35,14 @@ from lab.callers import load_pcm
 from lab.journal import Entry
 from lab.server import Lab
 from policies import shipped
-
 from service.cast import cast
 from service.heard_text import HeardText
 from service.line import Line, Said
 
 HOURS, HOURS_TEXT = "01_quick_question_t01", "hi what are your opening hours on saturday"
 ORDER, ORDER_TEXT = "02_order_status_t01", "hello i'd like to know where my order is"
-BYE = "01_quick_question_t03"
+THANKS, THANKS_TEXT = "01_quick_question_t02", "great thank you that is all i needed"
+BYE, BYE_TEXT = "01_quick_question_t03", "goodbye"
 ANSWER_LIMIT_S = 20.0
 """Failing a test, not measuring: an answer takes well under a second on an idle machine."""
 
@@ -96,6 +96,7 @@ class DeskCall:
         *,
         name: str,
         tools: Sequence[llm.Tool] = (),
+        shop: Any = None,
         greeting: str = "",
         silence_limit_s: float = 15.0,
         first_reply_s: float | None = None,
@@ -105,6 +106,7 @@ class DeskCall:
         self.lab = lab
         self.plan = plan
         self.name = name
+        self.shop = shop
         self.events: list[Event] = []
         self.segments: list[Segment] = []
         self.sounds_ms: list[float] = []
@@ -226,8 +228,13 @@ class DeskCall:
     async def until(self, what: Callable[[], bool], limit_s: float = ANSWER_LIMIT_S) -> None:
         """Wait until something has come about; polled, for it may have no event of its own."""
         async with asyncio.timeout(limit_s):
-            while not what():
+            while not what():  # noqa: ASYNC110 -- there is no event to wait for
                 await asyncio.sleep(0.02)
+
+    async def in_step(self) -> None:
+        """Wait until the warm session has followed the conversation."""
+        for warmth in self.desk._warmth.values():
+            await warmth.settled()
 
     # -- what it looks at ------------------------------------------------------------------------------------
     def of(self, kind: type[Any]) -> list[Any]:

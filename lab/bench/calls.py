@@ -128,7 +128,9 @@ async def bare(catalogue: Catalogue, endpoints: Endpoints, engine: str, turns: i
 async def patchbay(exchange: Exchange, route: Sequence[str]) -> tuple[list[float | None], list[float | None]]:
     """The waits on a Patchbay call with a planned route: heard on the line, and from decision to first sound."""
     line = Line()
-    planned = replace(exchange, policy=Policy.parse(planned_policy(route), engines=exchange.catalogue.engines))
+    planned = replace(
+        exchange, policy=Policy.parse(planned_policy(route), engines=exchange.catalogue.engines)
+    )
     call = Call(planned, port=LinePort(line), clock=line.clock, source="bench:patchbay")
     async with call:
         heard = await converse(line, len(route))
@@ -137,9 +139,8 @@ async def patchbay(exchange: Exchange, route: Sequence[str]) -> tuple[list[float
     after: dict[int, float] = {}
     for event in events:
         if isinstance(event, TurnAnswered):
-            stages = list(event.waits)
-            cut = stages.index("decision") + 1 if "decision" in stages else 0
-            after[event.turn] = sum(event.waits[stage] for stage in stages[cut:])
+            before = ("transcription", "endpointing", "decision")
+            after[event.turn] = sum(ms for stage, ms in event.waits.items() if stage not in before)
     decided = [event.turn for event in events if isinstance(event, Decided)]
     return heard, [after.get(turn) for turn in decided]
 
@@ -178,7 +179,12 @@ async def _rows(exchange: Exchange, endpoints: Endpoints, turns: int) -> list[Ro
     arrivals = [wait for turn, wait in enumerate(decided) if turn % 2 == 1 and wait is not None]
     return [
         Row("turn without hand-off, against a bare AgentSession", _less(steady[0], plain_a), 5, 15),
-        Row("cascade ↔ cascade hand-off, against a bare AgentSession", _less(switching[0], plain_b)[1:], 10, 25),
+        Row(
+            "cascade ↔ cascade hand-off, against a bare AgentSession",
+            _less(switching[0], plain_b)[1:],
+            10,
+            25,
+        ),
         Row(
             "cascade → warm realtime, against its first byte and a round trip",
             tuple(wait - REALTIME_FLOOR_MS for wait in arrivals),
@@ -197,7 +203,9 @@ def main(arguments: Sequence[str] = ()) -> int:
     """Print the table; returns 1 when a limit is passed."""
     turns = int(arguments[0]) if arguments else 12
     rows = asyncio.run(measure(turns))
-    table = Table(box=box.SIMPLE_HEAD, title="extra wait heard by the caller, ms (simulated)", title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, title="extra wait heard by the caller, ms (simulated)", title_justify="left"
+    )
     for name in ("", "n", "P50", "P95", "limit P50 / P95", ""):
         table.add_column(name, justify="left" if not name else "right")
     for row in rows:

@@ -5,6 +5,6 @@ import os
 # Set before anything imports it: transformers runs here without torch, and says so on every start otherwise.
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
-from service.cli.app import app  # noqa: E402 -- after the environment is set
+from service.cli.app import app
 
 __all__ = ["app"]

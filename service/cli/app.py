@@ -7,7 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -140,7 +140,7 @@ def doctor(json: Json = False) -> None:
 def render(
     text: Annotated[str, typer.Argument(help="What the caller says.")],
     path: Annotated[Path, typer.Argument(help="The file to write: .flac or .wav.")],
-    voice: Annotated[str, typer.Option(help="A flite voice: rms, awb or slt.")] = "rms",
+    voice: Annotated[Literal["rms", "slt", "awb"], typer.Option(help="A flite voice.")] = "slt",
     upset: Annotated[bool, typer.Option("--upset", help="With raised vocal effort.")] = False,
 ) -> None:
     """Render another caller from text, where flite is installed."""

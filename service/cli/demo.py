@@ -8,12 +8,12 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from lab.caller import Caller, CallerReport
-from lab.callers import RecordedCall, recorded_calls
 from rich.console import Console
 from rich.live import Live
 
 from compliance.events import Event
+from lab.caller import Caller, CallerReport
+from lab.callers import RecordedCall, recorded_calls
 from service.call import Call
 from service.cli.finished import Finished, finish, show
 from service.cli.rig import RigError, rig

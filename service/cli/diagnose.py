@@ -24,8 +24,8 @@ def diagnose(settings: Settings, *, as_json: bool) -> int:
         os.environ,
         state=_state(settings),
         models={
-            "emotion model": settings.emotion_model / "model.onnx",
-            "tool-need model": settings.tool_need_model / "config.json",
+            "emotion": settings.emotion_model / "model.onnx",
+            "tool need": settings.tool_need_model / "config.json",
         },
         documents={
             str(settings.catalogue): lambda: Catalogue.load(settings.catalogue),

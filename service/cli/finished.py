@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from compliance.ledger import Ledger
 from rich.console import Console
 
 from compliance.events import Event
+from compliance.ledger import Ledger
 from compliance.tap import RATE_HZ
 from service.audio import write_wav
 from service.line import Line
@@ -23,6 +23,7 @@ from service.summary import CallSummary, LedgerCheck, summarise
 from service.summary_json import summary_json
 from service.tables import call_table, calls_table, ledger_line, promises_line, transcript_view
 from service.words import SIMULATED_NOTE
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -79,7 +80,7 @@ def show(calls: Sequence[Finished], *, title: str, out: Path, as_json: bool) -> 
     """Write the recordings and the report, print what each kind of reader wants; returns the exit status."""
     out.mkdir(parents=True, exist_ok=True)
     for call in calls:
-        write_wav(out / f"{call.summary.name}.wav", [call.caller_audio, call.agent_audio], sample_rate_hz=RATE_HZ)
+        write_wav(out / f"{Path(call.summary.name).stem}.wav", [call.caller_audio, call.agent_audio], sample_rate_hz=RATE_HZ)
     report = out / "report.html"
     pages = [
         ReportCall(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
 
-def render_caller(text: str, path: Path, *, voice: str, upset: bool) -> int:
+def render_caller(text: str, path: Path, *, voice: Literal["rms", "slt", "awb"], upset: bool) -> int:
     """Render; returns the exit status."""
     from lab.errors import LabError
     from lab.render import render

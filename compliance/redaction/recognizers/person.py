@@ -28,6 +28,9 @@ _CAPITALISED = re.compile(
 _WORD = re.compile(_NAME)
 _SPACE = re.compile(r"\s*")
 _LONGEST = 3
+_NO_NAME_BEGINS_WITH = frozenset(
+    ("the", "a", "an", "our", "your", "my", "their", "this", "that", "some", "any")
+)
 
 
 class SpokenName(SpokenRule):
@@ -52,6 +55,8 @@ def _name_at(text: str, start: int, longest: int) -> Iterator[Found]:
     while len(words) < longest and (word := _WORD.match(text, at)) and len(word.group()) > 1:
         words.append(word)
         at = _SPACE.match(text, word.end()).end()  # type: ignore[union-attr] # matches the empty string too
+    if words and words[0].group().lower() in _NO_NAME_BEGINS_WITH:
+        return
     common = [w.group().lower() in lexicon.COMMON for w in words]
     count = common.index(True, 1) if True in common[1:] else len(words)
     if words and not (common[0] and count == 1):

@@ -1,0 +1,21 @@
+"""What the catalogue says of one part of an engine, before it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["stt", "llm", "tts", "realtime"]
+Option = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One plugin object to be built: the model and server behind a recogniser, a mind or a voice."""
+
+    plugin: str
+    model: str
+    options: Mapping[str, Option]
+    base_url: str | None = None
+    api_key_env: str | None = None

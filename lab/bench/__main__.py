@@ -1,0 +1,31 @@
+"""``python -m lab.bench [calls|tap|decide] [ARGUMENTS]``: all three, or one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+from lab.bench import calls, decide, tap
+
+BENCHES: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "calls": calls.main,
+    "decide": decide.main,
+    "tap": tap.main,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benches named, or all; returns the worst exit status."""
+    if arguments and arguments[0] not in BENCHES:
+        print(f"there is no bench '{arguments[0]}'; there are {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    if arguments:
+        return BENCHES[arguments[0]](arguments[1:])
+    return max(run([]) for run in BENCHES.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""``patchbay worker start`` as an operator runs it: a process of its own, read by its log."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from service.doctor import KEYS
+
+START_LIMIT_S = 120.0
+STOP_LIMIT_S = 30.0
+COMMAND = Path(sys.executable).with_name("patchbay")
+
+
+class WorkerProcess:
+    """``async with WorkerProcess(folder, environment) as worker``: a worker that runs on the lab.
+
+    Args:
+        folder: where it runs.
+        environment: added to this process's own, from which vendors' keys are taken out.
+        options: after ``patchbay worker start``.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], options: Sequence[str] = ()) -> None:
+        self._folder = folder
+        own = {
+            name: value for name, value in os.environ.items() if name not in {key.variable for key in KEYS}
+        }
+        self._environment = {**own, **environment}
+        self._options = options
+        self._lines: list[str] = []
+        self._said = asyncio.Condition()
+
+    async def __aenter__(self) -> Self:
+        self._process = await asyncio.create_subprocess_exec(
+            str(COMMAND),
+            "worker",
+            "start",
+            *self._options,
+            cwd=self._folder,
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=1 << 20,
+        )
+        self._reader = asyncio.create_task(self._read(), name="worker's log")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            for process in (psutil.Process(self._process.pid), *self.children()):
+                process.kill()
+        await self._process.wait()
+        await self._reader
+
+    @property
+    def log(self) -> str:
+        """Everything it has printed so far."""
+        return "\n".join(self._lines)
+
+    async def says(self, words: str) -> None:
+        """Wait until a line of its log has ``words``; fails when it ends without."""
+        async with asyncio.timeout(START_LIMIT_S), self._said:
+            await self._said.wait_for(lambda: self._reader.done() or words in self.log)
+        assert words in self.log, f"the worker ended without saying '{words}': {self.log[-3000:]}"
+
+    def children(self) -> list[psutil.Process]:
+        """The processes it has started, and theirs."""
+        return psutil.Process(self._process.pid).children(recursive=True)
+
+    def terminate(self) -> None:
+        """Ask it to stop, as an orchestrator does."""
+        self._process.send_signal(signal.SIGTERM)
+
+    async def ended(self) -> int:
+        """Wait until it has ended; returns its exit status."""
+        async with asyncio.timeout(STOP_LIMIT_S):
+            return await self._process.wait()
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            async with self._said:
+                self._lines.append(line.decode(errors="replace").rstrip())
+                self._said.notify_all()
+        async with self._said:
+            self._said.notify_all()
