@@ -98,6 +98,9 @@ class CallerTap(io.AudioInput):
         self._starts: dict[int, float] = {}
         self._voiced: deque[tuple[float, float]] = deque()
         self._end_ms: float | None = None
+        # How much later than it was spoken the last voiced sample is known to be dated, less what the audio's
+        # time has been pulled since; None when a gap came after it.
+        self._voiced_late: float | None = None
         self._gate = VoiceGate()
         self._repaired: deque[rtc.AudioFrame] = deque()
         self._resamplers: dict[int, rtc.AudioResampler] = {}
@@ -155,6 +158,7 @@ class CallerTap(io.AudioInput):
         self._starts[id(frame)] = start_ms
         if (voiced := self._gate.last_voiced(np.frombuffer(frame.data, np.int16), duration_ms)) is not None:
             self.last_voiced_ms = start_ms + (voiced + 1) * (1000 / RATE_HZ)
+            self._voiced_late = 0.0
             self._voiced.append((start_ms, duration_ms))
         self._forget(end_ms - self._keep_ms)
         for sink in self.sinks:
@@ -175,13 +179,28 @@ class CallerTap(io.AudioInput):
         true time, and later ones are pulled towards the time that the frames before predict.
         """
         arrived_ms = self._clock.now_ms()
-        if self._end_ms is None or arrived_ms > self._end_ms + duration_ms + _GAP_MS:
-            end_ms = arrived_ms
+        predicted_ms = arrived_ms if self._end_ms is None else self._end_ms + duration_ms
+        late_ms = arrived_ms - predicted_ms
+        if late_ms > _GAP_MS:
+            end_ms, self._voiced_late = arrived_ms, None
+        elif late_ms >= 0:
+            end_ms = predicted_ms + _FOLLOW * late_ms
+            if self._voiced_late is not None:
+                self._voiced_late -= _FOLLOW * late_ms
         else:
-            predicted_ms = self._end_ms + duration_ms
-            end_ms = min(arrived_ms, predicted_ms + _FOLLOW * max(0.0, arrived_ms - predicted_ms))
+            end_ms = arrived_ms
+            self._date_back(-late_ms)
         self._end_ms = max(end_ms, duration_ms)
         return self._end_ms
+
+    def _date_back(self, early_ms: float) -> None:
+        """A frame came earlier than predicted: those before it had queued up, and were spoken earlier as well."""
+        if self._voiced_late is None or self.last_voiced_ms is None:
+            return
+        self._voiced_late += early_ms
+        if self._voiced_late > 0:
+            self.last_voiced_ms -= self._voiced_late
+            self._voiced_late = 0.0
 
     def _forget(self, before_ms: float) -> None:
         while self._ring and self._ring[0].start_ms < before_ms:

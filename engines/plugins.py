@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,7 @@ from livekit.plugins import deepgram, elevenlabs, openai
 
 from engines.component import Component, Role
 from engines.errors import EngineNotConfiguredError
+from policies.document import did_you_mean
 
 KEY_ENVIRONMENT: Mapping[str, str] = {
     "openai": "OPENAI_API_KEY",
@@ -109,6 +111,10 @@ def _deepgram_tts(component: Component, endpoint: Endpoint, http: aiohttp.Client
 def _openai_realtime(
     component: Component, endpoint: Endpoint, http: aiohttp.ClientSession
 ) -> llm.RealtimeModel:
+    known = signature(openai.realtime.RealtimeModel).parameters
+    for option in component.options:  # its constructor takes any name, and drops those it does not know
+        if option not in known:
+            raise TypeError(f"unknown option '{option}'{did_you_mean(option, known)}")
     # Turns are taken on our side and our recogniser writes the record, so the model does neither.
     return openai.realtime.RealtimeModel(
         **_common(component, endpoint),

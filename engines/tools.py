@@ -66,8 +66,9 @@ class Toolbox:
                     url, transport_type="streamable_http", tool_result_resolver=_resolve
                 )
                 self._open.push_async_callback(server.aclose)
-                await asyncio.wait_for(server.initialize(), CONNECT_LIMIT_S)
-                self.tools += tuple(self._reported(tool) for tool in await server.list_tools())
+                async with asyncio.timeout(CONNECT_LIMIT_S):
+                    await server.initialize()
+                    self.tools += tuple(self._reported(tool) for tool in await server.list_tools())
         except Exception as error:
             await self._open.aclose()
             raise ToolsUnavailableError(

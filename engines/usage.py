@@ -47,8 +47,8 @@ def usage(event: object) -> Usage | None:
 def _realtime(event: metrics.RealtimeModelMetrics) -> dict[str, float]:
     given, made = event.input_token_details, event.output_token_details
     cached = given.cached_tokens_details
-    cached_text = cached.text_tokens if cached else given.cached_tokens
     cached_audio = cached.audio_tokens if cached else 0
+    cached_text = min(given.text_tokens, given.cached_tokens - cached_audio)  # unless told otherwise
     return {
         "input_text_tokens": float(given.text_tokens - cached_text),
         "cached_text_tokens": float(cached_text),

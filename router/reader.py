@@ -242,9 +242,9 @@ class _Body:
     def last_resort(self) -> str:
         """The engine that no guard may deny: named by ``last_resort``, or the last rule's route."""
         name = self._engine_name(self._root, "last_resort")
-        if name is None and (rules := self._root.get("rules")) and rules.value:
-            *_, last = rules.elements()
-            route = last.get("route")
+        listing = self._root.get("rules")
+        if name is None and (rules := list(listing.elements()) if listing else []):
+            route = rules[-1].get("route")
             name = route.value if route and route.value in self._engines else None
         guards = self._root.get("guards")
         for entry in guards.elements() if guards else ():

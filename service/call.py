@@ -236,13 +236,14 @@ class Call:
         return box.tools
 
     async def _hang_up(self, reason: str) -> None:
+        ended_ms = self.clock.now_ms()  # closing takes seconds, in which nobody is on the line
         try:
             await self._open.aclose()
         finally:
             self._emit(
                 CallEnded(
                     call_id=self.call_id,
-                    at_ms=self.clock.now_ms(),
+                    at_ms=ended_ms,
                     reason=reason,
                     turns=self.router.tally.turns if hasattr(self, "router") else 0,
                     cost_usd=self.router.tally.cost_usd if hasattr(self, "router") else 0.0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +17,8 @@ from engines.catalogue import Catalogue
 from engines.component import Component, Role
 from engines.plugins import Endpoints, build
 from engines.warm import WarmModel
+
+logger = logging.getLogger(__name__)
 
 OnMetrics = Callable[[str, str, Any], None]
 """Called with the engine (or part) that was used, its plugin, and LiveKit's metrics event."""
@@ -31,11 +35,12 @@ class Cast:
 
     async def aclose(self) -> None:
         """Close every connection that the call's own agents do not close."""
-        for cascade in self.cascades.values():
-            await cascade.mind.aclose()
-        for voice in self.voices:
-            await voice.aclose()
-        await self.transcriber.aclose()
+        minds = [cascade.mind.aclose() for cascade in self.cascades.values()]
+        voices = [voice.aclose() for voice in self.voices]
+        closed = await asyncio.gather(*minds, *voices, self.transcriber.aclose(), return_exceptions=True)
+        for error in closed:
+            if isinstance(error, Exception):  # one that does not close keeps no other open
+                logger.warning("a provider's connection did not close: %s", type(error).__name__)
 
 
 def cast(

@@ -8,11 +8,12 @@ _HUMAN = re.compile(
     r"\b(?:(?:real|actual|living) (?:person|human|agent)|human(?: being)?|supervisor|manager|representative"
     r"|(?:talk|speak|transfer me|put me through|connect me) (?:to|with) (?:an? |the |your |some)?"
     r"(?:person|human|agent|someone|somebody|colleague|operator)"
-    r"|not? (?:want to )?(?:talk|speak) to a (?:machine|robot|computer|bot))\b",
+    r"|(?:not?|don't|do not|won't) (?:want to )?(?:talk(?:ing)?|speak(?:ing)?) (?:to|with) "
+    r"(?:a |an |this |your )?(?:machine|robot|computer|bot|recording))\b",
     re.IGNORECASE,
 )
 _REPEAT = re.compile(
-    r"\b(?:i (?:have |'ve )?already (?:told|said|gave|explained|checked)|as i said|like i said|i (?:just )?told you"
+    r"\b(?:i(?: have|'ve)? already (?:told|said|gave|explained|checked)|as i said|like i said|i (?:just )?told you"
     r"|(?:keep|stop) (?:saying|reading|repeating|asking)|(?:second|third|fourth|fifth) time|(?:once )?again)\b",
     re.IGNORECASE,
 )

@@ -43,21 +43,34 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A vendor's key: the variable its plugin reads, what it is for, and a name it is often mistaken for."""
+    """A vendor's key: the variable its plugin reads, what it is for, and a name it is often mistaken for.
+
+    ``simulated`` is whether the lab can stand in for the vendor.
+    """
 
     vendor: str
     variable: str
     use: str
     mistaken: str = ""
+    simulated: bool = True
 
 
 KEYS = (
     Key("OpenAI", "OPENAI_API_KEY", "language models, voices and the realtime engine"),
     Key("Deepgram", "DEEPGRAM_API_KEY", "speech recognition", "DG_API_KEY"),
     Key("ElevenLabs", "ELEVEN_API_KEY", "voices", "ELEVENLABS_API_KEY"),
-    Key("Google", "GOOGLE_API_KEY", "Gemini language models and Gemini Live", "GEMINI_API_KEY"),
+    Key(
+        "Google",
+        "GOOGLE_API_KEY",
+        "Gemini language models and Gemini Live",
+        "GEMINI_API_KEY",
+        simulated=False,
+    ),
 )
 """The variables that the plugins of livekit-agents 1.8 read when they are given no key."""
+
+LAB_KEYS = tuple(key for key in KEYS if key.simulated)
+"""Those of the shipped catalogue: no call needs them."""
 
 ROOM = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 """What ``patchbay worker`` needs to answer in real rooms."""
@@ -113,7 +126,7 @@ def examine(
     state: Path,
     models: Mapping[str, Path] | None = None,
     documents: Mapping[str, Callable[[], object]] | None = None,
-    keys: Sequence[Key] = KEYS,
+    keys: Sequence[Key] = LAB_KEYS,
     probes: Probes | None = None,
 ) -> tuple[Finding, ...]:
     """Look at everything a call may need.
@@ -200,6 +213,13 @@ def _key(key: Key, environment: Mapping[str, str]) -> Finding:
     to_do = f"Set {key.variable} to use {key.vendor}."
     if key.mistaken and environment.get(key.mistaken, "").strip():
         to_do = f"{key.mistaken} is set, but the plugin reads {key.variable}: set that one."
+    if not key.simulated:
+        return Finding(
+            key.vendor,
+            Status.PROBLEM,
+            f"{key.variable} is not set, and the lab cannot stand in for it: {key.use}.",
+            to_do,
+        )
     return Finding(
         key.vendor,
         Status.MISSING,

@@ -29,8 +29,12 @@ class Exchange:
     ledger: Ledger
 
     @classmethod
-    def load(cls, settings: Settings) -> Exchange:
+    def load(cls, settings: Settings, *, lab_only: bool = False) -> Exchange:
         """Load everything a call needs.
+
+        Args:
+            settings: of the deployment.
+            lab_only: use the settings' stand-ins even where a provider's key is set.
 
         Raises:
             policies.DocumentError: the policy, catalogue or price list has errors; all are listed.
@@ -41,9 +45,10 @@ class Exchange:
         catalogue = Catalogue.load(settings.catalogue)
         policy = Policy.load(settings.policy, engines=catalogue.engines)
         endpoints = Endpoints(
+            environment={} if lab_only else None,
             stand_ins={
                 plugin: Endpoint("lab", url, simulated=True) for plugin, url in settings.stand_ins.items()
-            }
+            },
         )
         for component in catalogue.components():
             endpoints.of(component)

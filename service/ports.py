@@ -55,8 +55,9 @@ class RoomPort:
             self._context.room,
             participant=self._caller,
             options=RoomOptions(
-                # Frames as short as the line's: LiveKit's 50 ms are 30 ms more before a pause is noticed.
-                audio_input=AudioInputOptions(frame_size_ms=FRAME_MS),
+                # Frames as short as the line's: LiveKit's 50 ms are 30 ms more before a pause is noticed. Gain is left
+                # as it comes: how loud somebody is tells how upset they are.
+                audio_input=AudioInputOptions(frame_size_ms=FRAME_MS, auto_gain_control=False),
                 text_input=False,
                 text_output=False,
                 close_on_disconnect=True,

@@ -6,6 +6,7 @@ answered by the policy's default engine and the record says so.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -103,7 +104,7 @@ class TurnRouter:
     # -- engines.routing.Routing ------------------------------------------------------------------------
     def preview(self, text: str) -> str:
         try:
-            signals, _ = self._signals(text, self._clock.now_ms())
+            signals, _ = self._signals(text, silence_ms=self._silence_ms)
             decision, _ = self._policy.decide(signals, self._memory)
         except Exception:
             return self._policy.default_engine  # the decision itself will report what is wrong
@@ -121,9 +122,12 @@ class TurnRouter:
                 end_ms=max(0.0, turn.end_ms),
             )
         )
+        silent_since_ms, self.tally.last_turn_end_ms = self.tally.last_turn_end_ms, turn.end_ms
         began = time.perf_counter()
         try:
-            signals, reading = self._signals(turn.text, turn.start_ms, ended=True)
+            signals, reading = self._signals(
+                turn.text, silence_ms=turn.start_ms - silent_since_ms, ended=True
+            )
             decision, self._memory = self._policy.decide(signals, self._memory)
         except Exception as error:
             engine = self._policy.default_engine
@@ -165,7 +169,6 @@ class TurnRouter:
                 took_us=took_us,
             )
         )
-        self.tally.last_turn_end_ms = turn.end_ms
         return Route(number, decision.engine)
 
     def fallback(self, engine: str, failed: Collection[str]) -> str | None:
@@ -173,7 +176,7 @@ class TurnRouter:
 
     def warm(self) -> bool:
         try:
-            signals, _ = self._signals("", self._clock.now_ms())
+            signals, _ = self._signals("", silence_ms=self._silence_ms)
             return self._policy.warm(signals, self._memory)
         except Exception:
             return False  # the decision will report it; warmth is only a head start
@@ -187,14 +190,20 @@ class TurnRouter:
         self.tally.heard_ms.setdefault(engine, []).append(heard_ms)
 
     # -- signals --------------------------------------------------------------------------------------------
-    def _signals(self, text: str, start_ms: float, *, ended: bool = False) -> tuple[Signals, EmotionReading]:
+    @property
+    def _silence_ms(self) -> float:
+        return self._clock.now_ms() - self.tally.last_turn_end_ms
+
+    def _signals(
+        self, text: str, *, silence_ms: float, ended: bool = False
+    ) -> tuple[Signals, EmotionReading]:
         tally, facts = self.tally, self._facts
-        need = self._tool_need.score(text, tally.last_agent_text)
-        reading = self._reading()
         asked_human = tally.asked_human or asks_for_human(text)
         repeats = tally.repeats + repeats_themselves(text)
         if ended:
             tally.asked_human, tally.repeats = asked_human, repeats
+        need = self._tool_need.score(text, tally.last_agent_text)
+        reading = self._reading(report=ended)
         values = {
             "turn.count": tally.turns if ended else tally.turns + 1,
             "turn.chars": len(text),
@@ -211,7 +220,7 @@ class TurnRouter:
             "call.asked_human": asked_human,
             "call.tool_failures": tally.tool_failures,
             "call.repeats": repeats,
-            "call.silence_ms": max(0, int(start_ms - tally.last_turn_end_ms)),
+            "call.silence_ms": max(0, int(silence_ms)),
             "caller.consent_voice_ai": facts.consent_voice_ai,
             "caller.region": facts.region,
             "cost.usd": tally.cost_usd,
@@ -221,22 +230,23 @@ class TurnRouter:
         for engine in self._policy.engines:
             values[f"provider.{engine}_healthy"] = self._now() >= tally.sick_until_s.get(engine, 0.0)
             if heard := tally.heard_ms.get(engine):
-                values[f"provider.{engine}_p95_ms"] = int(sorted(heard)[int(0.95 * (len(heard) - 1))])
+                values[f"provider.{engine}_p95_ms"] = int(sorted(heard)[math.ceil(0.95 * len(heard)) - 1])
         return Signals(values), reading
 
-    def _reading(self) -> EmotionReading:
+    def _reading(self, *, report: bool) -> EmotionReading:
         try:
             return self._emotion.reading()
         except Exception as error:
-            self._emit(
-                PartFailed(
-                    call_id=self._call_id,
-                    at_ms=self._clock.now_ms(),
-                    part="emotion",
-                    error=type(error).__name__,
-                    action="the turn is routed without it",
+            if report:  # once a turn, not at every preview of it
+                self._emit(
+                    PartFailed(
+                        call_id=self._call_id,
+                        at_ms=self._clock.now_ms(),
+                        part="emotion",
+                        error=type(error).__name__,
+                        action="the turn is routed without it",
+                    )
                 )
-            )
             return EmotionReading("unknown", 0.0, 0.0, 0)
 
     def _without_policy(self, turn: int, at_ms: float, engine: str) -> Decided:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from rich.console import Console
-from rich.live import Live
-
 from compliance.tap import RATE_HZ
-from service.audio import read_audio
+from service.audio import Samples, read_audio
 from service.call import Call
 from service.cli.finished import finish, show
+from service.cli.progress import following, starting
 from service.cli.rig import rig
 from service.exchange import Exchange
-from service.line import Line
+from service.line import Line, LineClosedError
 from service.live import LiveCalls
 from service.ports import LinePort
 from service.settings import Settings
@@ -23,6 +22,7 @@ QUIET_MS = 1500.0
 """The call is over when the agent has been quiet this long after the recording."""
 LONGEST_REPLY_S = 45.0
 GREETING_S = 15.0
+"""The caller speaks when the greeting has lasted this long, or has not come."""
 
 
 async def answer_recording(settings: Settings, recording: Path, *, out: Path, as_json: bool) -> int:
@@ -33,30 +33,36 @@ async def answer_recording(settings: Settings, recording: Path, *, out: Path, as
     """
     samples = read_audio(recording, sample_rate_hz=RATE_HZ)
     live = LiveCalls((recording.name,))
-    async with rig(settings, out) as ready:
-        exchange = await asyncio.to_thread(Exchange.load, ready)
-        try:
-            line = Line()
-            call = Call(
-                exchange,
-                port=LinePort(line),
-                clock=line.clock,
-                source=f"file:{recording.name}",
-                watch=live.take,
-            )
-            with Live(live, console=Console(stderr=True), transient=True, refresh_per_second=8):
-                async with call:
-                    async with asyncio.timeout(GREETING_S):
-                        await line.agent_started(0.0)
-                        await line.agent_finished()
-                    said = await line.say(samples)
-                    try:
-                        async with asyncio.timeout(LONGEST_REPLY_S):
-                            await line.agent_started(said.end_ms)
-                            await line.agent_finished(QUIET_MS)
-                    except TimeoutError:
-                        pass  # the promises check says what is missing
-            done = finish(exchange.ledger, call.call_id, line)
-        finally:
-            exchange.close()
+    async with AsyncExitStack() as running:
+        with starting():
+            ready = await running.enter_async_context(rig(settings, out))
+            exchange = await asyncio.to_thread(Exchange.load, ready)
+        running.callback(exchange.close)
+        line = Line()
+        call = Call(
+            exchange,
+            port=LinePort(line),
+            clock=line.clock,
+            source=f"file:{recording.name}",
+            watch=live.take,
+        )
+        with following(live):
+            async with call:
+                await _converse(line, samples)
+                line.hang_up()
+        done = finish(exchange.ledger, call.call_id, line)
     return show([done], title=f"Patchbay: {recording.name}", out=out, as_json=as_json)
+
+
+async def _converse(line: Line, samples: Samples) -> None:
+    """Hear the greeting, play the recording, hear the answer. What does not come, the promises' check will miss."""
+    with suppress(LineClosedError):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GREETING_S):
+                await line.agent_started(0.0)
+                await line.agent_finished()
+        said = await line.say(samples)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_REPLY_S):
+                await line.agent_started(said.end_ms)
+                await line.agent_finished(QUIET_MS)

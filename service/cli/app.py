@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 
 from classifiers import ClassifierError
@@ -34,10 +37,11 @@ Out = Annotated[
 errors = Console(stderr=True)
 
 
-def run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
-    """Run a command to its end; what users can mend is said in a line, not a traceback."""
+@contextmanager
+def explained() -> Iterator[None]:
+    """Say in a line or two what users can mend, rather than show a traceback; exits 2."""
     try:
-        raise typer.Exit(asyncio.run(work()))
+        yield
     except (
         DocumentError,
         EngineError,
@@ -48,8 +52,33 @@ def run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
     ) as error:
         errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
+
+
+def run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
+    """Run a command to its end."""
+    try:
+        with explained():
+            raise typer.Exit(asyncio.run(work()))
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def settings() -> Settings:
+    """The settings from the environment. Raises :class:`RigError`, which names every variable that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [
+            f"PATCHBAY_{str(problem['loc'][0]).upper()} cannot be {problem['input']!r}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+    except SettingsError as error:  # it says only which field, of those that are JSON
+        wrong = [
+            f"PATCHBAY_{name.upper()} is not JSON"
+            for name in Settings.model_fields
+            if f'"{name}"' in str(error)
+        ]
+    raise RigError("\n".join(wrong))
 
 
 @app.callback()
@@ -88,7 +117,7 @@ def demo(
 
     run(
         lambda: demonstrate(
-            Settings(), out=out, every=every, only=calls, at_once=at_once, telephone=telephone, as_json=json
+            settings(), out=out, every=every, only=calls, at_once=at_once, telephone=telephone, as_json=json
         )
     )
 
@@ -104,7 +133,7 @@ def call(
     """Answer a recording of your own, by the vendors whose keys are set and by the lab for the others."""
     from service.cli.answer import answer_recording
 
-    run(lambda: answer_recording(Settings(), recording, out=out, as_json=json))
+    run(lambda: answer_recording(settings(), recording, out=out, as_json=json))
 
 
 @app.command(
@@ -121,11 +150,8 @@ def worker(context: typer.Context) -> None:
     """
     from service.cli.work import work
 
-    try:
-        work(Settings(), context.args)
-    except (DocumentError, EngineError, ClassifierError, ComplianceError, RigError) as error:
-        errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from error
+    with explained():
+        work(settings(), context.args)
 
 
 @app.command()
@@ -133,7 +159,8 @@ def doctor(json: Json = False) -> None:
     """Say what is configured, what is missing, and what will run on the lab instead. Exits 1 on a problem."""
     from service.cli.diagnose import diagnose
 
-    raise typer.Exit(diagnose(Settings(), as_json=json))
+    with explained():
+        raise typer.Exit(diagnose(settings(), as_json=json))
 
 
 @app.command()

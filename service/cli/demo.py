@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AsyncExitStack
 from pathlib import Path
-
-from rich.console import Console
-from rich.live import Live
 
 from compliance.events import Event
 from lab.caller import Caller, CallerReport
 from lab.callers import RecordedCall, recorded_calls
 from service.call import Call
 from service.cli.finished import Finished, finish, show
+from service.cli.progress import following, starting
 from service.cli.rig import RigError, rig
 from service.exchange import Exchange
 from service.line import Line
@@ -33,29 +31,22 @@ async def demonstrate(
 ) -> int:
     """Run the demo; returns the exit status: 1 when a promise was broken in it."""
     chosen = choose(recorded_calls(), every=every, only=only)
-    out.mkdir(parents=True, exist_ok=True)
     # A ledger of its own per run: a demo must not mix with the record of real calls.
     own = settings.model_copy(update={"ledger": str(out / f"ledger-{int(time.time())}.sqlite")})
-    progress = Console(stderr=True)
-    with progress.status("Starting the lab …") if not as_json else nullcontext():
-        running = rig(own, out, lab_only=True)
-        ready = await running.__aenter__()
-    try:
-        exchange = await asyncio.to_thread(Exchange.load, ready)
-        try:
-            live = LiveCalls(tuple(call.name for call in chosen))
-            room = asyncio.Semaphore(at_once)
-            with Live(live, console=progress, transient=True, refresh_per_second=8, screen=False):
+    async with AsyncExitStack() as running:
+        with starting():
+            ready = await running.enter_async_context(rig(own, out, lab_only=True))
+            exchange = await asyncio.to_thread(Exchange.load, ready, lab_only=True)
+        running.callback(exchange.close)
+        live = LiveCalls(tuple(call.name for call in chosen))
+        room = asyncio.Semaphore(at_once)
 
-                async def one(recorded: RecordedCall) -> Finished:
-                    async with room:
-                        return await _answer(exchange, recorded, telephone, live.take)
+        async def one(recorded: RecordedCall) -> Finished:
+            async with room:
+                return await _answer(exchange, recorded, telephone, live.take)
 
-                finished = await asyncio.gather(*(one(recorded) for recorded in chosen))
-        finally:
-            exchange.close()
-    finally:
-        await running.__aexit__(None, None, None)
+        with following(live):
+            finished = await asyncio.gather(*(one(recorded) for recorded in chosen))
     return show(finished, title="Patchbay demo", out=out, as_json=as_json)
 
 
@@ -118,5 +109,7 @@ def at_the_ear(report: CallerReport) -> tuple[Broken, ...]:
             )
         )
     if report.cut_off:
-        broken.append(Broken("The caller hangs up", None, "The line was closed before the caller was through."))
+        broken.append(
+            Broken("The caller hangs up", None, "The line was closed before the caller was through.")
+        )
     return tuple(broken)

@@ -14,7 +14,8 @@ from engines.plugins import KEY_ENVIRONMENT
 from engines.prices import Prices
 from policies import DocumentError
 from router import Policy
-from service.doctor import KEYS, Key, examine, exit_code, findings_json, findings_table
+from service.cli.rig import SIMULATED
+from service.doctor import KEYS, LAB_KEYS, Key, examine, exit_code, findings_json, findings_table
 from service.settings import Settings
 
 
@@ -45,14 +46,17 @@ def diagnose(settings: Settings, *, as_json: bool) -> int:
 
 
 def _keys(settings: Settings) -> tuple[Key, ...]:
-    """The keys that the catalogue's providers read; all known ones when the catalogue cannot be read."""
+    """The keys that the catalogue's providers read; those of the shipped one when the catalogue cannot be read."""
     try:
         components = Catalogue.load(settings.catalogue).components()
     except DocumentError:
-        return KEYS
+        return LAB_KEYS
     wanted = {part.api_key_env or KEY_ENVIRONMENT[part.plugin]: part.plugin for part in components}
     known = {key.variable: key for key in KEYS}
-    return tuple(known.get(name, Key(plugin, name, "an engine")) for name, plugin in sorted(wanted.items()))
+    return tuple(
+        known.get(name, Key(plugin, name, "an engine", simulated=plugin in SIMULATED))
+        for name, plugin in sorted(wanted.items())
+    )
 
 
 def _state(settings: Settings) -> Path:

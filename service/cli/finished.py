@@ -80,7 +80,11 @@ def show(calls: Sequence[Finished], *, title: str, out: Path, as_json: bool) -> 
     """Write the recordings and the report, print what each kind of reader wants; returns the exit status."""
     out.mkdir(parents=True, exist_ok=True)
     for call in calls:
-        write_wav(out / f"{Path(call.summary.name).stem}.wav", [call.caller_audio, call.agent_audio], sample_rate_hz=RATE_HZ)
+        write_wav(
+            out / f"{Path(call.summary.name).stem}.wav",
+            [call.caller_audio, call.agent_audio],
+            sample_rate_hz=RATE_HZ,
+        )
     report = out / "report.html"
     pages = [
         ReportCall(

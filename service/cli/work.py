@@ -40,6 +40,9 @@ def work(settings: Settings, arguments: Sequence[str]) -> None:
     # LiveKit sets up logging for a worker, JSON on standard output; what it finds set up would log all twice.
     logging.basicConfig(handlers=[], force=True)
     logging.getLogger("livekit.agents").setLevel(logging.NOTSET)
+    logging.getLogger("presidio-analyzer").setLevel(
+        logging.ERROR
+    )  # it lists its recognisers to every process
     # LiveKit is moving these modes to its own `lk` tool; the notice is for those who write workers.
     warnings.filterwarnings("ignore", message="the built-in Python CLI", category=DeprecationWarning)
     mode = arguments[0] if arguments and "--help" not in arguments else ""
@@ -83,7 +86,7 @@ def check_sound(arguments: Sequence[str]) -> None:
         raise RigError("--record would keep the call unredacted: leave it out, the ledger has the record")
     # Without the PortAudio library, or without a device, this fails in ways of the platform's own.
     try:
-        import sounddevice
+        import sounddevice  # type: ignore[import-untyped]
 
         for kind in () if "--list-devices" in arguments else ("input", "output"):
             sounddevice.query_devices(kind=kind)

@@ -4,7 +4,6 @@ One call per fault, all at once, each on a lab of its own that shares ears and v
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,17 +17,17 @@ from lab.faults import Fault, Provider
 from lab.hearing import Hearing
 from lab.server import Lab, LabSettings
 from lab.voices import Voices
-from tests.desk_call import HOURS, HOURS_TEXT, ORDER, ORDER_TEXT, DeskCall, Plan
+from tests.desk_call import BYE, BYE_TEXT, THANKS, THANKS_TEXT, DeskCall, Plan
 
 pytestmark = pytest.mark.adversarial
 
 FIRST_REPLY_S = 1.5
 VOICE_LIMIT_S, VOICE_STALL_S = 1.0, 2.5
-APART_S = 0.4
-"""Between the beginnings of two calls: their first requests together would keep the machine busy for seconds."""
+AT_ONCE = 18
+"""More calls than this would keep a small machine busy."""
 SILENCE_LIMIT_S = 6.0
 SORRY = "I am sorry, I have a technical problem just now. Please say that again in a moment."
-ANSWER = "On saturday we are open from nine in the morning until five in the afternoon."
+GOODBYE, WELCOME = "Thank you for calling. Goodbye.", "You are very welcome. Have a good day."
 
 Faults = dict[Provider, Fault]
 
@@ -59,6 +58,7 @@ def realtime(kind: Any, times: int | None = 1, **how: Any) -> Faults:
 
 
 CASES = {
+    "recogniser drop": Case(("fast",), {"deepgram": Fault("drop", times=1, after=1)}),
     **{
         f"chat {kind}": Case(("fast",), chat(kind))
         for kind in ("server_error", "rate_limited", "refuse", "hang", "drop", "malformed")
@@ -66,7 +66,9 @@ CASES = {
     "chat is gone": Case(("fast",), chat("server_error", None)),
     "voice refuse": Case(("fast",), {"elevenlabs": Fault("refuse", times=1)}),
     "voice hang": Case(("fast",), {"elevenlabs": Fault("hang")}),
-    "voices are gone": Case(("fast",), {"elevenlabs": Fault("refuse"), "openai.speech": Fault("server_error")}),
+    "voices are gone": Case(
+        ("fast",), {"elevenlabs": Fault("refuse"), "openai.speech": Fault("server_error")}
+    ),
     "voices hang": Case(("fast",), {"elevenlabs": Fault("hang"), "openai.speech": Fault("hang")}),
     "realtime refuse at connect": Case(("realtime", "fast"), realtime("refuse", None)),
     "realtime hang at connect": Case(("realtime", "realtime"), realtime("hang", 1)),
@@ -74,7 +76,6 @@ CASES = {
         f"realtime {kind}": Case(("realtime", "realtime"), realtime(kind), once_connected=True)
         for kind in ("hang", "refuse", "drop", "malformed", "server_error")
     },
-    "recogniser drop": Case(("fast",), {"deepgram": Fault("drop", times=1, after=1)}),
 }
 
 
@@ -91,8 +92,7 @@ class _Shared:
     async def aclose(self) -> None: ...
 
 
-async def make(name: str, hearing: Any, voices: Any, *, after_s: float = 0.0) -> Finished:
-    await asyncio.sleep(after_s)
+async def make(name: str, hearing: Any, voices: Any) -> Finished:
     case = CASES[name]
     lab = Lab(LabSettings(delays=Delays.none()), hearing=hearing, voices=voices)
     plan = Plan(case.engines, order=case.order)
@@ -113,7 +113,7 @@ async def make(name: str, hearing: Any, voices: Any, *, after_s: float = 0.0) ->
                 for provider, fault in case.faults.items():
                     faults.set(provider, fault)
             done = Finished(call, [])
-            for spoken in (HOURS, ORDER)[: len(case.engines)]:
+            for spoken in (BYE, THANKS)[: len(case.engines)]:
                 said = await call.says(spoken)
                 done.answered_ms.append(await call.answered(said) - said.end_ms)
                 await call.heard_out(quiet_ms=2000)  # a failure in mid-reply leaves a gap
@@ -127,10 +127,15 @@ def calls() -> dict[str, Finished]:
         hearing, voices = Hearing(processes=2), Voices(processes=1)
         try:
             await asyncio.gather(hearing.start(), voices.start())
-            shared = _Shared(hearing), _Shared(voices)
-            done = await asyncio.gather(
-                *(make(name, *shared, after_s=APART_S * number) for number, name in enumerate(CASES))
-            )
+            room = asyncio.Semaphore(AT_ONCE)
+
+            async def one(name: str) -> Finished:
+                async with room:
+                    return await make(name, _Shared(hearing), _Shared(voices))
+
+            first, *rest = CASES
+            done = [await one(first)]  # alone: it loads what is loaded on first use
+            done += await asyncio.gather(*map(one, rest))
         finally:
             await asyncio.gather(hearing.aclose(), voices.aclose())
         return dict(zip(CASES, done, strict=True))
@@ -143,3 +148,91 @@ def calls() -> dict[str, Finished]:
 
 def failures(done: Finished) -> list[tuple[int, str, str]]:
     return [(event.turn, event.engine, event.action) for event in done.call.of(ProviderFailed)]
+
+
+def replies(done: Finished) -> list[tuple[str, str]]:
+    return [(event.engine, event.text) for event in done.call.of(AgentSaid)]
+
+
+@pytest.mark.parametrize("kind", ["server_error", "rate_limited", "refuse", "hang"])
+def test_a_model_that_does_not_begin_is_replaced_by_the_next(calls: dict[str, Finished], kind: str) -> None:
+    done = calls[f"chat {kind}"]
+    assert failures(done) == [(1, "fast", "moved to standard")]
+    assert replies(done) == [("standard", f"One moment, please. {GOODBYE}")]
+    assert done.call.plan.failures == ["fast"]
+
+
+@pytest.mark.parametrize("kind", ["drop", "malformed"])
+def test_a_model_that_breaks_off_is_replaced_and_the_reply_begun_again(
+    calls: dict[str, Finished], kind: str
+) -> None:
+    done = calls[f"chat {kind}"]
+    assert failures(done) == [(1, "fast", "moved to standard")]
+    [(engine, text)] = replies(done)
+    assert engine == "standard"
+    assert text.endswith(f"Sorry, let me start again. {GOODBYE}")
+
+
+def test_the_caller_is_told_when_every_model_fails(calls: dict[str, Finished]) -> None:
+    done = calls["chat is gone"]
+    assert [engine for _, engine, _ in failures(done)] == ["fast", "standard", "tool"]
+    assert failures(done)[-1][2] == "apologised: no engine is left"
+    [(_, text)] = replies(done)
+    assert text.strip() == f"One moment, please. {SORRY}"
+
+
+@pytest.mark.parametrize("kind", ["refuse", "hang"])
+def test_the_next_voice_speaks_when_one_fails(calls: dict[str, Finished], kind: str) -> None:
+    done = calls[f"voice {kind}"]
+    assert failures(done) == []
+    assert replies(done) == [("fast", GOODBYE)]
+
+
+@pytest.mark.parametrize("name", ["voices are gone", "voices hang"])
+def test_a_recorded_apology_is_heard_when_every_voice_fails(calls: dict[str, Finished], name: str) -> None:
+    done = calls[name]
+    assert failures(done) == [(1, "fast", "played the recorded apology")]
+    recorded = "I am sorry, we have a technical problem just now. Please stay on the line."
+    assert replies(done) == [("fast", recorded)]
+    assert done.messages == [("user", BYE_TEXT), ("assistant", recorded)]
+
+
+REALTIME = [name for name, case in CASES.items() if case.engines[0] == "realtime"]
+
+
+@pytest.mark.parametrize("name", REALTIME)
+def test_a_realtime_engine_that_fails_is_replaced_by_a_cascade(calls: dict[str, Finished], name: str) -> None:
+    done = calls[name]
+    assert (1, "realtime", "moved to standard") in failures(done)
+    [engine, text] = next(reply for reply in replies(done) if reply[0] != "realtime")
+    assert engine == "standard"
+    assert text.endswith(GOODBYE)
+    assert text != GOODBYE  # it begins with a word about the delay
+
+
+@pytest.mark.parametrize("name", REALTIME)
+def test_the_turn_of_a_failed_realtime_engine_is_kept_once(calls: dict[str, Finished], name: str) -> None:
+    spoken = [text for role, text in calls[name].messages if role == "user"]
+    assert spoken == [BYE_TEXT, THANKS_TEXT]
+
+
+@pytest.mark.parametrize("name", REALTIME)
+def test_the_call_goes_on_after_a_realtime_engine_failed(calls: dict[str, Finished], name: str) -> None:
+    done = calls[name]
+    assert replies(done)[-1] == (done.call.plan.engines[1], WELCOME)
+
+
+def test_a_turn_is_transcribed_although_the_recogniser_broke_off(calls: dict[str, Finished]) -> None:
+    done = calls["recogniser drop"]
+    assert done.messages == [("user", BYE_TEXT), ("assistant", GOODBYE)]
+    assert [segment.text for segment in done.call.segments] == [BYE_TEXT]
+    assert done.call.transcriber.streams == 2
+
+
+def test_no_turn_goes_without_an_answer(calls: dict[str, Finished]) -> None:
+    for name, done in calls.items():
+        assert len(done.answered_ms) == len(CASES[name].engines), name
+
+
+def test_nothing_is_spoken_that_came_late(calls: dict[str, Finished]) -> None:
+    assert [event for done in calls.values() for event in done.call.of(LateEventDropped)] == []

@@ -13,7 +13,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 import aiohttp
 import pytest
@@ -36,14 +36,19 @@ def server_program() -> Path:
         return Path(found)
     go = shutil.which("go")
     if go is None:
-        reason = f"livekit-server is not installed, and neither is Go to build it (`go install {MODULE}`)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    subprocess.run([go, "install", MODULE], check=True, timeout=BUILD_LIMIT_S)  # noqa: S603
-    if not (built := _built()):
-        pytest.fail(f"`go install {MODULE}` left no program named 'server'")
-    return Path(built)
+        return _missing("neither is Go, to build it")
+    try:
+        subprocess.run([go, "install", MODULE], check=True, timeout=BUILD_LIMIT_S)  # noqa: S603
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        return _missing(f"Go could not build it ({error})")
+    return Path(_built() or _missing("Go built it, but where"))
+
+
+def _missing(why: str) -> NoReturn:
+    reason = f"livekit-server is not installed, and {why}: `go install {MODULE}`"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def _built() -> str | None:

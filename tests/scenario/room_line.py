@@ -45,8 +45,7 @@ async def joined(line: Line, server: LiveKitServer, name: str) -> AsyncIterator[
     room.on("disconnected", lambda _: line.hang_up())
     source = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=QUEUE_MS)
     published = asyncio.Event()
-    speaks = asyncio.create_task(_speak(line, source, published), name="caller speaks into the room")
-    listens: asyncio.Task[None] | None = None
+    tasks = [asyncio.create_task(_speak(line, source, published), name="caller speaks into the room")]
     try:
         await room.connect(server.url, token)
         microphone = rtc.LocalAudioTrack.create_audio_track("microphone", source)
@@ -55,15 +54,18 @@ async def joined(line: Line, server: LiveKitServer, name: str) -> AsyncIterator[
         published.set()
         async with asyncio.timeout(JOIN_LIMIT_S):
             track = await agent
-        listens = asyncio.create_task(_listen(line, track), name="caller listens to the room")
+        tasks.append(asyncio.create_task(_listen(line, track), name="caller listens to the room"))
         yield room
     finally:
         line.hang_up()
         await room.disconnect()
-        await speaks
-        if listens is not None:
-            await listens
+        for task in tasks:
+            task.cancel()  # the agent's track does not end by itself when the other side closed the room
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
         await source.aclose()
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
 
 
 async def _speak(line: Line, source: rtc.AudioSource, published: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from service.doctor import KEYS
 
 START_LIMIT_S = 120.0
 STOP_LIMIT_S = 30.0
+LAST_MOMENT_S = 5.0
+"""Helpers of multiprocessing end when they notice that the worker has."""
 COMMAND = Path(sys.executable).with_name("patchbay")
 
 
@@ -37,6 +40,7 @@ class WorkerProcess:
         self._options = options
         self._lines: list[str] = []
         self._said = asyncio.Condition()
+        self._family: list[psutil.Process] = []
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
@@ -56,7 +60,7 @@ class WorkerProcess:
 
     async def __aexit__(self, *_: object) -> None:
         if self._process.returncode is None:
-            for process in (psutil.Process(self._process.pid), *self.children()):
+            for process in (psutil.Process(self._process.pid), *self._children()):
                 process.kill()
         await self._process.wait()
         await self._reader
@@ -72,18 +76,27 @@ class WorkerProcess:
             await self._said.wait_for(lambda: self._reader.done() or words in self.log)
         assert words in self.log, f"the worker ended without saying '{words}': {self.log[-3000:]}"
 
-    def children(self) -> list[psutil.Process]:
-        """The processes it has started, and theirs."""
-        return psutil.Process(self._process.pid).children(recursive=True)
-
     def terminate(self) -> None:
         """Ask it to stop, as an orchestrator does."""
+        self._family = self._children()
         self._process.send_signal(signal.SIGTERM)
 
     async def ended(self) -> int:
         """Wait until it has ended; returns its exit status."""
         async with asyncio.timeout(STOP_LIMIT_S):
             return await self._process.wait()
+
+    async def left_behind(self) -> list[str]:
+        """The processes it had started by :meth:`terminate` that do not end with it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_MOMENT_S):
+                # Nobody is told when somebody else's child ends.
+                while any(map(_is_alive, self._family)):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        return [" ".join(process.cmdline()) for process in self._family if _is_alive(process)]
+
+    def _children(self) -> list[psutil.Process]:
+        return psutil.Process(self._process.pid).children(recursive=True)
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
@@ -93,3 +106,11 @@ class WorkerProcess:
                 self._said.notify_all()
         async with self._said:
             self._said.notify_all()
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """A zombie has ended; that nobody has noticed is not its fault."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -125,6 +125,18 @@ def test_a_busy_loop_delays_frames_but_not_their_times() -> None:
     virtual_time.run(call())
 
 
+def test_the_last_voiced_sample_is_dated_back_when_frames_had_queued_up() -> None:
+    async def call() -> None:
+        clock = virtual_time.call_clock()
+        frames = paced(*[SPEECH] * 60, *[SILENCE] * 40)
+        late = [(max(at_ms, 1500.0) if at_ms > 1000 else at_ms, frame) for at_ms, frame in frames]
+        tap = CallerTap(Source(clock, late), clock)
+        await drained(tap)
+        assert tap.last_voiced_ms == pytest.approx(1200, abs=1)
+
+    virtual_time.run(call())
+
+
 def test_a_line_that_sends_nothing_for_a_while_leaves_a_gap_in_time() -> None:
     async def call() -> None:
         clock = virtual_time.call_clock()

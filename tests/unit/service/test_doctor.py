@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from policies.document import DocumentError, Problem
-from service.doctor import Finding, Probes, Status, examine, exit_code, findings_json, findings_table
+from service.doctor import KEYS, Finding, Probes, Status, examine, exit_code, findings_json, findings_table
 
 pytestmark = pytest.mark.unit
 SECRET = "sk-not-a-real-key-0123456789"
@@ -41,7 +41,11 @@ def machine(
 
 def found(environment: Mapping[str, str], name: str, probes: Probes | None = None) -> Finding:
     findings = examine(
-        environment, state=STATE, models={"emotion": Path("model.onnx")}, probes=probes or machine()
+        environment,
+        state=STATE,
+        models={"emotion": Path("model.onnx")},
+        keys=KEYS,
+        probes=probes or machine(),
     )
     return next(finding for finding in findings if finding.name == name)
 
@@ -56,10 +60,17 @@ def test_a_fully_configured_machine_is_all_ok() -> None:
 def test_an_empty_environment_runs_on_the_lab_and_is_no_problem() -> None:
     findings = examine({}, state=STATE, probes=machine(programs=False))
     assert exit_code(findings) == 0
-    for vendor in ("OpenAI", "Deepgram", "ElevenLabs", "Google"):
+    for vendor in ("OpenAI", "Deepgram", "ElevenLabs"):
         finding = found({}, vendor)
         assert finding.status is Status.MISSING
         assert "Run on the lab instead, simulated" in finding.means
+
+
+def test_a_missing_key_of_a_vendor_that_the_lab_does_not_speak_for_is_a_problem() -> None:
+    finding = found({}, "Google")
+    assert finding.status is Status.PROBLEM
+    assert "the lab cannot stand in" in finding.means
+    assert finding.to_do == "Set GOOGLE_API_KEY to use Google."
 
 
 @pytest.mark.parametrize(
@@ -70,7 +81,7 @@ def test_a_key_under_a_name_that_the_plugin_does_not_read_is_pointed_out(
     mistaken: str, vendor: str, right: str
 ) -> None:
     finding = found({mistaken: SECRET}, vendor)
-    assert finding.status is Status.MISSING
+    assert finding.status is not Status.OK
     assert finding.to_do == f"{mistaken} is set, but the plugin reads {right}: set that one."
 
 

@@ -1,0 +1,440 @@
+"""The reference pages in ``docs/reference``, made from the code they describe.
+
+``python -m service.reference`` writes them; ``tests/unit/test_docs.py`` fails when one differs from what stands here.
+Meanings come from docstrings where the code has them. The keys of policies and catalogues are read key by key, so
+their meanings stand here, and the same test compares them with the keys that the readers accept.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "reference"
+_NOTE = (
+    "This page is written by `python -m service.reference` from `{source}`; a test fails when they differ.\n"
+)
+
+Keys = Mapping[str, str]
+"""Key → meaning."""
+
+CATALOGUE_KEYS: Mapping[str, Keys] = {
+    "the catalogue": {
+        "version": "1: the version of this format",
+        "instructions": "what every engine is told about its task; the language models read it, callers never hear it",
+        "greeting": "the first sentence of every call, spoken by the first cascade",
+        "endpointing_ms": "silence in ms after which a caller's turn counts as over: 100 to 3,000, by default 300",
+        "transcriber": "a component with an `stt` plugin: hears the whole call, whatever engine answers",
+        "voices": "name → a component with a `tts` plugin",
+        "engines": "name → an engine; at least one must be a cascade",
+    },
+    "an engine": {
+        "kind": "`cascade` (recogniser, language model, voice) or `realtime` (speech to speech)",
+        "model": "a component: with an `llm` plugin for a cascade, a `realtime` plugin otherwise",
+        "voices": "names of voices in order of preference; cascades only, which need at least one",
+        "tools": "whether it may use the tools of the MCP servers; by default false",
+        "first_reply_ms": "how long in ms the model may stay silent before the turn goes to another engine: "
+        "200 to 30,000, by default 4,000",
+    },
+    "a component": {
+        "plugin": "see *Plugins*",
+        "model": "the model's name, as its vendor writes it",
+        "base_url": "another server that speaks the same protocol, such as `https://api.groq.com/openai/v1`",
+        "api_key_env": "the variable that holds the key, when it is not the plugin's own",
+        "options": "further arguments of the plugin: text, numbers, true or false",
+    },
+}
+"""What the engine catalogue may say, by the kind of thing that says it."""
+
+PRICE_KEYS: Keys = {
+    "version": "1: the version of this format",
+    "as_of": "the day on which the prices were looked up",
+    "prices": "`plugin/model`, or `plugin/*` for a plugin's other models → prices by unit",
+}
+
+POLICY_KEYS: Mapping[str, Keys] = {
+    "the document": {
+        "policy": "which policy this is; required",
+        "params": "name → a number that conditions read as `p.NAME`",
+        "derived": "name → a signal smoothed over turns, which conditions read as `NAME`",
+        "engines": "the engines it may choose, of those in the catalogue; required",
+        "last_resort": "the engine that no guard may deny and that answers when routing fails; by default the last "
+        "rule's route",
+        "stability": "limits on switching",
+        "guards": "take engines away, before any rule is asked",
+        "rules": "tried in order; the first that matches, and whose engine is left, chooses; required",
+    },
+    "`policy`": {
+        "name": "stands in every call's record",
+        "version": "a whole number, raised by whoever edits",
+    },
+    "a param": {
+        "value": "the number; `0.6` is a double, `3` an int, and CEL tells them apart",
+        "min": "refuse the policy when `value` is below",
+        "max": "refuse the policy when `value` is above",
+    },
+    "a derived signal": {
+        "from": "the reading of a turn: an expression that gives a double",
+        "only_if": "a turn for which it is false leaves the value as it was",
+        "ewma": "weight of the newest reading, above 0 to 1: `ewma * reading + (1 - ewma) * value before`",
+        "unknown": "the value before the first reading; by default 0",
+        "noise": "how far two readings of an unchanged call may lie apart",
+    },
+    "an engine": {
+        "fallback": "engines to try, in order, when this one is unhealthy, denied or fails",
+        "min_turns": "turns it answers before a rule may leave it",
+        "warm": "when it is worth paying for a session that waits; never while a guard denies the engine",
+    },
+    "`stability`": {
+        "max_switches": "switches by rules in one call",
+        "cooldown_turns": "turns after a switch in which rules do not switch again",
+    },
+    "a guard": {
+        "id": "its name in records",
+        "when": "a condition; one that cannot be evaluated counts as true",
+        "deny": "engines that may not answer this turn",
+        "force": "the engine that must",
+        "because": "the reason, in words, for the record",
+    },
+    "a rule": {
+        "id": "its name in records",
+        "when": "a condition; one that cannot be evaluated counts as false. The last rule's is `true`",
+        "hold": "keeps the rule chosen last turn while this is true, though `when` no longer is: hysteresis",
+        "route": "the engine",
+        "else_route": "the engine when a guard denies `route`",
+        "because": "the reason, in words, for the record",
+    },
+}
+"""What a policy may say, by the kind of thing that says it."""
+
+
+# -- pages --------------------------------------------------------------------------------------------------
+def events_markdown() -> str:
+    """Every kind of event: its fields, their JSON types and units, and which are masked before they are kept."""
+    from compliance.events import EVENT, Event
+
+    kinds = get_args(get_args(Event)[0])
+    schemas = EVENT.json_schema(mode="serialization")["$defs"]
+    links = {kind.__name__: kind.model_fields["kind"].default for kind in kinds}
+    parts = [
+        "# Events\n",
+        "Everything said, decided, spent and waited for in a call, in the order in which it was recorded. The ledger "
+        "stores an event as RFC 8785 canonical JSON.\n\nEvery event has `kind`, `call_id` and `at_ms`. Times named "
+        "`*_ms` are milliseconds since the call was answered, unless they name a duration. *Masked* fields are the "
+        "only ones that may hold a caller's data. What identifies a person in them is masked before they are kept: in "
+        "*spoken* ones by what is said and what was asked for, in *data*, a JSON value, also by the names in it.\n",
+        _table(
+            ("event", "when"),
+            (
+                (f"[`{links[kind.__name__]}`](#{links[kind.__name__]})", _first_line(_doc(kind)))
+                for kind in kinds
+            ),
+        ),
+    ]
+    for kind in kinds:
+        text = re.sub(r":class:`(\w+)`", lambda name: f"[`{links[name[1]]}`](#{links[name[1]]})", _doc(kind))
+        parts += [f"## {links[kind.__name__]}\n", _plain(text) + "\n"]
+        if rows := list(_event_rows(kind, schemas[kind.__name__]["properties"])):
+            parts.append(_table(("field", "JSON type", "unit", "kept", "meaning"), rows))
+    return _page(parts, "compliance/events.py")
+
+
+def settings_markdown() -> str:
+    """Every setting of the environment, and the keys that the vendors' plugins read."""
+    import service.cli  # noqa: F401 # first: it quietens what the classifiers import
+    from engines.plugins import KEY_ENVIRONMENT, PLUGINS
+    from service.doctor import ROOM
+    from service.settings import Settings
+
+    described = _field_docs(Settings)
+    properties = Settings.model_json_schema()["properties"]
+    rows = (
+        (
+            f"`PATCHBAY_{name.upper()}`",
+            _json_type(properties[name]),
+            _default(info.default),
+            _plain(described.get(name, "")),
+        )
+        for name, info in Settings.model_fields.items()
+    )
+    keys = (
+        (
+            f"`{variable}`",
+            f"`{plugin}`",
+            ", ".join(role for role, plugins in PLUGINS.items() if plugin in plugins),
+        )
+        for plugin, variable in KEY_ENVIRONMENT.items()
+    )
+    return _page(
+        [
+            "# Settings\n",
+            "Patchbay is configured by its environment; `patchbay doctor` says what it makes of it. Paths are relative "
+            "to the current folder; the defaults that ship with Patchbay are given relative to the repository.\n",
+            _table(("variable", "type", "default", "meaning"), rows),
+            "## Keys\n",
+            "Secrets are read by the plugins and never stored or printed. Where a key is not set, the lab stands in "
+            "for its provider; for Google it cannot. `api_key_env` in the catalogue names another variable.\n",
+            _table(("variable", "plugin", "used for"), keys),
+            "## LiveKit\n",
+            f"`patchbay worker` answers rooms of the server that {_listed(ROOM)} name. Nothing else needs them.\n",
+        ],
+        "service/settings.py` and `engines/plugins.py",
+    )
+
+
+def commands_markdown() -> str:
+    """Every command of ``patchbay`` with its arguments, options and what its exit status says."""
+    from typer.main import get_command
+
+    from service.cli import app
+
+    root = get_command(app)
+    commands: Mapping[str, Any] = getattr(root, "commands")  # noqa: B009 # typer keeps the group's type to itself
+    parts = [
+        "# Commands\n",
+        f"{root.help}\n\n`patchbay --help` and `patchbay COMMAND --help` say the same.\n",
+        _table(
+            ("command", "what it does"),
+            (
+                (f"[`{name}`](#patchbay-{name})", _first_line(command.help))
+                for name, command in commands.items()
+            ),
+        ),
+        "Options before the command:\n",
+        _table(("option", "type", "default", "meaning"), _option_rows(root.params)),
+        "Exit status: 0 when all is well; 1 when a promise was broken or a finding is a problem; 2 when the command "
+        "could not do its work, with the reason on standard error; 130 when it was interrupted.\n",
+    ]
+    for name, command in commands.items():
+        takes = " ".join(p.name.upper() for p in command.params if p.param_type_name == "argument")
+        usage = " ".join(
+            filter(None, ("patchbay", name, "[OPTIONS]" if _option_rows(command.params) else "", takes))
+        )
+        more = " MODE [ARGUMENTS]" if command.context_settings.get("allow_extra_args") else ""
+        parts += [f"## patchbay {name}\n", f"```\n{usage}{more}\n```\n", f"{command.help}\n"]
+        if arguments := [
+            (f"`{p.name.upper()}`", _json_name(p), p.help)
+            for p in command.params
+            if p.param_type_name == "argument"
+        ]:
+            parts.append(_table(("argument", "type", "meaning"), arguments))
+        if options := _option_rows(command.params):
+            parts.append(_table(("option", "type", "default", "meaning"), options))
+    return _page(parts, "service/cli/app.py")
+
+
+def catalogue_markdown() -> str:
+    """The keys of the engine catalogue and the price list, the plugins by role, and the units of prices."""
+    from engines.plugins import PLUGINS
+    from engines.prices import UNITS
+
+    parts = [
+        "# Engine catalogue and prices\n",
+        "`policies/engines.yaml` says what can answer a turn, `policies/prices.yaml` what it costs. Both are checked "
+        "when they are read, and every problem is listed as `file:line:column: message`. "
+        "[How to change them](../how-to/operate.md).\n",
+    ]
+    for what, keys in CATALOGUE_KEYS.items():
+        parts += [f"## Keys of {what}\n", _key_table(keys)]
+    plugins = ((f"`{role}`", _listed(named)) for role, named in PLUGINS.items())
+    units = ((f"`{unit}`", "1,000,000" if per == 1e6 else f"{per:g}") for unit, per in UNITS.items())
+    parts += [
+        "## Plugins\n",
+        "LiveKit's plugins, unmodified, by what they are used for.\n",
+        _table(("role", "plugins"), plugins),
+        "## Keys of the price list\n",
+        _key_table(PRICE_KEYS),
+        "A use without a price costs nothing in the record: price every model that the catalogue names.\n",
+        "## Units of prices\n",
+        _table(("unit", "a price, in US dollars, is for this many"), units),
+    ]
+    return _page(parts, "engines/catalogue.py`, `engines/plugins.py` and `engines/prices.py")
+
+
+def policy_markdown() -> str:
+    """The keys of a policy."""
+    parts = [
+        "# Policy\n",
+        "A policy says which engine answers a turn. Conditions are [CEL](https://cel.dev) expressions over the "
+        "[signals](signals.md), `p.NAME` for a param and `NAME` for a derived signal. `policies/default.yaml` is the "
+        "one that runs unless told otherwise. [How to change it](../how-to/operate.md).\n",
+        "A decision goes through these stages, and an engine that a guard denied stays denied in all of them:\n\n"
+        "1. derived signals are smoothed;\n2. guards deny engines or force one;\n"
+        "3. the first rule that matches and whose engine is allowed chooses;\n"
+        "4. `min_turns` and `stability` may keep the engine in charge;\n"
+        "5. an engine that is unhealthy is replaced from its fallbacks.\n",
+    ]
+    for what, keys in POLICY_KEYS.items():
+        parts += [f"## Keys of {what}\n", _key_table(keys)]
+    return _page(parts, "router/reader.py")
+
+
+def signals_markdown() -> str:
+    """What the conditions of a policy may ask about."""
+    from router.signals import markdown_table
+
+    return _page(
+        [
+            "# Signals\n",
+            "What a condition in a [policy](policy.md) may ask about. All are known when the caller stops speaking; "
+            "those that are not known have the value in the column *unknown*. None of them holds the caller's words.\n",
+            "In CEL, whole numbers and numbers with a decimal point are different types: write `emotion.upset > 0.5` "
+            "and `turn.count > 2`, and `1.0` rather than `1` where a number is meant. An engine that you add to the "
+            "engine catalogue has its own `provider.NAME_healthy` and `provider.NAME_p95_ms`.\n",
+            markdown_table(),
+            "Beside these, conditions may use the policy's own names: `p.NAME` for a param and `NAME` for a derived "
+            "signal.\n",
+        ],
+        "router/signals.py",
+    )
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "catalogue.md": catalogue_markdown,
+    "commands.md": commands_markdown,
+    "events.md": events_markdown,
+    "policy.md": policy_markdown,
+    "settings.md": settings_markdown,
+    "signals.md": signals_markdown,
+}
+"""The reference pages by file name."""
+
+
+# -- pieces -------------------------------------------------------------------------------------------------
+def _page(parts: Iterable[str], source: str) -> str:
+    return "\n".join((*parts, _NOTE.format(source=source)))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+
+
+def _key_table(keys: Keys) -> str:
+    return _table(("key", "meaning"), ((f"`{key}`", meaning) for key, meaning in keys.items()))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _doc(thing: object) -> str:
+    return inspect.getdoc(thing) or ""
+
+
+def _first_line(text: str) -> str:
+    return text.split("\n")[0]
+
+
+def _plain(text: str) -> str:
+    """reStructuredText's inline code as Markdown's."""
+    return re.sub(r"``(.+?)``", r"`\1`", " ".join(text.split()) if "\n\n" not in text else text)
+
+
+def _field_docs(model: type[BaseModel]) -> dict[str, str]:
+    """The docstrings below the fields of ``model``; Python itself does not keep them."""
+    (definition,) = ast.parse(inspect.getsource(model)).body
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    described = {}
+    for field, below in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            match below:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    described[field.target.id] = inspect.cleandoc(text)
+    return described
+
+
+def _event_rows(kind: type[BaseModel], properties: Mapping[str, Any]) -> Iterable[tuple[str, ...]]:
+    from compliance.events import Redactable
+
+    described = _field_docs(kind)
+    for name, info in kind.model_fields.items():
+        if name in ("kind", "call_id", "at_ms"):
+            continue
+        masked = next((mark for mark in info.metadata if isinstance(mark, Redactable)), None)
+        kept = "as it is" if masked is None else f"**masked** ({masked})"
+        yield f"`{name}`", _json_type(properties[name]), _unit(name), kept, _plain(described.get(name, ""))
+
+
+def _unit(name: str) -> str:
+    """The unit that a name ends with."""
+    return {"ms": "ms", "us": "µs", "usd": "US dollars", "hz": "Hz"}.get(name.rsplit("_")[-1], "")
+
+
+def _json_type(schema: Mapping[str, Any]) -> str:
+    """A JSON schema in words, such as ``number, 0 to 1``."""
+    match schema:
+        case {"enum": choices}:
+            return _listed(choices)
+        case {"anyOf": choices}:
+            return " or ".join(_json_type(choice) for choice in choices)
+        case {"type": "array", "items": {"prefixItems": [*items]}}:
+            return f"array of [{', '.join(_json_type(item) for item in items)}]"
+        case {"type": "array", "items": items}:
+            return f"array of {_json_type(items)}"
+        case {"type": "object", "additionalProperties": values}:
+            return f"object: name → {_json_type(values)}"
+        case {"format": "path"}:
+            return "path"
+        case {"minimum": least, "maximum": most}:
+            return f"{schema['type']}, {least:g} to {most:g}"
+        case {"minimum": least}:
+            return f"{schema['type']}, at least {least:g}"
+        case {"exclusiveMinimum": least}:
+            return f"{schema['type']}, above {least:g}"
+    return str(schema.get("type", "any JSON value"))
+
+
+def _default(value: object) -> str:
+    match value:
+        case "":
+            return "none"
+        case Path() if value.is_relative_to(ROOT):
+            return f"`{value.relative_to(ROOT).as_posix()}`"
+        case bool():
+            return f"`{str(value).lower()}`"
+    return f"`{value}`"
+
+
+def _json_name(parameter: Any) -> str:
+    """The type of a command's parameter in words."""
+    kind: type = parameter.type_descriptor.annotation
+    if parameter.min is not None:
+        return f"{kind.__name__}, {parameter.min} to {parameter.max}"
+    if choices := get_args(kind):
+        return _listed(choices)
+    return {"str": "text", "Path": "path", "bool": "flag"}.get(kind.__name__, kind.__name__)
+
+
+def _option_rows(parameters: Iterable[Any]) -> list[tuple[str, ...]]:
+    return [
+        (
+            _listed((*p.opts, *p.secondary_opts)),
+            _json_name(p),
+            "" if p.default in (False, None, "") else f"`{p.default}`",
+            p.help,
+        )
+        for p in parameters
+        if p.param_type_name == "option" and p.name not in ("help", "install_completion", "show_completion")
+    ]
+
+
+def main() -> int:
+    """Write every page; returns the exit status."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

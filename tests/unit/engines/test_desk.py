@@ -1,0 +1,284 @@
+"""The desk's rules that need no call: previews, failures, apologies. Whole hand-offs are scenario tests."""
+
+from collections.abc import Callable, Collection
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from livekit.agents import APIStatusError, llm
+
+from compliance.clock import CallClock
+from compliance.events import Event, HandedOff, LateEventDropped, PreviewSettled, ProviderFailed
+from engines.cascade import Cascade
+from engines.desk import Desk
+from engines.feed import TurnFeed
+from engines.generations import Generation
+from engines.routing import CallerTurn, Route
+
+pytestmark = pytest.mark.unit
+
+
+class Plan:
+    """Routing by list; ``chosen`` is what the turn in hand, and a preview of it, go to."""
+
+    def __init__(self) -> None:
+        self.chosen = "fast"
+        self.turns = 0
+        self.failures: list[str] = []
+
+    def preview(self, text: str) -> str:
+        return self.chosen
+
+    def decide(self, turn: CallerTurn) -> Route:
+        self.turns += 1
+        return Route(self.turns, self.chosen)
+
+    def fallback(self, engine: str, failed: Collection[str]) -> str | None:
+        return next((one for one in ("standard", "tool") if one not in failed), None)
+
+    def warm(self) -> bool:
+        return False
+
+    def failed(self, engine: str) -> None:
+        self.failures.append(engine)
+
+
+class Session:
+    """As much of a LiveKit session as the desk asks of it between hand-offs."""
+
+    def __init__(self) -> None:
+        self.history = llm.ChatContext()
+        self.user_state = "listening"
+        self.did: list[str] = []
+
+    def on(self, event: str, listener: Callable[..., None]) -> None: ...
+
+    def interrupt(self, *, force: bool = False) -> None:
+        self.did.append("interrupt")
+
+    def say(self, text: str) -> None:
+        self.did.append(f"say {text}")
+
+    def generate_reply(self, **how: Any) -> None:
+        self.did.append("reply")
+
+
+class Sat:
+    """A desk with three cascades."""
+
+    def __init__(self, silence_limit_s: float = 60.0) -> None:
+        self.plan, self.session = Plan(), Session()
+        self.events: list[Event] = []
+        nothing: Any = SimpleNamespace(provider="nobody")
+        tap: Any = SimpleNamespace(sinks=[])
+        session: Any = self.session
+        self.desk = Desk(
+            session=session,
+            clock=CallClock(),
+            cascades={
+                name: Cascade(name, nothing, nothing, True, 1.0) for name in ("fast", "standard", "tool")
+            },
+            realtime={},
+            recogniser=nothing,
+            feed=TurnFeed(tap),
+            routing=self.plan,
+            emit=self.events.append,
+            call_id="call",
+            instructions="",
+            tools=[],
+            silence_limit_s=silence_limit_s,
+        )
+
+    def ends_turn(self, text: str = "hello") -> tuple[llm.ChatMessage, llm.ChatContext]:
+        message, context = llm.ChatMessage(role="user", content=[text]), llm.ChatContext()
+        assert self.desk.turn_completed(context, message) is False
+        return message, context
+
+    def begins(self, message: llm.ChatMessage) -> Generation | None:
+        """A reply to ``message`` begins, as LiveKit would begin it in a speech of its own."""
+        generations = self.desk.generations
+        generation = generations.open(message.id, engine=self.desk.engine, turn=self.desk.turn)
+        generations.current = lambda: generation  # type: ignore[method-assign]
+        return self.desk.begin_reply(llm.ChatContext([message]))
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+async def sat() -> Any:
+    made = Sat()
+    yield made
+    await made.desk.aclose()
+
+
+def message(text: str = "hello") -> llm.ChatMessage:
+    return llm.ChatMessage(role="user", content=[text])
+
+
+async def test_a_preview_is_for_the_turn_to_come_and_the_engine_it_would_go_to(sat: Sat) -> None:
+    sat.plan.chosen = "tool"
+    preview = sat.begins(message())
+    assert preview is not None
+    assert (preview.engine, preview.turn, preview.confirmed) == ("tool", 1, False)
+    assert sat.plan.turns == 0
+
+
+async def test_a_preview_of_the_engine_decided_is_the_reply(sat: Sat) -> None:
+    preview = sat.begins(message())
+    _, context = sat.ends_turn()
+    assert preview is not None
+    assert (preview.turn, preview.confirmed, preview.closed) == (1, True, False)
+    assert context.items == []  # an unchanged context lets LiveKit use it
+    assert sat.of(PreviewSettled) == []  # not before it is heard
+    sat.desk.first_sound()
+    assert [(event.engine, event.used) for event in sat.of(PreviewSettled)] == [("fast", True)]
+
+
+async def test_a_preview_of_another_engine_is_closed_and_livekit_made_to_discard_it(sat: Sat) -> None:
+    preview = sat.begins(message())
+    sat.plan.chosen = "tool"
+    _, context = sat.ends_turn()
+    assert preview is not None
+    assert preview.closed
+    assert [item.type for item in context.items] == ["agent_handoff"]
+    assert [(event.engine, event.used) for event in sat.of(PreviewSettled)] == [("fast", False)]
+
+
+async def test_a_preview_with_fewer_words_is_superseded(sat: Sat) -> None:
+    first = sat.begins(message("where"))
+    second = sat.begins(message("where is my order"))
+    assert first is not None
+    assert second is not None
+    assert (first.closed, second.closed) == (True, False)
+    assert [event.used for event in sat.of(PreviewSettled)] == [False]
+
+
+async def test_a_preview_that_livekit_threw_away_after_all_is_counted(sat: Sat) -> None:
+    preview = sat.begins(message())
+    said, _ = sat.ends_turn("hello there")
+    reply = sat.begins(said)
+    assert preview is not None
+    assert reply is not None
+    assert (preview.closed, reply.confirmed, reply.turn) == (True, True, 1)
+    assert [event.used for event in sat.of(PreviewSettled)] == [False]
+
+
+async def test_the_greeting_is_no_turn_so_the_first_answer_is_no_hand_off(sat: Sat) -> None:
+    sat.plan.chosen = "tool"
+    sat.ends_turn()
+    assert sat.of(HandedOff) == []
+    sat.plan.chosen = "standard"
+    sat.ends_turn()
+    assert [(event.turn, event.from_engine, event.to_engine) for event in sat.of(HandedOff)] == [
+        (2, "tool", "standard")
+    ]
+
+
+async def test_a_failure_moves_the_reply_to_the_next_engine_and_says_so(sat: Sat) -> None:
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    error = APIStatusError("no", status_code=503)
+    assert sat.desk.fail_over(reply, provider="openai", error=error)
+    assert (reply.engine, sat.desk.engine, sat.plan.failures) == ("standard", "standard", ["fast"])
+    [event] = sat.of(ProviderFailed)
+    assert (event.engine, event.provider, event.error) == ("fast", "openai", "APIStatusError 503")
+    assert event.action == "moved to standard"
+
+
+async def test_an_error_is_recorded_without_its_text(sat: Sat) -> None:
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    sat.desk.fail_over(reply, provider="openai", error=TimeoutError("caller said 4111 1111 1111 1111"))
+    assert "4111" not in sat.of(ProviderFailed)[0].model_dump_json()
+
+
+async def test_when_every_engine_has_failed_there_is_none_left(sat: Sat) -> None:
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    tried = [sat.desk.fail_over(reply, provider="openai", error=TimeoutError()) for _ in range(3)]
+    assert tried == [True, True, False]
+    assert sat.plan.failures == ["fast", "standard", "tool"]
+
+
+async def test_engines_that_failed_in_a_turn_are_tried_again_in_the_next(sat: Sat) -> None:
+    for _ in range(2):
+        said, _ = sat.ends_turn()
+        reply = sat.begins(said)
+        assert reply is not None
+        sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+        assert reply.engine == "standard"
+
+
+async def test_a_turn_nobody_answers_is_moved_on_with_a_word_to_the_caller(sat: Sat) -> None:
+    said, _ = sat.ends_turn()
+    sat.desk.rescue()
+    assert (sat.desk.engine, sat.session.did) == ("standard", ["interrupt", "reply"])
+    reply = sat.begins(said)
+    assert reply is not None
+    assert sat.desk.apology_owed(reply) == sat.desk.wording.one_moment
+    assert sat.desk.apology_owed(reply) is None
+
+
+async def test_a_preview_of_the_next_turn_does_not_use_up_the_apology(sat: Sat) -> None:
+    said, _ = sat.ends_turn()
+    sat.desk.rescue()
+    preview = sat.begins(message("something else"))
+    assert preview is not None
+    assert sat.desk.apology_owed(preview) is None
+    reply = sat.begins(said)
+    assert reply is not None
+    assert sat.desk.apology_owed(reply) is not None
+
+
+async def test_a_reply_that_broke_off_is_begun_again_in_other_words(sat: Sat) -> None:
+    said, _ = sat.ends_turn()
+    sat.desk.first_sound()
+    sat.desk.rescue()
+    reply = sat.begins(said)
+    assert reply is not None
+    assert sat.desk.apology_owed(reply) == "Sorry, let me start again. "
+
+
+async def test_the_caller_is_asked_to_say_it_again_when_nobody_is_left(sat: Sat) -> None:
+    sat.ends_turn()
+    for _ in range(3):
+        sat.desk.rescue()
+    assert sat.session.did[-1] == f"say {sat.desk.wording.cannot_help}"
+    assert sat.of(ProviderFailed)[-1].action == "none left; asked the caller to say it again"
+
+
+async def test_silence_is_not_waited_out_while_the_caller_speaks() -> None:
+    sat = Sat(silence_limit_s=0.0)
+    sat.session.user_state = "speaking"
+    sat.ends_turn()
+    sat.desk._waited()
+    assert sat.session.did == []
+    sat.session.user_state = "listening"
+    sat.desk._waited()
+    assert sat.session.did == ["interrupt", "reply"]
+    await sat.desk.aclose()
+
+
+async def test_nothing_is_rescued_before_the_first_turn_or_after_the_call(sat: Sat) -> None:
+    sat.desk.rescue()
+    sat.ends_turn()
+    await sat.desk.aclose()
+    sat.desk.rescue()
+    assert sat.session.did == []
+    assert sat.events == []
+
+
+async def test_what_came_late_is_booked_on_the_generation_it_belongs_to(sat: Sat) -> None:
+    sat.begins(message())
+    sat.desk._late("realtime", "generation_created", 1)
+    [event] = sat.of(LateEventDropped)
+    assert (event.generation, event.engine, event.what, event.count) == (
+        1,
+        "realtime",
+        "generation_created",
+        1,
+    )

@@ -1,0 +1,107 @@
+"""From a catalogue entry to the vendor's plugin: keys, stand-ins, servers, options."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import aiohttp
+import pytest
+from livekit.plugins import deepgram, elevenlabs, openai
+
+from engines.catalogue import Component
+from engines.errors import EngineNotConfiguredError
+from engines.plugins import KEY_ENVIRONMENT, PLUGINS, Endpoint, Endpoints, build
+
+pytestmark = pytest.mark.unit
+
+MIND = Component("openai", "gpt-4.1-nano", MappingProxyType({"temperature": 0.3}))
+LAB = Endpoint("lab", "http://127.0.0.1:1/v1", simulated=True)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+def test_the_vendor_is_used_where_its_key_is_set() -> None:
+    endpoints = Endpoints({"OPENAI_API_KEY": "key"}, {"openai": LAB})
+    assert endpoints.of(MIND) == Endpoint("key")
+    assert endpoints.simulated((MIND,)) == ()
+
+
+def test_the_stand_in_is_used_where_there_is_no_key() -> None:
+    for environment in ({}, {"OPENAI_API_KEY": ""}):
+        endpoints = Endpoints(environment, {"openai": LAB})
+        assert endpoints.of(MIND) == LAB
+        assert endpoints.simulated((MIND, MIND)) == ("openai",)
+
+
+@pytest.mark.parametrize(("plugin", "variable"), sorted(KEY_ENVIRONMENT.items()))
+def test_a_missing_key_is_named(plugin: str, variable: str) -> None:
+    with pytest.raises(EngineNotConfiguredError, match=f"set {variable}"):
+        Endpoints({}).of(replace(MIND, plugin=plugin))
+
+
+def test_every_plugin_has_a_key_variable() -> None:
+    assert {plugin for role in PLUGINS.values() for plugin in role} == set(KEY_ENVIRONMENT)
+
+
+def test_an_entry_with_a_server_and_a_key_of_its_own_uses_them() -> None:
+    groq = replace(MIND, base_url="https://api.groq.com/openai/v1", api_key_env="GROQ_API_KEY")
+    endpoints = Endpoints({"OPENAI_API_KEY": "not this one", "GROQ_API_KEY": "key"})
+    assert endpoints.of(groq) == Endpoint("key", "https://api.groq.com/openai/v1")
+    with pytest.raises(EngineNotConfiguredError, match="set GROQ_API_KEY"):
+        Endpoints({"OPENAI_API_KEY": "not this one"}).of(groq)
+
+
+async def test_a_server_of_ones_own_is_what_the_plugin_talks_to(http: aiohttp.ClientSession) -> None:
+    mind = build("llm", MIND, Endpoint("key", "https://example.com/v1"), http)
+    assert isinstance(mind, openai.LLM)
+    assert mind.model == "gpt-4.1-nano"
+    assert str(mind._client.base_url) == "https://example.com/v1/"
+    await mind.aclose()
+
+
+@pytest.mark.parametrize(
+    ("role", "plugin", "kind"),
+    [
+        ("stt", "deepgram", deepgram.STT),
+        ("tts", "deepgram", deepgram.TTS),
+        ("tts", "elevenlabs", elevenlabs.TTS),
+        ("tts", "openai", openai.TTS),
+        ("realtime", "openai", openai.realtime.RealtimeModel),
+    ],
+)
+async def test_the_object_is_the_vendors_own(
+    http: aiohttp.ClientSession, role: Any, plugin: str, kind: type[Any]
+) -> None:
+    made = build(role, replace(MIND, plugin=plugin, options=MappingProxyType({})), LAB, http)
+    assert isinstance(made, kind)
+    await made.aclose()
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")  # when google.genai is compiled
+async def test_google_is_loaded_when_it_is_named(http: aiohttp.ClientSession) -> None:
+    made = build("llm", Component("google", "gemini-2.5-flash", MappingProxyType({})), Endpoint("key"), http)
+    assert made.model == "gemini-2.5-flash"
+    await made.aclose()
+
+
+async def test_a_realtime_model_takes_no_turns_and_writes_no_record(http: aiohttp.ClientSession) -> None:
+    model = build("realtime", replace(MIND, options=MappingProxyType({})), LAB, http)
+    assert model._opts.turn_detection is None
+    assert model._opts.input_audio_transcription is None
+    await model.aclose()
+
+
+@pytest.mark.parametrize("role", ["llm", "tts", "realtime"])
+async def test_an_option_the_plugin_does_not_know_is_refused_with_its_reason(
+    http: aiohttp.ClientSession, role: Any
+) -> None:
+    wrong = replace(MIND, options=MappingProxyType({"temprature": 1.0}))
+    with pytest.raises(
+        EngineNotConfiguredError, match=r"openai \(gpt-4.1-nano\) cannot be built: .*temprature"
+    ):
+        build(role, wrong, LAB, http)

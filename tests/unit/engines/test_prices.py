@@ -1,0 +1,82 @@
+"""Prices: what a use of a provider costs by the operator's list."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engines.catalogue import Catalogue
+from engines.prices import UNITS, Prices
+from policies import DocumentError, shipped
+
+pytestmark = pytest.mark.unit
+
+
+def prices(tmp_path: Path, text: str) -> Prices:
+    file = tmp_path / "prices.yaml"
+    file.write_text(text)
+    return Prices.load(file)
+
+
+LIST = """\
+version: 1
+as_of: 2026-11-01
+prices:
+  openai/gpt-4.1: {input_text_tokens: 2.0, cached_text_tokens: 0.5, output_text_tokens: 8.0}
+  openai/*: {input_text_tokens: 1.0}
+  deepgram/nova-3: {audio_minutes: 0.0077}
+"""
+
+
+def test_tokens_are_priced_by_the_million_and_audio_by_the_minute(tmp_path: Path) -> None:
+    listed = prices(tmp_path, LIST)
+    use = {"input_text_tokens": 1_000_000.0, "cached_text_tokens": 500_000.0, "output_text_tokens": 250_000.0}
+    assert listed.cost_usd("openai", "gpt-4.1", use) == pytest.approx(2.0 + 0.25 + 2.0)
+    assert listed.cost_usd("deepgram", "nova-3", {"audio_minutes": 10.0}) == pytest.approx(0.077)
+
+
+def test_a_model_without_an_entry_costs_what_its_plugin_does(tmp_path: Path) -> None:
+    listed = prices(tmp_path, LIST)
+    assert listed.cost_usd("openai", "gpt-9", {"input_text_tokens": 2e6}) == pytest.approx(2.0)
+    assert listed.knows("openai", "gpt-9")
+
+
+def test_what_nobody_priced_costs_nothing_and_is_not_known(tmp_path: Path) -> None:
+    listed = prices(tmp_path, LIST)
+    assert listed.cost_usd("google", "gemini", {"input_text_tokens": 1e6}) == 0
+    assert listed.cost_usd("deepgram", "nova-3", {"characters": 1e6}) == 0
+    assert not listed.knows("google", "gemini")
+
+
+def test_the_shipped_list_prices_every_model_of_the_shipped_catalogue() -> None:
+    listed = Prices.load(shipped("prices.yaml"))
+    assert listed.as_of
+    components = Catalogue.load(shipped("engines.yaml")).components()
+    assert [part for part in components if not listed.knows(part.plugin, part.model)] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (
+            "openai/x: {input_text_token: 1}",
+            "4:14: unknown key 'input_text_token', did you mean 'input_text_tokens'?",
+        ),
+        ("openai/x: {input_text_tokens: -1}", "4:33: must be at least 0, is -1"),
+        ("openai/x: {input_text_tokens: free}", "4:33: must be a number, is text"),
+        ("openai/x: cheap", "4:13: must be a mapping, is text"),
+    ],
+)
+def test_a_complaint_says_where_and_what(tmp_path: Path, line: str, complaint: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        prices(tmp_path, f"version: 1\nas_of: today\nprices:\n  {line}\n")
+    assert str(caught.value) == f"{tmp_path / 'prices.yaml'}:{complaint}"
+
+
+@given(st.dictionaries(st.sampled_from(sorted(UNITS)), st.floats(0, 1e9)), st.floats(0, 100))
+def test_a_cost_is_never_negative_and_grows_with_use(use: dict[str, float], more: float) -> None:
+    listed = Prices.load(shipped("prices.yaml"))
+    cost_usd = listed.cost_usd("openai", "gpt-realtime", use)
+    grown = {unit: amount + more for unit, amount in use.items()}
+    assert 0 <= cost_usd <= listed.cost_usd("openai", "gpt-realtime", grown)

@@ -1,0 +1,252 @@
+"""A warm session: it outlives its agents, hears whole turns, and speaks nothing that nobody waits for."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from livekit.agents import APIConnectionError, APIError, llm
+
+from engines.warm import WarmModel, WarmSession
+from tests.unit.engines.fakes import FakeRealtime, FakeSession, frame
+
+pytestmark = pytest.mark.unit
+
+AUDIO_ITEM = llm.ChatMessage(id="server-1", role="user", content=[])
+
+
+def opened(first_reply_s: float = 5.0) -> tuple[WarmModel, WarmSession, FakeSession]:
+    """A model, its session as an agent has taken it, and the vendor's session behind."""
+    inner = FakeRealtime()
+    model = WarmModel(inner, first_reply_s=first_reply_s)
+    return model, model.open().take(), inner.sessions[0]
+
+
+def listened(session: WarmSession, event: Any) -> list[Any]:
+    heard: list[Any] = []
+    session.on(event, heard.append)
+    return heard
+
+
+# -- audio and turns ----------------------------------------------------------------------------------------
+async def test_what_livekit_pushes_commits_and_clears_is_ignored() -> None:
+    _, session, inner = opened()
+    session.push_audio(frame())
+    session.commit_audio()
+    session.clear_audio()
+    assert inner.told == []
+
+
+async def test_the_turn_is_committed_once_and_with_the_request_for_its_reply() -> None:
+    _, session, inner = opened()
+    sent: list[str] = []
+    session.hear(frame())
+    session.expect("where is my order", 12.0, sent=lambda: sent.append("sent"))
+    assert inner.told == ["audio"]
+    assert sent == []
+    session.generate_reply()
+    session.generate_reply()  # after a tool: the same turn
+    assert inner.told == ["audio", "commit", "reply", "reply"]
+    assert sent == ["sent"]
+
+
+async def test_the_history_gets_our_words_under_the_servers_id_exactly_once() -> None:
+    _, session, inner = opened()
+    written = listened(session, "input_audio_transcription_completed")
+    session.expect("where is my order", 12.0)
+    session.generate_reply()
+    inner.stores(llm.ChatMessage(id="assistant", role="assistant", content=[]))
+    inner.stores(llm.ChatMessage(id="text", role="user", content=["an earlier turn, written by us"]))
+    assert written == []
+    inner.stores(AUDIO_ITEM)
+    inner.stores(llm.ChatMessage(id="server-2", role="user", content=[]))
+    [turn] = written
+    assert (turn.item_id, turn.transcript, turn.is_final) == ("server-1", "where is my order", True)
+    assert turn.turn_started_at == 12.0
+
+
+async def test_a_turn_that_went_on_before_it_was_committed_is_one_turn() -> None:
+    _, session, inner = opened()
+    written = listened(session, "input_audio_transcription_completed")
+    session.expect("my number is four four one", 12.0)
+    session.expect("seven nine two", 15.0)
+    session.generate_reply()
+    inner.stores(AUDIO_ITEM)
+    assert inner.told.count("commit") == 1
+    assert written[0].transcript == "my number is four four one seven nine two"
+    assert written[0].turn_started_at == 12.0
+
+
+async def test_a_turn_that_was_never_committed_can_be_taken_back() -> None:
+    _, session, inner = opened()
+    session.expect("where is my order", 12.0)
+    assert session.take_back() == "where is my order"
+    assert session.take_back() is None
+    session.generate_reply()
+    assert "commit" not in inner.told
+
+
+async def test_forgetting_empties_the_vendors_buffer() -> None:
+    _, session, inner = opened()
+    session.forget()
+    assert inner.told == ["clear"]
+
+
+# -- replies ------------------------------------------------------------------------------------------------
+async def test_a_reply_that_was_asked_for_reaches_the_agent() -> None:
+    _, session, inner = opened()
+    created = listened(session, "generation_created")
+    reply = session.generate_reply()
+    event = inner.begins()
+    assert await reply is event
+    assert created == [event]
+    assert "interrupt" not in inner.told
+
+
+async def test_a_reply_that_does_not_begin_in_time_fails_and_is_cancelled() -> None:
+    _, session, inner = opened(first_reply_s=0.01)
+    with pytest.raises(llm.RealtimeError, match="no reply within"):
+        await session.generate_reply()
+    assert inner.told == ["reply", "interrupt"]
+
+
+async def test_a_reply_that_begins_after_its_limit_is_dropped_and_told_of() -> None:
+    # The plugin reports it as one that the server began by itself, and LiveKit would speak it.
+    model, session, inner = opened(first_reply_s=0.01)
+    late: list[tuple[str, int]] = []
+    model.on_late = lambda event, generation: late.append((event, generation))
+    model.generation = lambda: 7
+    created = listened(session, "generation_created")
+    with pytest.raises(llm.RealtimeError):
+        await session.generate_reply()
+    inner.begins(asked_for=False)
+    assert created == []
+    assert late == [("generation_created", 7)]
+    assert inner.told[-1] == "interrupt"
+
+
+async def test_what_comes_for_a_parked_session_is_dropped_and_told_of() -> None:
+    model, session, inner = opened()
+    late: list[tuple[str, int]] = []
+    model.on_late = lambda event, generation: late.append((event, generation))
+    model.generation = lambda: 3
+    created = listened(session, "generation_created")
+    stored = listened(session, "remote_item_added")
+    written = listened(session, "input_audio_transcription_completed")
+    session.expect("where is my order", 12.0)
+    session.generate_reply()
+    await session.aclose()
+    inner.begins()
+    inner.stores(AUDIO_ITEM)
+    assert created == stored == written == []
+    assert late == [("generation_created", 3)]
+
+
+async def test_it_is_busy_from_the_request_to_the_end_of_the_response() -> None:
+    _, session, inner = opened()
+    assert not session.busy
+    session.generate_reply()
+    inner.begins()
+    assert session.busy
+    inner.ends()
+    assert not session.busy
+
+
+# -- staying in step ----------------------------------------------------------------------------------------
+async def test_a_server_that_does_not_follow_the_conversation_is_asked_for_no_reply() -> None:
+    model = FakeRealtime()
+    warm = WarmModel(model, first_reply_s=0.01).open().take()
+    model.hangs = True
+    with pytest.raises(llm.RealtimeError, match="out of step"):
+        await warm.update_chat_ctx(llm.ChatContext())
+    with pytest.raises(llm.RealtimeError, match="out of step"):
+        await warm.generate_reply()
+    assert "reply" not in model.sessions[0].told
+    model.hangs = False
+    await warm.update_chat_ctx(llm.ChatContext())
+    warm.generate_reply()
+    assert model.sessions[0].told == ["history", "reply"]
+
+
+# -- failures -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("error", "recoverable", "lost"),
+    [
+        (APIConnectionError("gone"), True, [False]),
+        (APIConnectionError("gone"), False, [True]),
+        (ValueError("malformed"), False, [True]),
+        (APIError("the server did not like one item"), True, []),
+    ],
+)
+async def test_a_broken_connection_is_told_of_and_never_ends_the_call(
+    error: Exception, recoverable: bool, lost: list[bool]
+) -> None:
+    model, session, inner = opened()
+    told: list[tuple[Exception, bool]] = []
+    model.on_lost = lambda error, for_good: told.append((error, for_good))
+    relayed = listened(session, "error")
+    inner.fails(error, recoverable=recoverable)
+    assert told == [(error, for_good) for for_good in lost]
+    assert [event.recoverable for event in relayed] == [True]  # LiveKit hangs up on any other
+
+
+async def test_a_connection_made_anew_is_told_of() -> None:
+    model, session, inner = opened()
+    told: list[str] = []
+    model.on_reconnected = lambda: told.append("anew")
+    relayed = listened(session, "session_reconnected")
+    inner.emit("session_reconnected", llm.RealtimeSessionReconnectedEvent())
+    assert told == ["anew"]
+    assert len(relayed) == 1
+
+
+# -- opening and closing ------------------------------------------------------------------------------------
+async def test_an_agent_gets_the_session_that_is_open_and_parks_it() -> None:
+    inner = FakeRealtime()
+    model = WarmModel(inner, first_reply_s=5)
+    warm = model.open()
+    assert model.session() is warm
+    await warm.aclose()
+    assert model.session() is warm
+    assert len(inner.sessions) == 1
+    assert inner.sessions[0].told == ["interrupt"]
+
+
+async def test_a_session_let_go_of_is_parked_and_the_next_is_fresh() -> None:
+    inner = FakeRealtime()
+    model = WarmModel(inner, first_reply_s=5)
+    first = model.open()
+    assert model.release() is first
+    assert model.release() is None
+    assert model.warm is None
+    assert model.open() is not first
+    await first.close()
+    assert inner.sessions[0].told == ["interrupt", "closed"]
+
+
+async def test_closing_a_session_whose_connection_had_failed_does_not_raise() -> None:
+    _, session, inner = opened()
+
+    async def raises() -> None:
+        raise APIConnectionError("it had failed long before")
+
+    inner.aclose = raises  # type: ignore[method-assign]
+    await session.close()
+
+
+async def test_closing_the_model_closes_all() -> None:
+    inner = FakeRealtime()
+    model = WarmModel(inner, first_reply_s=5)
+    model.open()
+    await model.aclose()
+    assert inner.closed
+    assert inner.sessions[0].told[-1] == "closed"
+
+
+async def test_metrics_reach_whoever_keeps_the_books() -> None:
+    inner = FakeRealtime()
+    kept: list[object] = []
+    model = WarmModel(inner, first_reply_s=5, on_metrics=kept.append)
+    relayed = listened(model.open(), "metrics_collected")
+    inner.sessions[0].ends()
+    await asyncio.sleep(0)
+    assert len(kept) == len(relayed) == 1

@@ -1,0 +1,101 @@
+"""The engines of a call, built from the catalogue."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import pytest
+from livekit.agents import tts
+from livekit.plugins import openai
+
+from engines.catalogue import Catalogue
+from engines.errors import EngineNotConfiguredError
+from engines.plugins import Endpoint, Endpoints
+from policies import shipped
+from service.cast import Cast, cast
+
+pytestmark = pytest.mark.unit
+
+NOWHERE = Endpoints(
+    {},
+    {name: Endpoint("lab", "http://127.0.0.1:1/v1", True) for name in ("openai", "deepgram", "elevenlabs")},
+)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def test_every_engine_of_the_catalogue_is_built(http: aiohttp.ClientSession) -> None:
+    made = cast(Catalogue.load(shipped("engines.yaml")), NOWHERE, http, lambda *used: None)
+    assert list(made.cascades) == ["fast", "standard", "tool"]
+    assert list(made.realtime) == ["realtime"]
+    assert [engine.tools for engine in made.cascades.values()] == [False, True, True]
+    assert made.cascades["tool"].first_reply_s == 6.0
+    assert made.transcriber.provider == "Deepgram"
+    await made.aclose()
+
+
+async def test_engines_with_the_same_voices_share_them(http: aiohttp.ClientSession) -> None:
+    made = cast(Catalogue.load(shipped("engines.yaml")), NOWHERE, http, lambda *used: None)
+    voices = {id(engine.voice) for engine in made.cascades.values()}
+    assert len(voices) == 1
+    assert isinstance(made.cascades["fast"].voice, tts.FallbackAdapter)
+    assert len(made.voices) == 3  # the chain, and the two in it
+    await made.aclose()
+
+
+async def test_a_single_voice_needs_no_chain(http: aiohttp.ClientSession) -> None:
+    text = shipped("engines.yaml").read_text().replace("[house, spare]", "[spare]")
+    made = cast(Catalogue.parse(text), NOWHERE, http, lambda *used: None)
+    assert isinstance(made.cascades["fast"].voice, openai.TTS)
+    await made.aclose()
+
+
+async def test_metrics_say_which_engine_and_plugin_they_come_from(http: aiohttp.ClientSession) -> None:
+    seen: list[tuple[str, str]] = []
+    made = cast(
+        Catalogue.load(shipped("engines.yaml")),
+        NOWHERE,
+        http,
+        lambda name, plugin, event: seen.append((name, plugin)),
+    )
+    event: Any = object()
+    for engine in made.cascades.values():
+        engine.mind.emit("metrics_collected", event)
+    made.transcriber.emit("metrics_collected", event)
+    house = next(
+        voice for voice in made.voices if voice.provider == "ElevenLabs" and voice in made.voices[1:]
+    )
+    house.emit("metrics_collected", event)
+    assert seen == [
+        ("fast", "openai"),
+        ("standard", "openai"),
+        ("tool", "openai"),
+        ("transcriber", "deepgram"),
+        ("voice", "elevenlabs"),  # once, although it is in a chain
+    ]
+    await made.aclose()
+
+
+async def test_a_missing_key_is_named_before_anything_is_connected(http: aiohttp.ClientSession) -> None:
+    with pytest.raises(EngineNotConfiguredError, match="ELEVEN_API_KEY"):
+        cast(Catalogue.load(shipped("engines.yaml")), Endpoints({}), http, lambda *used: None)
+
+
+async def test_one_part_that_does_not_close_keeps_no_other_open(http: aiohttp.ClientSession) -> None:
+    made: Cast = cast(Catalogue.load(shipped("engines.yaml")), NOWHERE, http, lambda *used: None)
+    closed: list[str] = []
+
+    async def fails() -> None:
+        raise RuntimeError("stuck")
+
+    async def closes() -> None:
+        closed.append("transcriber")
+
+    made.cascades["fast"].mind.aclose = fails  # type: ignore[method-assign]
+    made.transcriber.aclose = closes  # type: ignore[method-assign]
+    await made.aclose()
+    assert closed == ["transcriber"]

@@ -1,0 +1,205 @@
+"""The worker without a LiveKit server: its load, its name, its health, its logs, and its command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import aiohttp
+import pytest
+from livekit import rtc
+from livekit.agents import AgentServer, AgentSession, JobExecutorType
+from livekit.agents.cli import AgentsConsole, _legacy
+from typer.testing import CliRunner
+
+from service.cli import app, work
+from service.cli.rig import RigError
+from service.ports import ConsolePort
+from service.private_logs import PrivateLogs, keep_private
+from service.settings import Settings
+from service.worker import load_of, make_server, prepare, source_of
+
+pytestmark = pytest.mark.unit
+
+LIMIT_S = 20.0
+SERVER = {"LIVEKIT_URL": "ws://127.0.0.1:7880", "LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": "secret"}
+
+
+def worker_with(calls: int) -> AgentServer:
+    return cast(AgentServer, SimpleNamespace(active_jobs=[object()] * calls))
+
+
+@pytest.mark.parametrize(("calls", "load"), [(0, 0.0), (1, 0.25), (3, 0.75), (4, 1.0), (5, 1.0)])
+def test_the_load_is_the_share_of_calls_taken(calls: int, load: float) -> None:
+    assert load_of(4)(worker_with(calls)) == load
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("support-42", "room:support-42"),
+        ("call-_+15550100000_x7Kq", "room:call-_<PHONE_NUMBER>_x7Kq"),
+        ("call-4915550100123", "room:call-<PHONE_NUMBER>"),
+    ],
+)
+def test_the_record_names_the_room_without_the_callers_number(room: str, source: str) -> None:
+    assert source_of(room) == source
+
+
+async def test_the_worker_tells_its_name_and_its_load_where_it_was_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging.getLogger("livekit.agents"), "level", logging.ERROR)
+    server = make_server(Settings(worker_name="robin", health_port=0))
+    server.setup_fnc = lambda process: None
+    server.update_options(job_executor_type=JobExecutorType.THREAD, num_idle_processes=0)
+    started = asyncio.Event()
+    server.once("worker_started", started.set)
+    running = asyncio.create_task(server.run(unregistered=True), name="worker")
+    async with asyncio.timeout(LIMIT_S), aiohttp.ClientSession() as client:
+        await started.wait()
+        url = f"http://127.0.0.1:{server.worker_info.http_port}"
+        async with client.get(url) as answer:
+            assert await answer.text() == "OK"
+        async with client.get(f"{url}/worker") as answer:
+            told = await answer.json()
+        await server.aclose()
+        await running
+    assert told["agent_name"] == "robin"
+    assert told.get("worker_load", 0.0) == 0.0
+
+
+def test_a_job_process_loads_what_a_call_needs_before_the_call() -> None:
+    assert make_server(Settings()).setup_fnc is prepare
+
+
+# -- logs ---------------------------------------------------------------------------------------------------
+
+
+def record_of(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
+    return logging.getLogger("livekit.agents").makeRecord(
+        "livekit.agents", logging.INFO, __file__, 1, message, arguments, None, extra=extra
+    )
+
+
+def test_logs_lose_what_livekit_marks_as_personal() -> None:
+    record = record_of("received user transcript", **{"lk.pii.user_transcript": "hello", "language": "en"})
+    assert PrivateLogs().filter(record)
+    assert "hello" not in json.dumps(vars(record), default=str)
+    assert vars(record)["language"] == "en"
+
+
+def test_logs_mask_the_number_of_a_caller_wherever_it_is() -> None:
+    record = record_of("%s joined", "sip_+15550100000", room="call-_+15550100000_x", job_id="AJ_sQHwfy5yqt8Y")
+    PrivateLogs().filter(record)
+    assert "15550100000" not in json.dumps(vars(record), default=str)
+    assert record.getMessage() == "sip_<PHONE_NUMBER> joined"
+    assert vars(record)["job_id"] == "AJ_sQHwfy5yqt8Y"
+
+
+def test_every_handler_is_filtered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = logging.NullHandler()
+    monkeypatch.setattr(logging.root, "handlers", [handler])
+    keep_private()
+    keep_private()
+    assert [type(known) for known in handler.filters] == [PrivateLogs]
+
+
+# -- the console ----------------------------------------------------------------------------------------------
+
+
+async def test_switching_the_console_over_and_back_leaves_the_calls_own_ends_alone() -> None:
+    console = _legacy.AgentsConsole()
+    session: AgentSession[Any] = AgentSession()
+    source, output = await ConsolePort(cast(AgentsConsole, console)).open(session)
+    session.input.audio, session.output.audio = source, output
+    console.console_mode = "text"
+    console.console_mode = "audio"
+    switched = asyncio.Event()
+    asyncio.get_running_loop().call_soon_threadsafe(switched.set)  # after the switches, which wait in line
+    await switched.wait()
+    assert session.input.audio is source
+    assert session.output.audio is output
+
+
+async def test_the_console_hands_over_what_the_microphone_hears() -> None:
+    console = _legacy.AgentsConsole()
+    source, _ = await ConsolePort(cast(AgentsConsole, console)).open(AgentSession())
+    frame = rtc.AudioFrame(bytes(480), 24_000, 1, 240)
+    console._io_audio_input.push_frame(frame)
+    assert await anext(source) is frame
+
+
+# -- the command ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
+    """The command line on a machine without a LiveKit server, where starting the lab is an error."""
+
+    def no_lab(*_: object) -> None:
+        raise AssertionError("the lab was started")
+
+    monkeypatch.setattr(work, "rig", no_lab)
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    for name in SERVER:
+        monkeypatch.delenv(name, raising=False)
+    levels = {name: logging.getLogger(name).level for name in ("livekit.agents", "presidio-analyzer", "")}
+    yield CliRunner()
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["start", "--help"], "--drain-timeout"),
+        (["dev", "--help"], "--reload"),
+        (["console", "--help"], "--input-device"),
+    ],
+)
+def test_help_for_a_mode_is_livekits_and_starts_nothing(
+    command: CliRunner, arguments: list[str], shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    result = command.invoke(app, ["worker", *arguments])
+    assert result.exit_code == 0, result.output
+    assert shown in result.output
+
+
+def test_a_worker_without_a_server_says_what_to_set_and_exits_2(command: CliRunner) -> None:
+    result = command.invoke(app, ["worker", "start", "--api-key=key"])
+    assert result.exit_code == 2
+    assert "LIVEKIT_URL, LIVEKIT_API_SECRET are not set" in result.output
+    assert "--url, --api-secret" in result.output
+
+
+@pytest.mark.parametrize(("option", "reason"), [("--text", "heard, not read"), ("--record", "unredacted")])
+def test_the_console_refuses_what_would_go_past_the_record(
+    command: CliRunner, option: str, reason: str
+) -> None:
+    result = command.invoke(app, ["worker", "console", option])
+    assert result.exit_code == 2
+    assert reason in result.output
+
+
+def test_a_console_without_sound_says_so_and_exits_2(
+    command: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)  # importing it now fails
+    result = command.invoke(app, ["worker", "console"])
+    assert result.exit_code == 2
+    assert "microphone" in result.output
+
+
+def test_a_server_may_be_named_by_the_environment_or_by_options() -> None:
+    work.check_server(["start"], SERVER)
+    work.check_server(["start", "--url", "ws://h", "--api-key", "k", "--api-secret=s"], {})
+    with pytest.raises(RigError, match="LIVEKIT_API_SECRET is not set: set it"):
+        work.check_server(["start"], {**SERVER, "LIVEKIT_API_SECRET": ""})

@@ -1,0 +1,397 @@
+"""The documentation says what the code does: pages are generated or compared, examples run, links lead somewhere."""
+
+import ast
+import importlib.util
+import inspect
+import re
+import shlex
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from ruamel.yaml import YAML
+from typer.main import get_command
+
+import service.cli
+from compliance.events import CallEnded, Event, PartFailed, redactable
+from compliance.ledger import Ledger
+from engines import catalogue as catalogue_reader
+from engines import prices as prices_reader
+from engines.catalogue import Catalogue
+from engines.plugins import KEY_ENVIRONMENT, PLUGINS
+from engines.prices import UNITS, Prices
+from engines.wording import Wording
+from policies import DocumentError, shipped
+from router import Policy
+from router import reader as policy_reader
+from router.signals import CATALOGUE
+from service import reference
+from service.latency import STAGES
+from service.settings import Settings
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+HOW_TO = ROOT / "docs" / "how-to"
+PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEST_COMMAND = "uv run --all-extras pytest -n 2"
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def generated(page: str) -> str:
+    return (reference.FOLDER / page).read_text(encoding="utf-8")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks of a page that are in ``language``."""
+    return [code for lang, code in _FENCE.findall(page.read_text(encoding="utf-8")) if lang == language]
+
+
+# -- the reference ------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_a_reference_page_is_what_the_code_says(page: str) -> None:
+    assert generated(page) == reference.PAGES[page](), "stale: run `python -m service.reference`"
+
+
+def test_every_page_of_the_reference_is_generated() -> None:
+    assert {path.name for path in reference.FOLDER.iterdir()} == set(reference.PAGES)
+
+
+def test_no_page_of_the_reference_names_a_place_on_this_machine() -> None:
+    assert not [page for page in reference.PAGES if str(ROOT) in generated(page)]
+
+
+@pytest.mark.parametrize("setting", Settings.model_fields)
+def test_every_setting_is_documented(setting: str) -> None:
+    (row,) = [
+        line for line in generated("settings.md").splitlines() if f"`PATCHBAY_{setting.upper()}`" in line
+    ]
+    assert row.removesuffix(" |").split(" | ")[-1].strip(), f"{setting} has no docstring"
+
+
+@pytest.mark.parametrize("kind", get_args(get_args(Event)[0]), ids=lambda kind: kind.__name__)
+def test_every_event_is_documented_with_what_is_masked_in_it(kind: type[Event]) -> None:
+    name = kind.model_fields["kind"].default
+    _, section = generated("events.md").split(f"\n## {name}\n")
+    section = section.split("\n## ")[0]
+    masked = redactable(kind.model_construct())
+    for field in kind.model_fields.keys() - {"kind", "call_id", "at_ms"}:
+        (row,) = [line for line in section.splitlines() if line.startswith(f"| `{field}` |")]
+        assert ("**masked**" in row) == (field in masked)
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = generated("commands.md")
+    for name, command in commands().items():
+        _, section = page.split(f"\n## patchbay {name}\n")
+        for option in options(command) - {"--help"}:
+            assert f"`{option}`" in section.split("\n## ")[0], f"{name} {option}"
+
+
+@pytest.mark.parametrize("signal", CATALOGUE)
+def test_every_signal_is_documented(signal: str) -> None:
+    assert f"| `{signal}` |" in generated("signals.md")
+
+
+def test_every_plugin_key_and_unit_is_documented() -> None:
+    page = generated("catalogue.md")
+    for role, plugins in PLUGINS.items():
+        assert f"| `{role}` | {', '.join(f'`{plugin}`' for plugin in plugins)} |" in page
+    assert not [unit for unit in UNITS if f"| `{unit}` |" not in page]
+    assert not [key for key in KEY_ENVIRONMENT.values() if f"`{key}`" not in generated("settings.md")]
+
+
+def accepted(module: Any) -> set[frozenset[str]]:
+    """The sets of keys that the readers of ``module`` accept: what they pass to ``Node.only``."""
+    texts = {
+        name: frozenset(value)
+        for name, value in vars(module).items()
+        if isinstance(value, tuple) and value and all(isinstance(item, str) for item in value)
+    }
+    found = set()
+    for call in ast.walk(ast.parse(inspect.getsource(module))):
+        match call:
+            case ast.Call(func=ast.Attribute(attr="only"), args=[ast.Name(id=name)]) if name in texts:
+                found.add(texts[name])
+            case ast.Call(func=ast.Attribute(attr="only"), args=[ast.Tuple() as keys]):
+                constants = (part for part in ast.walk(keys) if isinstance(part, ast.Constant))
+                found.add(frozenset(part.value for part in constants if isinstance(part.value, str)))
+    return found
+
+
+def test_the_keys_documented_are_those_that_the_readers_accept() -> None:
+    assert accepted(policy_reader) == {frozenset(keys) for keys in reference.POLICY_KEYS.values()}
+    assert accepted(catalogue_reader) == {frozenset(keys) for keys in reference.CATALOGUE_KEYS.values()}
+    assert accepted(prices_reader) == {frozenset(reference.PRICE_KEYS)}
+
+
+# -- links --------------------------------------------------------------------------------------------------
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+        for heading in _HEADING.findall(text)
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target in _LINK.findall(text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{target} does not exist"
+        assert not anchor or anchor in anchors(there), f"{target} has no such heading"
+
+
+def test_every_how_to_and_reference_page_is_linked_from_the_readme() -> None:
+    linked = {(ROOT / target.partition("#")[0]).resolve() for target in _LINK.findall(README.read_text())}
+    assert not {*HOW_TO.glob("*.md"), *reference.FOLDER.glob("*.md")} - linked
+
+
+def test_the_picture_is_small_enough_to_load_at_once() -> None:
+    assert (ROOT / "docs" / "images" / "report.png").stat().st_size < 300_000
+
+
+# -- commands -----------------------------------------------------------------------------------------------
+def commands() -> dict[str, Any]:
+    found: dict[str, Any] = vars(get_command(service.cli.app))["commands"]
+    return found
+
+
+def options(command: Any) -> set[str]:
+    return {option for p in command.params if p.param_type_name == "option" for option in p.opts} | {"--help"}
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    """Every command in a shell block, and every one in code within a sentence, with its page."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for language, code in _FENCE.findall(text):
+            if language == "sh":
+                yield from ((name_of(page), part) for line in code.splitlines() for part in line.split("&&"))
+        for code in re.findall(r"`([^`\n]+)`", _FENCE.sub("", text)):
+            if code.startswith(("patchbay ", "just ", "python -m ", "uv run ")):
+                yield name_of(page), code
+
+
+def test_every_command_in_the_documentation_exists() -> None:
+    recipes = set(re.findall(r"^([\w-]+)(?: [\w* ]+)?:", (ROOT / "justfile").read_text(), re.MULTILINE))
+    seen = set()
+    for page, line in command_lines():
+        words = shlex.split(line, comments=True)
+        while words and (words[0] in ("uv", "run", "--all-extras") or re.match(r"[A-Z_]+=", words[0])):
+            words = words[1:]
+        if words[:1] == ["--extra"]:
+            words = words[2:]
+        match words:
+            case ["patchbay", name, *arguments]:
+                if name.isupper() or name.startswith("-"):
+                    continue
+                assert name in commands(), f"{page}: {line}"
+                given = {argument for argument in arguments if argument.startswith("--")}
+                if name != "worker":  # its arguments are LiveKit's
+                    assert given <= options(commands()[name]), f"{page}: {line}"
+                seen.add(name)
+            case ["just", recipe, *_]:
+                assert recipe in recipes, f"{page}: {line}"
+            case ["python", "-m", module, *_]:
+                assert importlib.util.find_spec(module), f"{page}: {line}"
+    assert seen >= {"demo", "call", "worker", "doctor"}
+
+
+def test_the_readme_holds_the_two_commands() -> None:
+    lines = [line for code in blocks(README, "sh") for line in code.splitlines()]
+    assert lines[:2] == ["pip install uv && uv run --extra lab patchbay demo", TEST_COMMAND]
+    assert TEST_COMMAND in (ROOT / "justfile").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_setting_that_is_mentioned_exists(page: Path) -> None:
+    mentioned = set(re.findall(r"PATCHBAY_([A-Z]\w*)", page.read_text(encoding="utf-8")))
+    assert mentioned <= {name.upper() for name in Settings.model_fields}
+
+
+# -- examples -----------------------------------------------------------------------------------------------
+ADDED = [
+    found.groups()
+    for code in blocks(HOW_TO / "operate.md", "yaml")
+    if (found := re.match(r"# in policies/(\w+)\.yaml, below (\w+):\n(.*)", code, re.DOTALL))
+]
+
+
+@pytest.mark.parametrize(("document", "section", "text"), ADDED)
+def test_what_operators_are_told_to_add_is_read_without_a_problem(
+    document: str, section: str, text: str, tmp_path: Path
+) -> None:
+    yaml = YAML()
+    whole, added = yaml.load(shipped(f"{document}.yaml")), yaml.load(text)
+    if isinstance(added, list):
+        whole[section][:0] = added
+    else:
+        whole[section].update(added)
+    written = StringIO()
+    yaml.dump(whole, written)
+    match document:
+        case "default":
+            Policy.parse(written.getvalue())
+        case "engines":
+            Catalogue.parse(written.getvalue())
+        case "prices":
+            path = tmp_path / "prices.yaml"
+            path.write_text(written.getvalue())
+            Prices.load(path)
+
+
+def test_every_document_that_operators_edit_has_an_example() -> None:
+    assert {document for document, *_ in ADDED} == {"default", "engines", "prices"}
+
+
+def test_the_errors_shown_are_those_of_the_policy_shown() -> None:
+    (policy,) = [code for code in blocks(HOW_TO / "operate.md", "yaml") if code.startswith("policy:")]
+    (shown,) = blocks(HOW_TO / "operate.md", "text")
+    with pytest.raises(DocumentError) as error:
+        Policy.parse(policy, file="mine.yaml", engines=Catalogue.load(shipped("engines.yaml")).engines)
+    assert str(error.value) == shown.strip()
+
+
+def test_support_teams_are_told_what_the_caller_hears() -> None:
+    page = (HOW_TO / "support.md").read_text(encoding="utf-8")
+    wording = Wording()
+    spoken = (wording.one_moment, wording.start_again, wording.cannot_help, wording.recorded_words)
+    assert not [words for words in spoken if f'"{words.strip()}"' not in page]
+
+
+def test_support_teams_are_told_what_the_parts_of_a_wait_are() -> None:
+    page = (HOW_TO / "support.md").read_text(encoding="utf-8")
+    assert not [stage for stage in STAGES if f"*{stage.replace('_', ' ')}*" not in page]
+
+
+async def test_the_simulator_test_of_the_contributors_page_passes() -> None:
+    (code,) = blocks(HOW_TO / "develop.md", "python")
+    namespace: dict[str, Any] = {}
+    exec(compile(code, "develop.md", "exec"), namespace)  # noqa: S102 # the page's own example
+    (test,) = [value for name, value in namespace.items() if name.startswith("test_")]
+    await test()
+
+
+# -- the auditor's recipe -----------------------------------------------------------------------------------
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """A ledger with two calls that were on at the same time."""
+    path = tmp_path / "ledger.sqlite"
+    with closing(Ledger.open(path)) as opened:
+        for at_ms in range(4):
+            for call_id in ("harbour", "straße"):
+                opened.append(
+                    PartFailed(
+                        call_id=call_id, at_ms=at_ms, part="router", error="Fehlerchen ß", action="none"
+                    )
+                )
+        opened.append(CallEnded(call_id="harbour", at_ms=9.5, reason="hung up", turns=0, cost_usd=0.25))
+    return path
+
+
+def check(path: Path) -> subprocess.CompletedProcess[str]:
+    """Runs the script of the audit page with nothing but the standard library."""
+    (script,) = [code for code in blocks(HOW_TO / "audit.md", "python") if code.startswith("import hashlib")]
+    return subprocess.run(  # noqa: S603 # the page's own example
+        [sys.executable, "-I", "-S", "-", str(path)],
+        input=script,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+        cwd=path.parent,
+        env={"PYTHONUTF8": "1"},
+    )
+
+
+def test_the_recipe_by_hand_finds_the_heads_that_patchbay_finds(ledger: Path) -> None:
+    done = check(ledger)
+    assert done.returncode == 0, done.stderr
+    with closing(Ledger.open(ledger)) as opened:
+        heads = {call: opened.verify(call) for call in opened.calls()}
+    assert done.stdout.splitlines() == [
+        f"{call} {found.events} {found.head}" for call, found in sorted(heads.items())
+    ]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET body = replace(body, 'none', 'some') WHERE seq = 3",
+        "UPDATE events SET kind = 'call_ended' WHERE seq = 3",
+        "UPDATE events SET at_ms = 0.5 WHERE seq = 3",
+        "UPDATE events SET call_id = 'another' WHERE seq = 3",
+        "DELETE FROM events WHERE seq = 3",
+        "DELETE FROM events WHERE seq = 9",
+        "DELETE FROM heads WHERE call_id = 'harbour'",
+        "UPDATE heads SET events = events + 1",
+    ],
+)
+def test_the_recipe_by_hand_finds_what_was_tampered_with(ledger: Path, statement: str) -> None:
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as db:
+        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {trigger}")
+        db.execute(statement)
+    assert check(ledger).returncode == 1
+
+
+def test_the_recipe_with_patchbay_says_what_the_page_says(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = [code for code in blocks(HOW_TO / "audit.md", "python") if "Ledger.open" in code]
+    monkeypatch.chdir(ledger.parent)
+    namespace: dict[str, Any] = {}
+    exec(compile(code, "audit.md", "exec"), namespace)  # noqa: S102 # the page's own example
+    namespace["ledger"].close()
+    first, *calls = capsys.readouterr().out.splitlines()
+    assert first.split(maxsplit=1)[1] in (HOW_TO / "audit.md").read_text(encoding="utf-8")
+    assert len(calls) == 2
+
+
+# -- the changelog ------------------------------------------------------------------------------------------
+def test_the_changelog_has_the_form_of_keep_a_changelog() -> None:
+    lines = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# Changelog"
+    versions = [line for line in lines if line.startswith("## ")]
+    assert versions[0] == "## [Unreleased]"
+    released = [
+        re.fullmatch(r"## \[(\d+)\.(\d+)\.(\d+)\] - (\d{4}-\d\d-\d\d)", line) for line in versions[1:]
+    ]
+    assert all(released)
+    order = [(tuple(map(int, found.groups()[:3])), found[4]) for found in released if found]
+    assert order == sorted(order, reverse=True)
+    kinds = {line for line in lines if line.startswith("### ")}
+    assert kinds <= {
+        f"### {kind}" for kind in ("Added", "Changed", "Deprecated", "Removed", "Fixed", "Security")
+    }
+
+
+def test_every_decision_has_a_number_and_fits_on_half_a_page() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    for number, page in enumerate(pages, start=1):
+        text = page.read_text(encoding="utf-8")
+        assert page.name.startswith(f"{number:04d}-")
+        assert text.startswith(f"# {number}. ")
+        assert "**Decision.**" in text
+        assert len(text.split()) <= 300
