@@ -8,7 +8,6 @@ is spoken; and a turn that stays unanswered goes to the next engine.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -16,7 +15,6 @@ from typing import Any
 from livekit.agents import (
     NOT_GIVEN,
     AgentSession,
-    APIError,
     SpeechCreatedEvent,
     UserStateChangedEvent,
     llm,
@@ -26,22 +24,18 @@ from livekit.agents import (
 from livekit.agents.voice.speech_handle import SpeechHandle
 
 from compliance.clock import CallClock
-from compliance.events import (
-    AgentSaid,
-    Event,
-    HandedOff,
-    LateEventDropped,
-    PreviewSettled,
-    ProviderFailed,
-)
+from compliance.events import Event
 from engines.cascade import Cascade, CascadeAgent
 from engines.errors import NothingSaidError
 from engines.feed import TurnFeed
 from engines.generations import Generation, Generations
+from engines.previews import Previews
 from engines.realtime import RealtimeAgent
+from engines.record import Record
 from engines.routing import CallerTurn, Route, Routing
 from engines.warm import WarmModel
 from engines.warmth import Warmth
+from engines.watch import SilenceWatch
 from engines.wording import Wording
 
 ONSET_MS = 150.0
@@ -96,6 +90,11 @@ class Desk:
         self.generations = Generations()
         self._session = session
         self._clock = clock
+        self._record = Record(emit, clock, call_id)
+        self._previews = Previews(cascades, self._record)
+        self._watch = SilenceWatch(
+            silence_limit_s, paused=lambda: session.user_state == "speaking", expired=self.rescue
+        )
         self._realtime = realtime
         self._feed = feed
         self._warmth = {
@@ -111,18 +110,12 @@ class Desk:
             for name, model in realtime.items()
         }
         self._routing = routing
-        self._silence_limit_s = silence_limit_s
-        self._emit = emit
-        self._call_id = call_id
         self._engine = self.first_cascade.name
         self._message: llm.ChatMessage | None = None
         self._turn_ctx: llm.ChatContext | None = None
-        self._preview: Generation | None = None
-        self._adopted: Generation | None = None
         self._apology: str | None = None
         self._failed: set[str] = set()
         self._leaving: tuple[str, float, bool] | None = None
-        self._watch: asyncio.TimerHandle | None = None
 
     # -- the parts --------------------------------------------------------------------------------------
     @property
@@ -153,7 +146,7 @@ class Desk:
         self._session.on("user_state_changed", self._user_state_changed)
         for name, model in self._realtime.items():
             model.generation = self._asked_for
-            model.on_late = partial(self._late, name)
+            model.on_late = partial(self._record.late, name)
             model.on_lost = partial(self._connection_lost, name)
         self._keep_warm()
         return CascadeAgent(self)
@@ -161,7 +154,7 @@ class Desk:
     async def aclose(self) -> None:
         """Let go of the warm sessions. Safe to call twice."""
         self._closed = True
-        self._stop_watch()
+        self._watch.stop()
         self._feed.close()
         for warmth in self._warmth.values():
             await warmth.aclose()
@@ -187,11 +180,14 @@ class Desk:
     def _answer(self, route: Route, message: llm.ChatMessage, turn_ctx: llm.ChatContext) -> bool:
         previous, self._engine = self._engine, route.engine
         self._route, self._message, self._turn_ctx = route, message, turn_ctx
-        self._start_watch()
+        self._watch.start()
         for warmth in self._warmth.values():
             warmth.turn_ended()
         to_realtime, from_realtime = route.engine in self._realtime, previous in self._realtime
-        self._weigh_preview(turn_ctx)
+        if not self._previews.decided(route.engine, route.turn) and not to_realtime:
+            # LiveKit reuses a reply begun early unless the context changed; this changes it, and no provider
+            # ever sees it.
+            turn_ctx.items.append(llm.AgentHandoff(new_agent_id=f"engine:{route.engine}"))
         if not to_realtime:
             self._take_back(turn_ctx)
             self._feed.discard()
@@ -218,24 +214,6 @@ class Desk:
                 for history in (turn_ctx, self._session.history):
                     history.insert(unanswered)
 
-    def _weigh_preview(self, turn_ctx: llm.ChatContext) -> None:
-        """Keep the reply begun early if the engine decided is the one that began it, else throw it away."""
-        preview, self._preview = self._preview, None
-        if self._adopted is not None:
-            self._settle(self._adopted, used=True)  # the caller cut in before it was heard
-        if preview is None:
-            return
-        if preview.engine == self._engine and not preview.closed:
-            preview.turn, preview.confirmed = self._route.turn, True
-            self._adopted = preview
-            return
-        if preview.engine in self.cascades:
-            self._settle(preview, used=False)
-        if self._engine in self.cascades:
-            # LiveKit reuses a reply begun early unless the context changed; this changes it, and no provider
-            # ever sees it.
-            turn_ctx.items.append(llm.AgentHandoff(new_agent_id=f"engine:{self._engine}"))
-
     def _hand_over(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> None:
         if (model := self._realtime.get(self._engine)) is not None:
             if model.warm is None:
@@ -251,19 +229,14 @@ class Desk:
         if self._leaving is None:
             return
         (previous, decided_ms, warm), self._leaving = self._leaving, None
-        now_ms = self._clock.now_ms()
-        self._emit(
-            HandedOff(
-                call_id=self._call_id,
-                at_ms=now_ms,
-                turn=self._route.turn,
-                from_engine=previous,
-                to_engine=self._engine,
-                warm=warm,
-                turn_as_audio=self._engine in self._realtime and self._feed.has_turn,
-                items=len(self._turn_ctx.items) if self._turn_ctx else 0,
-                took_ms=now_ms - decided_ms,
-            )
+        self._record.handed_off(
+            self._route.turn,
+            previous,
+            self._engine,
+            since_ms=decided_ms,
+            warm=warm,
+            as_audio=self._engine in self._realtime and self._feed.has_turn,
+            items=len(self._turn_ctx.items) if self._turn_ctx else 0,
         )
 
     def expect_audio_reply(self, message: llm.ChatMessage) -> bool:
@@ -294,21 +267,12 @@ class Desk:
         if asked is None or (self._message is not None and asked.id == self._message.id):
             if self._engine not in self.cascades:
                 return None
-            if self._adopted is not None:
-                self._settle(self._adopted, used=False)  # LiveKit threw it away: the words had changed
+            self._previews.thrown_away()
             generation.engine, generation.turn, generation.confirmed = self._engine, self._route.turn, True
             return generation
-        if self._preview is not None and self._preview.engine in self.cascades:
-            self._settle(self._preview, used=False)  # superseded by one with more of the words
-        generation.engine, generation.turn = (
-            self._routing.preview(asked.text_content or ""),
-            self._route.turn + 1,
-        )
-        self._preview = generation
-        if generation.engine in self._realtime:
-            generation.close()
-            return None
-        return generation
+        engine = self._routing.preview(asked.text_content or "")
+        self._previews.begin(generation, engine=engine, turn=self._route.turn + 1)
+        return None if generation.closed else generation
 
     def thought(self, generation: Generation) -> None:
         """A token of ``generation`` arrived."""
@@ -338,20 +302,6 @@ class Desk:
         owed, self._apology = self._apology, None
         return owed
 
-    def _settle(self, preview: Generation, *, used: bool) -> None:
-        self._adopted = None
-        if not used:
-            preview.close()
-        self._emit(
-            PreviewSettled(
-                call_id=self._call_id,
-                at_ms=self._clock.now_ms(),
-                turn=preview.turn,
-                engine=preview.engine,
-                used=used,
-            )
-        )
-
     # -- things fail --------------------------------------------------------------------------------------
     def fail_over(self, generation: Generation, *, provider: str, error: BaseException) -> bool:
         """Bind ``generation`` to the next cascade after a failure. False when none is left."""
@@ -359,7 +309,7 @@ class Desk:
         self._failed.add(failed)
         self._routing.failed(failed)
         following = self._next_cascade(failed)
-        self._failure(
+        self._record.failed(
             generation.turn,
             failed,
             provider,
@@ -371,6 +321,7 @@ class Desk:
         generation.engine = following
         if generation.turn == self._route.turn:
             self._engine = following
+            self._routing.moved(following)
         return True
 
     def _next_cascade(self, failed: str) -> str | None:
@@ -385,17 +336,17 @@ class Desk:
     def voice_failed(self, generation: Generation | None, error: BaseException) -> None:
         engine = self._engine if generation is None else generation.engine
         turn = self._route.turn if generation is None else generation.turn
-        self._failure(turn, engine, "voice", error, "played the recorded apology")
+        self._record.failed(turn, engine, "voice", error, "played the recorded apology")
 
     def rescue(self, reason: BaseException | None = None) -> None:
         """The turn in hand was not answered, or not to its end: move it on, with a word to the caller."""
         if self._closed or self._message is None:
             return
-        failed, begun = self._engine, self._watch is None
+        failed, begun = self._engine, not self._watch.running
         self._failed.add(failed)
         self._routing.failed(failed)
         following = self._next_cascade(failed)
-        self._failure(
+        self._record.failed(
             self._route.turn,
             failed,
             failed,
@@ -406,10 +357,11 @@ class Desk:
             self._warmth[failed].drop()
         self._session.interrupt(force=True)
         if following is None:
-            self._stop_watch()
+            self._watch.stop()
             self._session.say(self.wording.cannot_help)
             return
         self._apology = self.wording.start_again.lstrip() if begun else self.wording.one_moment
+        self._routing.moved(following)
         message = self._in_history(self._message)
         turn_ctx = self._session.history.copy(
             exclude_handoff=True, exclude_config_update=True, exclude_instructions=True
@@ -425,48 +377,18 @@ class Desk:
         same = stored is not None and stored.text_content == message.text_content
         return stored if stored is not None and same else message
 
-    def _failure(self, turn: int, engine: str, provider: str, error: BaseException, action: str) -> None:
-        self._emit(
-            ProviderFailed(
-                call_id=self._call_id,
-                at_ms=self._clock.now_ms(),
-                turn=turn,
-                engine=engine,
-                provider=provider,
-                error=_name(error),
-                action=action,
-            )
-        )
-
     def _warmth_failed(self, engine: str, provider: str, error: BaseException) -> None:
         self._routing.failed(engine)
-        self._failure(self._route.turn, engine, provider, error, "closed the warm session")
+        self._record.failed(self._route.turn, engine, provider, error, "closed the warm session")
 
     def first_sound(self) -> None:
         """The caller hears the reply: the turn is answered."""
-        self._stop_watch()
-        if self._adopted is not None:
-            self._settle(self._adopted, used=True)
+        self._watch.stop()
+        self._previews.heard()
 
     def working(self) -> None:
         """A tool runs for the turn: allow it the time."""
-        if self._watch is not None:
-            self._start_watch()
-
-    def _start_watch(self) -> None:
-        self._stop_watch()
-        self._watch = asyncio.get_running_loop().call_later(self._silence_limit_s, self._waited)
-
-    def _waited(self) -> None:
-        if self._session.user_state == "speaking":
-            self._start_watch()  # it is the caller's turn to be heard
-        else:
-            self.rescue()
-
-    def _stop_watch(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
+        self._watch.extend()
 
     # -- the session's events -------------------------------------------------------------------------------
     def _speech_created(self, event: SpeechCreatedEvent) -> None:
@@ -480,31 +402,11 @@ class Desk:
             return
         for item in speech.chat_items:
             if item.type == "message" and item.role == "assistant" and item.text_content:
-                self._said(generation, item)
-        waiting = self._watch is not None and generation.turn == self._route.turn and not speech.interrupted
+                self._record.said(generation, item)
+        waiting = self._watch.running and generation.turn == self._route.turn and not speech.interrupted
         if waiting and generation.engine == self._engine and not generation.first_audio_ms:
             self.rescue(speech.exception() or NothingSaidError())
         self._keep_warm()
-
-    def _said(self, generation: Generation, item: llm.ChatMessage) -> None:
-        now_ms = self._clock.now_ms()
-        times = item.metrics
-        started = times.get("started_speaking_at")
-        stopped = times.get("stopped_speaking_at")
-        start_ms = now_ms if started is None else self._clock.from_wall(started)
-        self._emit(
-            AgentSaid(
-                call_id=self._call_id,
-                at_ms=now_ms,
-                turn=generation.turn,
-                engine=generation.engine,
-                generation=generation.number,
-                start_ms=max(0.0, start_ms),
-                end_ms=max(0.0, now_ms if stopped is None else self._clock.from_wall(stopped)),
-                text=item.text_content or "",
-                interrupted=item.interrupted,
-            )
-        )
 
     def _user_state_changed(self, event: UserStateChangedEvent) -> None:
         for warmth in self._warmth.values():
@@ -541,29 +443,9 @@ class Desk:
         generation = self.generations.current()
         return 0 if generation is None else generation.number
 
-    def _late(self, engine: str, what: str, generation: int) -> None:
-        self._emit(
-            LateEventDropped(
-                call_id=self._call_id,
-                at_ms=self._clock.now_ms(),
-                generation=generation,
-                engine=engine,
-                what=what,
-                count=1,
-            )
-        )
-
 
 def _last_user_message(chat_ctx: llm.ChatContext) -> llm.ChatMessage | None:
     for item in reversed(chat_ctx.items):
         if item.type == "message" and item.role == "user":
             return item
     return None
-
-
-def _name(error: BaseException) -> str:
-    code = getattr(error, "status_code", None) or getattr(error, "code", None)
-    kind = type(error).__name__
-    if isinstance(error, APIError) and isinstance(code, int) and code > 0:
-        return f"{kind} {code}"
-    return f"{kind} {code}" if isinstance(code, str) else kind

@@ -42,5 +42,8 @@ class Routing(Protocol):
     def warm(self) -> bool:
         """Whether the next turn may need the realtime engine, and may reach it under the guards."""
 
+    def moved(self, engine: str) -> None:
+        """The turn in hand is answered by ``engine`` after all; stickiness should count from there."""
+
     def failed(self, engine: str) -> None:
         """An engine failed just now; later decisions should know."""

@@ -25,7 +25,13 @@ class PrivateLogs(logging.Filter):
         for name, value in fields.items():
             if name not in _OURS and isinstance(value, str):
                 fields[name] = _masked(value)
-        record.msg, record.args = _masked(record.getMessage()), None
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # a filter that raises would take down who logged
+            message = f"{record.msg} (its arguments do not fit and are left out)"
+        record.msg, record.args = _masked(message), None
+        if record.exc_info:
+            record.exc_text, record.exc_info = logging.Formatter().formatException(record.exc_info), None
         if record.exc_text:
             record.exc_text = _masked(record.exc_text)
         return True

@@ -46,11 +46,11 @@ class Settings(BaseSettings):
     calls_per_worker: int = Field(default=10, gt=0)
     """Calls a worker takes before it reports itself full."""
     idle_processes: int = Field(default=2, gt=0)
-    """Processes a worker keeps ready, models loaded: how many calls may begin at the same moment."""
+    """Processes that a worker keeps ready with models loaded: calls that can begin at the same moment."""
     health_host: str = "127.0.0.1"
-    """Where a worker answers health checks: the address to listen on."""
+    """The address on which a worker answers health checks; ``0.0.0.0`` where a probe comes from outside."""
     health_port: int = Field(default=8081, ge=0, le=65535)
-    """... and the port; 0 is any free one."""
+    """The port on which a worker answers health checks; 0 is any free one."""
 
     def tool_servers(self) -> tuple[str, ...]:
         """The MCP servers, in order."""

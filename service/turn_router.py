@@ -181,6 +181,9 @@ class TurnRouter:
         except Exception:
             return False  # the decision will report it; warmth is only a head start
 
+    def moved(self, engine: str) -> None:
+        self._memory = self._memory.moved_to(engine)
+
     def failed(self, engine: str) -> None:
         self.tally.sick_until_s[engine] = self._now() + SICK_S
 

@@ -56,6 +56,11 @@ def silence(ms: int) -> Samples:
     return np.zeros(RATE_HZ * ms // 1000, np.int16)
 
 
+ENDPOINTING_S = 0.9
+"""Long enough that a turn's words are final before it is over, however busy the machine: every turn has its
+preview, and what becomes of it is certain."""
+
+
 @dataclass
 class Plan:
     """Routing by a list: the engine of each turn, and what a preview of each says if that differs."""
@@ -81,6 +86,9 @@ class Plan:
 
     def warm(self) -> bool:
         return self.wants_warm
+
+    def moved(self, engine: str) -> None:
+        """Nothing sticks to a plan."""
 
     def failed(self, engine: str) -> None:
         self.failures.append(engine)
@@ -153,7 +161,7 @@ class DeskCall:
             vad=inference.VAD(),
             turn_handling={
                 "turn_detection": "vad",
-                "endpointing": {"min_delay": catalogue.endpointing_s},
+                "endpointing": {"min_delay": ENDPOINTING_S},
                 "interruption": {"mode": "vad", "resume_false_interruption": False},
             },
             conn_options=SessionConnectOptions(

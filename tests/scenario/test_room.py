@@ -21,7 +21,7 @@ from service.line import Line
 from service.ports import LinePort
 from service.promises import promises
 from service.settings import Settings
-from tests.scenario.livekit_server import LiveKitServer
+from tests.scenario.livekit_server import LiveKitServer, server_program
 from tests.scenario.room_line import joined, make_room
 from tests.scenario.worker_process import WorkerProcess
 
@@ -89,6 +89,18 @@ async def test_a_call_in_a_room_is_routed_and_recorded_as_one_without_a_room(tmp
     assert left_behind == []
     for turn in recorded.turns:
         assert turn.text not in log, "the log has the caller's words"
+
+
+def test_without_livekit_server_and_go_the_room_is_skipped_but_ci_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    monkeypatch.setenv("CI", "")
+    with pytest.raises(pytest.skip.Exception, match="go install"):
+        server_program()
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="go install"):
+        server_program()
 
 
 async def _without_a_room(recorded: RecordedCall, folder: Path) -> tuple[Event, ...]:

@@ -102,6 +102,22 @@ def test_logs_mask_the_number_of_a_caller_wherever_it_is() -> None:
     assert vars(record)["job_id"] == "AJ_sQHwfy5yqt8Y"
 
 
+def test_logs_mask_the_number_of_a_caller_in_an_exception() -> None:
+    record = record_of("cannot transfer")
+    try:
+        raise RuntimeError("no route to +15550100000")
+    except RuntimeError:
+        record.exc_info = sys.exc_info()
+    PrivateLogs().filter(record)
+    assert "no route to <PHONE_NUMBER>" in logging.Formatter().format(record)
+
+
+def test_a_message_that_cannot_be_put_together_is_logged_without_its_arguments() -> None:
+    record = record_of("%d calls", "+15550100000")
+    assert PrivateLogs().filter(record)
+    assert record.getMessage() == "%d calls (its arguments do not fit and are left out)"
+
+
 def test_every_handler_is_filtered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     handler = logging.NullHandler()
     monkeypatch.setattr(logging.root, "handlers", [handler])
@@ -129,7 +145,9 @@ async def test_switching_the_console_over_and_back_leaves_the_calls_own_ends_alo
 
 async def test_the_console_hands_over_what_the_microphone_hears() -> None:
     console = _legacy.AgentsConsole()
-    source, _ = await ConsolePort(cast(AgentsConsole, console)).open(AgentSession())
+    session: AgentSession[Any] = AgentSession()
+    source, _ = await ConsolePort(cast(AgentsConsole, console)).open(session)
+    session.input.audio = source
     frame = rtc.AudioFrame(bytes(480), 24_000, 1, 240)
     console._io_audio_input.push_frame(frame)
     assert await anext(source) is frame

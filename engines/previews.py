@@ -1,0 +1,63 @@
+"""Replies that are begun before a turn is certain to be over: kept if the right engine began them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from engines.generations import Generation
+from engines.record import Record
+
+
+class Previews:
+    """Follows each preview to its end, and puts on record whether it was used.
+
+    Args:
+        cascades: the engines whose previews cost a model call; a realtime engine previews nothing.
+        record: told what became of each.
+    """
+
+    def __init__(self, cascades: Collection[str], record: Record) -> None:
+        self._cascades = cascades
+        self._record = record
+        self._begun: Generation | None = None
+        self._adopted: Generation | None = None
+
+    def begin(self, preview: Generation, *, engine: str, turn: int) -> None:
+        """A reply to the running turn begins, by the engine that would be chosen now."""
+        if self._begun is not None and self._begun.engine in self._cascades:
+            self._settle(self._begun, used=False)  # superseded by one with more of the words
+        preview.engine, preview.turn = engine, turn
+        self._begun = preview
+        if engine not in self._cascades:
+            preview.close()
+
+    def decided(self, engine: str, turn: int) -> bool:
+        """The turn is over and goes to ``engine``. False when a preview by another one must be thrown away."""
+        preview, self._begun = self._begun, None
+        if self._adopted is not None:
+            self._settle(self._adopted, used=True)  # the caller cut in before it was heard
+        if preview is None:
+            return True
+        if preview.engine == engine and not preview.closed:
+            preview.turn, preview.confirmed = turn, True
+            self._adopted = preview
+            return True
+        if preview.engine in self._cascades:
+            self._settle(preview, used=False)
+        return False
+
+    def heard(self) -> None:
+        """The reply to the turn is heard: if it was begun as a preview, that one was used."""
+        if self._adopted is not None:
+            self._settle(self._adopted, used=True)
+
+    def thrown_away(self) -> None:
+        """LiveKit asks for the reply anew: the words had changed since the preview."""
+        if self._adopted is not None:
+            self._settle(self._adopted, used=False)
+
+    def _settle(self, preview: Generation, *, used: bool) -> None:
+        self._adopted = None
+        if not used:
+            preview.close()
+        self._record.preview_settled(preview, used=used)

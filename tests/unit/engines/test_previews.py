@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from compliance.clock import CallClock
+from compliance.events import Event, PreviewSettled
+from engines.generations import Generation
+from engines.previews import Previews
+from engines.record import Record
+
+pytestmark = pytest.mark.unit
+
+
+@dataclass
+class Kept:
+    events: list[Event] = field(default_factory=list)
+
+    def previews(self) -> Previews:
+        return Previews(("fast", "tool"), Record(self.events.append, CallClock(), "c"))
+
+    @property
+    def settled(self) -> list[tuple[int, str, bool]]:
+        return [(one.turn, one.engine, one.used) for one in self.events if isinstance(one, PreviewSettled)]
+
+
+def generation(number: int = 1) -> Generation:
+    return Generation(number, "fast", 0)
+
+
+def test_a_preview_by_the_engine_decided_is_used_once_it_is_heard() -> None:
+    kept, reply = Kept(), generation()
+    previews = kept.previews()
+    previews.begin(reply, engine="tool", turn=1)
+    assert previews.decided("tool", 1)
+    assert reply.confirmed
+    assert kept.settled == []
+    previews.heard()
+    previews.heard()
+    assert kept.settled == [(1, "tool", True)]
+
+
+def test_a_preview_by_another_engine_is_thrown_away() -> None:
+    kept, reply = Kept(), generation()
+    previews = kept.previews()
+    previews.begin(reply, engine="fast", turn=1)
+    assert not previews.decided("tool", 1)
+    assert reply.closed
+    assert kept.settled == [(1, "fast", False)]
+
+
+def test_a_preview_with_more_of_the_words_supersedes_the_one_before() -> None:
+    kept, first, second = Kept(), generation(1), generation(2)
+    previews = kept.previews()
+    previews.begin(first, engine="fast", turn=1)
+    previews.begin(second, engine="fast", turn=1)
+    assert first.closed
+    assert previews.decided("fast", 1)
+    previews.heard()
+    assert kept.settled == [(1, "fast", False), (1, "fast", True)]
+
+
+def test_a_realtime_engine_previews_nothing_and_counts_nothing() -> None:
+    kept, reply = Kept(), generation()
+    previews = kept.previews()
+    previews.begin(reply, engine="realtime", turn=1)
+    assert reply.closed
+    assert not previews.decided("fast", 1)
+    assert kept.settled == []
+
+
+def test_a_preview_that_livekit_drops_because_the_words_changed_was_not_used() -> None:
+    kept = Kept()
+    previews = kept.previews()
+    previews.begin(generation(), engine="fast", turn=1)
+    previews.decided("fast", 1)
+    previews.thrown_away()
+    assert kept.settled == [(1, "fast", False)]
+
+
+def test_a_preview_that_the_caller_cuts_before_it_is_heard_was_used() -> None:
+    kept = Kept()
+    previews = kept.previews()
+    previews.begin(generation(), engine="fast", turn=1)
+    previews.decided("fast", 1)
+    assert previews.decided("fast", 2)
+    assert kept.settled == [(1, "fast", True)]
+
+
+def test_a_turn_without_a_preview_needs_nothing_thrown_away() -> None:
+    kept = Kept()
+    assert kept.previews().decided("tool", 1)
+    assert kept.settled == []
