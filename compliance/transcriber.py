@@ -34,6 +34,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_GOODBYE_MS = 200.0
+"""How long a stream that owes no more words is given to end by itself."""
 _ONSET_PAD_MS = 400.0
 """Replayed before the first voiced frame: recognisers clip a word that begins with their audio."""
 _WORD_TAIL_MS = 200.0
@@ -137,6 +139,8 @@ class Transcriber:
         """What was said before this, no recogniser is expected to answer: it has been heard twice."""
         self._onset_ms: float | None = None
         self._interim: Segment | None = None
+        self._said = asyncio.Event()
+        """All that was voiced is on record."""
         self._answered = False
         self._answer_due_ms: float | None = None
 
@@ -160,11 +164,16 @@ class Transcriber:
         if self._task is None:
             return
         self._ending = True
+        self._said.clear()
         self.tap.sinks.remove(self._take)
         if self._inbox is not None:
             self._inbox.put_nowait(_Ask.END)
         if self.state is not Ears.DEAF:
-            await asyncio.wait({self._task}, timeout=within_ms / 1000)
+            if self._owes_words or self._interim is not None:
+                await self._last_words(within_ms)
+            if not self._owes_words:
+                # Time to report its usage; a provider may keep the stream open for seconds after that.
+                await asyncio.wait({self._task}, timeout=_GOODBYE_MS / 1000)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
@@ -172,6 +181,13 @@ class Transcriber:
             _tell(self.on_segment, self._interim)
             self._interim = None
         self._become(Ears.CLOSED)
+
+    async def _last_words(self, within_ms: float) -> None:
+        said = asyncio.create_task(self._said.wait(), name="the last words")
+        ended = {said} if self._task is None else {said, self._task}
+        await asyncio.wait(ended, timeout=within_ms / 1000, return_when=asyncio.FIRST_COMPLETED)
+        said.cancel()
+        await asyncio.gather(said, return_exceptions=True)
 
     def _take(self, start_ms: float, frame: rtc.AudioFrame) -> None:
         if self._inbox is not None:
@@ -308,6 +324,8 @@ class Transcriber:
                 self._interim, self._onset_ms, self._final_wanted = None, None, False
                 self._done_ms = max(self._done_ms, words.end_ms)
                 _tell(self.on_segment, words)
+                if not self._owes_words:
+                    self._said.set()
             else:
                 self._interim = replace(words, settled=False)
         if event.type is Kind.END_OF_SPEECH:

@@ -172,6 +172,7 @@ class Call:
             ),
             user_away_timeout=None,
             aec_warmup_duration=None,
+            session_close_transcript_timeout=0.0,  # our transcriber has the last words, not the session
         )
         self._open.push_async_callback(self._port.aclose)
         audio_input, audio_output = await self._port.open(self.session)

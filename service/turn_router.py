@@ -14,15 +14,17 @@ from datetime import datetime
 from typing import Protocol
 
 from classifiers.emotion import EmotionReading
-from classifiers.tool_need import ToolNeedModel
+from classifiers.tool_need import ToolNeed, ToolNeedModel
 from compliance.clock import CallClock
-from compliance.events import Decided, EmotionHeard, Event, PartFailed, TurnEnded
+from compliance.events import Decided, EmotionHeard, Event, Part, PartFailed, TurnEnded
 from engines.routing import CallerTurn, Route
 from router import Memory, Policy, Signals
 from service.cues import asks_for_human, repeats_themselves
 
 NEEDS_TOOLS_AT = 0.5
 """The tool-need classifier's own threshold, for policies that ask it for a verdict."""
+LATELY = 3
+"""Replies that an engine's 95th percentile needs: one slow start says little."""
 SICK_S = 30.0
 """How long an engine that failed counts as unhealthy."""
 
@@ -205,7 +207,7 @@ class TurnRouter:
         repeats = tally.repeats + repeats_themselves(text)
         if ended:
             tally.asked_human, tally.repeats = asked_human, repeats
-        need = self._tool_need.score(text, tally.last_agent_text)
+        need = self._need(text, report=ended)
         reading = self._reading(report=ended)
         values = {
             "turn.count": tally.turns if ended else tally.turns + 1,
@@ -232,25 +234,37 @@ class TurnRouter:
         }
         for engine in self._policy.engines:
             values[f"provider.{engine}_healthy"] = self._now() >= tally.sick_until_s.get(engine, 0.0)
-            if heard := tally.heard_ms.get(engine):
+            heard = tally.heard_ms.get(engine, ())
+            if len(heard) >= LATELY:
                 values[f"provider.{engine}_p95_ms"] = int(sorted(heard)[math.ceil(0.95 * len(heard)) - 1])
         return Signals(values), reading
+
+    def _need(self, text: str, *, report: bool) -> ToolNeed:
+        try:
+            return self._tool_need.score(text, self.tally.last_agent_text)
+        except Exception as error:
+            if report:
+                self._part_failed("tool_need", error)
+            return ToolNeed(0.0, 0.0)
 
     def _reading(self, *, report: bool) -> EmotionReading:
         try:
             return self._emotion.reading()
         except Exception as error:
             if report:  # once a turn, not at every preview of it
-                self._emit(
-                    PartFailed(
-                        call_id=self._call_id,
-                        at_ms=self._clock.now_ms(),
-                        part="emotion",
-                        error=type(error).__name__,
-                        action="the turn is routed without it",
-                    )
-                )
+                self._part_failed("emotion", error)
             return EmotionReading("unknown", 0.0, 0.0, 0)
+
+    def _part_failed(self, part: Part, error: Exception) -> None:
+        self._emit(
+            PartFailed(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                part=part,
+                error=type(error).__name__,
+                action="the turn is routed without it",
+            )
+        )
 
     def _without_policy(self, turn: int, at_ms: float, engine: str) -> Decided:
         return Decided(

@@ -289,18 +289,23 @@ def test_no_text_of_an_error_is_stored(survived: dict[str, Survived], name: str)
 # -- routing and classifying -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["router", "tool need"])
-def test_the_default_engine_answers_when_routing_fails(survived: dict[str, Survived], name: str) -> None:
-    assert survived[name].spoken == [("standard", GOODBYE)]
-    [decided] = survived[name].call.of(Decided)
+def test_the_default_engine_answers_when_routing_fails(survived: dict[str, Survived]) -> None:
+    assert survived["router"].spoken == [("standard", GOODBYE)]
+    [decided] = survived["router"].call.of(Decided)
     assert (decided.engine, decided.rule) == ("standard", "default-engine")
 
 
-@pytest.mark.parametrize("name", ["router", "tool need"])
-def test_the_record_says_that_routing_failed(survived: dict[str, Survived], name: str) -> None:
-    assert survived[name].failures == [("router", "PartBrokenError")]
-    [failure] = survived[name].call.of(PartFailed)
+def test_the_record_says_that_routing_failed(survived: dict[str, Survived]) -> None:
+    assert survived["router"].failures == [("router", "PartBrokenError")]
+    [failure] = survived["router"].call.of(PartFailed)
     assert failure.action == "turn 1 goes to the default engine, standard"
+
+
+def test_a_turn_is_routed_without_tool_need_when_that_fails(survived: dict[str, Survived]) -> None:
+    done = survived["tool need"]
+    assert done.failures == [("tool_need", "PartBrokenError")]
+    [decided] = done.call.of(Decided)
+    assert (decided.engine, decided.rule) == ("fast", "opening")
 
 
 def test_a_turn_is_routed_without_emotion_when_that_fails(survived: dict[str, Survived]) -> None:

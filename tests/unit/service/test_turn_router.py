@@ -139,7 +139,7 @@ def test_a_preview_says_what_the_decision_will_be_and_remembers_nothing() -> Non
 
 def test_a_preview_never_raises_and_leaves_the_report_to_the_decision() -> None:
     routed = Routed()
-    routed.need.probability = RuntimeError("broken")
+    routed.need.probability = float("nan")  # no signal takes it
     assert routed.router.preview("hello") == routed.policy.default_engine
     assert routed.router.warm() is False
     assert routed.events == []
@@ -172,14 +172,23 @@ def test_without_consent_no_voice_goes_to_a_realtime_engine() -> None:
 # -- failures --------------------------------------------------------------------------------------------------
 def test_a_failure_in_routing_sends_the_turn_to_the_default_engine_and_says_so() -> None:
     routed = Routed()
-    routed.need.probability = RuntimeError("the caller said 4111 1111 1111 1111")
-    assert routed.turn("hello there", 0, 1000) == routed.policy.default_engine
+    routed.need.probability = float("nan")  # no signal takes it
+    assert routed.turn("hello there 4111 1111 1111 1111", 0, 1000) == routed.policy.default_engine
     assert [type(event) for event in routed.events] == [TurnEnded, PartFailed, Decided]
     failed, decided = routed.of(PartFailed)[0], routed.of(Decided)[0]
-    assert (failed.part, failed.error) == ("router", "RuntimeError")
+    assert (failed.part, failed.error) == ("router", "SignalError")
     assert (decided.engine, decided.rule) == (routed.policy.default_engine, "default-engine")
     assert decided.policy_hash == routed.policy.hash
     assert "4111" not in "".join(event.model_dump_json() for event in routed.events)
+
+
+def test_a_failure_of_tool_need_leaves_the_turn_to_the_other_signals() -> None:
+    routed = Routed()
+    routed.need.probability = RuntimeError("the caller said 4111 1111 1111 1111")
+    assert routed.turn("hello there") == "fast"
+    [failed] = routed.of(PartFailed)
+    assert (failed.part, failed.error) == ("tool_need", "RuntimeError")
+    assert "4111" not in failed.model_dump_json()
 
 
 def test_turns_are_counted_and_cues_kept_although_routing_fails() -> None:
@@ -241,10 +250,13 @@ def test_fallbacks_are_the_policys() -> None:
 
 def test_the_heard_latency_of_an_engine_is_a_signal_by_its_slow_answers() -> None:
     routed = Routed()
-    for heard_ms in (100.0, 900.0):
+    for heard_ms in (100.0, 900.0, 200.0):
         routed.router.answered("fast", heard_ms)
+    for heard_ms in (3000.0, 3000.0):
+        routed.router.answered("realtime", heard_ms)
     for heard_ms in range(1, 101):
         routed.router.answered("tool", float(heard_ms))
     routed.turn("hello")
     assert routed.signals["provider.fast_p95_ms"] == 900
     assert routed.signals["provider.tool_p95_ms"] == 95
+    assert routed.signals["provider.realtime_p95_ms"] == 0  # two say too little
