@@ -8,7 +8,7 @@ is spoken; and a turn that stays unanswered goes to the next engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -174,17 +174,23 @@ class Desk:
             else end_ms,
         )
         route = self._routing.decide(turn)
-        self._failed.clear()
+        self._failed = set()
         return self._answer(route, message, turn_ctx)
 
     def _answer(self, route: Route, message: llm.ChatMessage, turn_ctx: llm.ChatContext) -> bool:
+        fits = self._previews.decided(route.engine, route.turn)
+        if (preview := self._previews.adopted) is not None:
+            self._failed = preview.failed
+            if preview.engine != route.engine:  # it failed, and the next one has begun already
+                route = Route(route.turn, preview.engine)
+                self._routing.moved(preview.engine)
         previous, self._engine = self._engine, route.engine
         self._route, self._message, self._turn_ctx = route, message, turn_ctx
         self._watch.start()
         for warmth in self._warmth.values():
             warmth.turn_ended()
         to_realtime, from_realtime = route.engine in self._realtime, previous in self._realtime
-        if not self._previews.decided(route.engine, route.turn) and not to_realtime:
+        if not fits and not to_realtime:
             # LiveKit reuses a reply begun early unless the context changed; this changes it, and no provider
             # ever sees it.
             turn_ctx.items.append(llm.AgentHandoff(new_agent_id=f"engine:{route.engine}"))
@@ -305,10 +311,11 @@ class Desk:
     # -- things fail --------------------------------------------------------------------------------------
     def fail_over(self, generation: Generation, *, provider: str, error: BaseException) -> bool:
         """Bind ``generation`` to the next cascade after a failure. False when none is left."""
-        failed = generation.engine
-        self._failed.add(failed)
+        failed, in_hand = generation.engine, generation.turn == self._route.turn
+        tried = self._failed if in_hand else generation.failed
+        tried.add(failed)
         self._routing.failed(failed)
-        following = self._next_cascade(failed)
+        following = self._next_cascade(failed, tried)
         self._record.failed(
             generation.turn,
             failed,
@@ -319,19 +326,19 @@ class Desk:
         if following is None:
             return False
         generation.engine = following
-        if generation.turn == self._route.turn:
+        if in_hand:
             self._engine = following
             self._routing.moved(following)
         return True
 
-    def _next_cascade(self, failed: str) -> str | None:
-        tried, engine = set(self._failed), failed
+    def _next_cascade(self, failed: str, have_failed: Collection[str]) -> str | None:
+        tried, engine = set(have_failed), failed
         while (following := self._routing.fallback(engine, tried)) is not None:
             if following in self.cascades:
                 return following
             tried.add(following)
             engine = following
-        return next((name for name in self.cascades if name not in self._failed), None)
+        return next((name for name in self.cascades if name not in have_failed), None)
 
     def voice_failed(self, generation: Generation | None, error: BaseException) -> None:
         engine = self._engine if generation is None else generation.engine
@@ -345,7 +352,7 @@ class Desk:
         failed, begun = self._engine, not self._watch.running
         self._failed.add(failed)
         self._routing.failed(failed)
-        following = self._next_cascade(failed)
+        following = self._next_cascade(failed, self._failed)
         self._record.failed(
             self._route.turn,
             failed,

@@ -40,6 +40,8 @@ class Generation:
     voiceless: bool = False
     """Whether the recorded apology is played in place of its words."""
     apologised: bool = False
+    failed: set[str] = field(default_factory=set)
+    """The engines that failed while it was a preview."""
 
     def close(self) -> None:
         self.closed = True

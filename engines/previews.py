@@ -20,6 +20,8 @@ class Previews:
         self._cascades = cascades
         self._record = record
         self._begun: Generation | None = None
+        self._chosen = ""
+        """The engine that was to make the preview; another one has if it failed."""
         self._adopted: Generation | None = None
 
     def begin(self, preview: Generation, *, engine: str, turn: int) -> None:
@@ -27,18 +29,27 @@ class Previews:
         if self._begun is not None and self._begun.engine in self._cascades:
             self._settle(self._begun, used=False)  # superseded by one with more of the words
         preview.engine, preview.turn = engine, turn
-        self._begun = preview
+        self._begun, self._chosen = preview, engine
         if engine not in self._cascades:
             preview.close()
 
+    @property
+    def adopted(self) -> Generation | None:
+        """The preview that answers the turn in hand and is not heard yet."""
+        return self._adopted
+
     def decided(self, engine: str, turn: int) -> bool:
-        """The turn is over and goes to ``engine``. False when a preview by another one must be thrown away."""
+        """The turn is over and goes to ``engine``. False when a preview by another one must be thrown away.
+
+        A preview that moved on because ``engine`` failed is kept: to ask ``engine`` again would cost its
+        time-out twice.
+        """
         preview, self._begun = self._begun, None
         if self._adopted is not None:
             self._settle(self._adopted, used=True)  # the caller cut in before it was heard
         if preview is None:
             return True
-        if preview.engine == engine and not preview.closed:
+        if engine in (self._chosen, preview.engine) and not preview.closed:
             preview.turn, preview.confirmed = turn, True
             self._adopted = preview
             return True

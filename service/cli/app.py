@@ -94,7 +94,7 @@ def main(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
     # LiveKit logs transcripts in `extra`, and warns of what the record already tells.
-    logging.getLogger("livekit.agents").setLevel(logging.WARNING if verbose else logging.CRITICAL)
+    logging.getLogger("livekit").setLevel(logging.WARNING if verbose else logging.CRITICAL)
 
 
 @app.command()
@@ -161,6 +161,19 @@ def doctor(json: Json = False) -> None:
 
     with explained():
         raise typer.Exit(diagnose(settings(), as_json=json))
+
+
+@app.command()
+def verify(
+    ledger: Annotated[str, typer.Argument(help="A path or URL; by default the one that is configured.")] = "",
+    call: Annotated[str, typer.Option("--call", help="Only this call.")] = "",
+    json: Json = False,
+) -> None:
+    """Recompute the hash chains of the record. Exits 1 if anything was changed, removed or added."""
+    from service.cli.verifying import verify
+
+    with explained():
+        raise typer.Exit(verify(ledger or settings().ledger, call_id=call, as_json=json))
 
 
 @app.command()

@@ -15,7 +15,17 @@ from engines.prices import Prices
 from policies import DocumentError
 from router import Policy
 from service.cli.rig import SIMULATED
-from service.doctor import KEYS, LAB_KEYS, Key, examine, exit_code, findings_json, findings_table
+from service.doctor import (
+    KEYS,
+    LAB_KEYS,
+    Finding,
+    Key,
+    Status,
+    examine,
+    exit_code,
+    findings_json,
+    findings_table,
+)
 from service.settings import Settings
 
 
@@ -37,6 +47,7 @@ def diagnose(settings: Settings, *, as_json: bool) -> int:
         },
         keys=_keys(settings),
     )
+    findings += _unpriced(settings)
     if as_json:
         json.dump(findings_json(findings), sys.stdout, indent=2)
         print()
@@ -56,6 +67,26 @@ def _keys(settings: Settings) -> tuple[Key, ...]:
     return tuple(
         known.get(name, Key(plugin, name, "an engine", simulated=plugin in SIMULATED))
         for name, plugin in sorted(wanted.items())
+    )
+
+
+def _unpriced(settings: Settings) -> tuple[Finding, ...]:
+    """A finding for every model that the price list does not know; none when a document cannot be read."""
+    try:
+        prices, components = Prices.load(settings.prices), Catalogue.load(settings.catalogue).components()
+    except DocumentError:
+        return ()
+    unknown = sorted(
+        {f"{part.plugin}/{part.model}" for part in components if not prices.knows(part.plugin, part.model)}
+    )
+    return tuple(
+        Finding(
+            f"price of {model}",
+            Status.MISSING,
+            "Its use counts nothing in the cost of a call, nor against a budget.",
+            f"Add {model} to {settings.prices}.",
+        )
+        for model in unknown
     )
 
 
