@@ -49,7 +49,9 @@ class CallStarted(_Event):
     source: str
     """Where the caller is: ``room:NAME``, ``file:NAME`` or ``lab:CALLER``."""
     policy: str
+    """The name of the policy that the call keeps to its end."""
     policy_hash: str
+    """SHA-256 of what the policy says, in hex."""
     simulated: tuple[str, ...] = ()
     """Providers that are the lab's, such as ``openai``; empty when every part is a vendor's."""
 
@@ -59,8 +61,11 @@ class SpeechHeard(_Event):
 
     kind: Literal["speech_heard"] = "speech_heard"
     speaker: Speaker
+    """Whose speech."""
     start_ms: float
+    """When it began."""
     end_ms: float
+    """When it ended."""
 
 
 class CallerSaid(_Event):
@@ -68,10 +73,15 @@ class CallerSaid(_Event):
 
     kind: Literal["caller_said"] = "caller_said"
     start_ms: float
+    """When it began."""
     end_ms: float
+    """When it ended."""
     text: Spoken
+    """What the recogniser heard."""
     confidence: float = Field(ge=0, le=1)
+    """The recogniser's own."""
     while_agent_spoke: bool = False
+    """Whether it was said over the agent."""
 
 
 class EmotionHeard(_Event):
@@ -79,9 +89,13 @@ class EmotionHeard(_Event):
 
     kind: Literal["emotion_heard"] = "emotion_heard"
     turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
     label: str
+    """`calm`, `upset` or `unknown`."""
     confidence: float = Field(ge=0, le=1)
+    """Of the label."""
     upset: float = Field(ge=0, le=1)
+    """Probability that the caller is upset."""
     windows: int = Field(ge=0)
     """Voiced windows it is based on; 0 means nothing was heard and ``label`` is ``unknown``."""
 
@@ -94,8 +108,11 @@ class TurnEnded(_Event):
 
     kind: Literal["turn_ended"] = "turn_ended"
     turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
     start_ms: float
+    """When it began."""
     end_ms: float
+    """When it ended."""
 
 
 class Decided(_Event):
@@ -103,16 +120,23 @@ class Decided(_Event):
 
     kind: Literal["decided"] = "decided"
     turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
     engine: str
+    """The engine by its name in the catalogue."""
     rule: str
+    """The guard or rule that chose."""
     reason: str
+    """Why, in words."""
     policy_hash: str
+    """SHA-256 of what the policy says, in hex."""
     signals: dict[str, Signal]
+    """All that was known, enough to decide again."""
     tried: tuple[tuple[str, str], ...] = ()
     """Guards and rules in the order tried, each with its outcome."""
     denied: dict[str, str] = Field(default_factory=dict)
     """Engines that were denied, and the guard that did it."""
     took_us: float = 0
+    """How long deciding took."""
 
 
 class HandedOff(_Event):
@@ -120,10 +144,15 @@ class HandedOff(_Event):
 
     kind: Literal["handed_off"] = "handed_off"
     turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
     from_engine: str
+    """Who answered the turn before."""
     to_engine: str
+    """Who answers this one."""
     warm: bool
+    """Whether a realtime session was open before the decision."""
     turn_as_audio: bool
+    """Whether the new engine hears the turn rather than reads it."""
     items: int = Field(ge=0)
     """History items carried over."""
     took_ms: float
@@ -135,8 +164,11 @@ class PreviewSettled(_Event):
 
     kind: Literal["preview_settled"] = "preview_settled"
     turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
     engine: str
+    """The engine by its name in the catalogue."""
     used: bool
+    """Whether the caller heard it."""
 
 
 class ToolCalled(_Event):
@@ -144,12 +176,19 @@ class ToolCalled(_Event):
 
     kind: Literal["tool_called"] = "tool_called"
     turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
     engine: str
+    """The engine by its name in the catalogue."""
     name: str
+    """The tool."""
     arguments: Data
+    """What the engine passed."""
     result: Data
+    """What came back, or why it failed."""
     failed: bool
+    """Whether it failed, or was too slow."""
     took_ms: float
+    """How long it took."""
 
 
 class AgentSaid(_Event):
@@ -157,13 +196,19 @@ class AgentSaid(_Event):
 
     kind: Literal["agent_said"] = "agent_said"
     turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
     engine: str
+    """The engine by its name in the catalogue."""
     generation: int
     """Counts the replies of a call; every event of an engine carries the generation it belongs to."""
     start_ms: float
+    """When it began."""
     end_ms: float
+    """When it ended."""
     text: Spoken
+    """What was heard of it."""
     interrupted: bool
+    """Whether the caller cut it."""
 
 
 class LateEventDropped(_Event):
@@ -171,9 +216,13 @@ class LateEventDropped(_Event):
 
     kind: Literal["late_event_dropped"] = "late_event_dropped"
     generation: int
+    """The closed generation it belongs to."""
     engine: str
+    """The engine by its name in the catalogue."""
     what: str
+    """What came."""
     count: int
+    """How often."""
 
 
 class TurnAnswered(_Event):
@@ -185,9 +234,13 @@ class TurnAnswered(_Event):
 
     kind: Literal["turn_answered"] = "turn_answered"
     turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
     engine: str
+    """The engine by its name in the catalogue."""
     heard_ms: float
+    """What the caller waited."""
     waits: dict[str, float]
+    """What it was spent on, in ms by stage."""
 
 
 class UsageIncurred(_Event):
@@ -195,12 +248,17 @@ class UsageIncurred(_Event):
 
     kind: Literal["usage_incurred"] = "usage_incurred"
     turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
     engine: str
+    """The engine by its name in the catalogue."""
     provider: str
+    """The plugin."""
     model: str
+    """The model."""
     quantities: dict[str, float]
     """Keys name their unit: ``input_text_tokens``, ``cached_text_tokens``, ``audio_minutes``."""
     cost_usd: float = Field(ge=0)
+    """By the price list of that day."""
 
 
 class ProviderFailed(_Event):
@@ -208,11 +266,15 @@ class ProviderFailed(_Event):
 
     kind: Literal["provider_failed"] = "provider_failed"
     turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
     engine: str
+    """The engine by its name in the catalogue."""
     provider: str
+    """The plugin, or `voice` for all voices of an engine."""
     error: str
     """The class and code of the error, never its text, which may quote the caller."""
     action: str
+    """What was done about it."""
 
 
 class PartFailed(_Event):
@@ -220,8 +282,11 @@ class PartFailed(_Event):
 
     kind: Literal["part_failed"] = "part_failed"
     part: Part
+    """Which part."""
     error: str
+    """The class of the error."""
     action: str
+    """What was done about it."""
 
 
 class CallEnded(_Event):
@@ -229,8 +294,11 @@ class CallEnded(_Event):
 
     kind: Literal["call_ended"] = "call_ended"
     reason: str
+    """How it ended."""
     turns: int
+    """Caller turns."""
     cost_usd: float
+    """What all of it cost."""
 
 
 Event = Annotated[

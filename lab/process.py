@@ -75,6 +75,7 @@ class LabProcess:
             sys.executable,
             *arguments,
             stdin=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for who started it, who may still have calls to drain
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},

@@ -35,8 +35,8 @@ class Settings(BaseSettings):
     """The folder of the tool-need model."""
     region: Literal["eu", "ch", "us", "uk", "other"] = "other"
     """Whose law applies to callers of this line."""
-    consent_voice_ai: bool = True
-    """Whether callers of this line have consented to a speech-to-speech vendor hearing them."""
+    consent_voice_ai: bool = False
+    """Whether callers of this line have consented to a speech-to-speech vendor hearing them; no until you say so."""
     queue: str = "support"
     """The queue this line answers."""
     budget_usd: float = Field(default=1.0, gt=0)

@@ -44,7 +44,7 @@ class CallFacts:
     codec_hz: int = 24_000
     queue: str = "support"
     region: str = "other"
-    consent_voice_ai: bool = True
+    consent_voice_ai: bool = False
     budget_usd: float = 1.0
 
 

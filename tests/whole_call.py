@@ -63,6 +63,7 @@ async def exchange(folder: Path, **settings: Any) -> AsyncIterator[Exchange]:
             "ledger": str(folder / "ledger.sqlite"),
             "mcp": shop.url,
             "stand_ins": stand_ins,
+            "consent_voice_ai": True,
             **settings,
         }
         ready = Exchange.load(Settings(**chosen))

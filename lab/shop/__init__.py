@@ -35,6 +35,7 @@ class ShopProcess:
             *(sys.executable, "-m", "lab.shop", "--port", "0", "--database", str(self._database)),
             cwd=_ROOT,
             stdin=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for who started it, who may still have calls to drain
             stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None  # noqa: S101 -- opened as a pipe

@@ -32,7 +32,12 @@ async def demonstrate(
     """Run the demo; returns the exit status: 1 when a promise was broken in it."""
     chosen = choose(recorded_calls(), every=every, only=only)
     # A ledger of its own per run: a demo must not mix with the record of real calls.
-    own = settings.model_copy(update={"ledger": str(out / f"ledger-{int(time.time())}.sqlite")})
+    own = settings.model_copy(
+        update={
+            "ledger": str(out / f"ledger-{int(time.time())}.sqlite"),
+            "consent_voice_ai": True,  # the callers are recordings, and no vendor hears them
+        }
+    )
     async with AsyncExitStack() as running:
         with starting():
             ready = await running.enter_async_context(rig(own, out, lab_only=True))

@@ -38,31 +38,27 @@ async def test_a_call_in_a_room_is_routed_and_recorded_as_one_without_a_room(tmp
     whole = recorded_call("04_calm_becomes_furious")
     recorded = replace(whole, turns=tuple(turn for turn in whole.turns if turn.number in (2, 5, 7)))
     ledger = tmp_path / "room.sqlite"
-    line = Line()
+    events_without = await _without_a_room(recorded, tmp_path)
     async with asyncio.timeout(LIMIT_S), LiveKitServer(tmp_path) as server:
         environment = {
             **server.environment,
             "PATCHBAY_WORKER_NAME": WORKER,
+            "PATCHBAY_CONSENT_VOICE_AI": "true",
             "PATCHBAY_LEDGER": str(ledger),
             "PATCHBAY_IDLE_PROCESSES": "1",
             "PATCHBAY_HEALTH_PORT": "0",
         }
         async with WorkerProcess(tmp_path, environment, ["--log-level", "debug"]) as worker:
-            without = asyncio.create_task(_without_a_room(recorded, tmp_path), name="the call without a room")
-            try:
-                await worker.says("registered worker")
-                await make_room(server, "room-1", agent=WORKER)
-                line = Line()
-                async with joined(line, server, "room-1"):
-                    caller = asyncio.create_task(Caller(recorded, line).run(), name="the caller")
-                    await line.agent_started(0)
-                    worker.terminate()  # a call that is in progress is finished first
-                    report = await caller
-                status = await worker.ended()
-                left_behind = await worker.left_behind()
-                events_without = await without
-            finally:
-                without.cancel()
+            await worker.says("registered worker")
+            await make_room(server, "room-1", agent=WORKER)
+            line = Line()
+            async with joined(line, server, "room-1"):
+                caller = asyncio.create_task(Caller(recorded, line).run(), name="the caller")
+                await line.agent_started(0)
+                worker.terminate()  # a call that is in progress is finished first
+                report = await caller
+            status = await worker.ended()
+            left_behind = await worker.left_behind()
             log = worker.log
 
     events = _only_call(ledger)
@@ -104,7 +100,7 @@ def test_without_livekit_server_and_go_the_room_is_skipped_but_ci_fails(
 
 
 async def _without_a_room(recorded: RecordedCall, folder: Path) -> tuple[Event, ...]:
-    settings = Settings(ledger=str(folder / "line.sqlite"))
+    settings = Settings(ledger=str(folder / "line.sqlite"), consent_voice_ai=True)
     async with rig(settings, folder / "line", lab_only=True) as ready:
         exchange = await asyncio.to_thread(Exchange.load, ready)
         try:

@@ -190,6 +190,36 @@ async def test_a_failure_moves_the_reply_to_the_next_engine_and_says_so(sat: Sat
     assert event.action == "moved to standard"
 
 
+async def test_a_preview_that_moved_on_is_kept_although_its_first_engine_is_decided(sat: Sat) -> None:
+    preview = sat.begins(message())
+    assert preview is not None
+    assert sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    assert sat.desk.engine == "fast"  # which had made the greeting
+    _, context = sat.ends_turn()
+    assert (preview.engine, preview.confirmed, context.items) == ("standard", True, [])
+    assert sat.desk.engine == "standard"
+
+
+async def test_the_turn_does_not_go_back_to_an_engine_that_failed_in_its_preview(sat: Sat) -> None:
+    preview = sat.begins(message())
+    assert preview is not None
+    sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    sat.ends_turn()
+    tried = [sat.desk.fail_over(preview, provider="openai", error=TimeoutError()) for _ in range(2)]
+    assert tried == [True, False]
+    assert sat.plan.failures == ["fast", "standard", "tool"]
+
+
+async def test_a_preview_that_fails_leaves_the_turn_before_it_its_engines(sat: Sat) -> None:
+    sat.ends_turn()
+    preview = sat.begins(message("and then"))
+    assert preview is not None
+    sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    sat.desk.rescue()
+    assert sat.plan.failures == ["fast", "fast"]
+    assert sat.desk.engine == "standard"
+
+
 async def test_an_error_is_recorded_without_its_text(sat: Sat) -> None:
     said, _ = sat.ends_turn()
     reply = sat.begins(said)

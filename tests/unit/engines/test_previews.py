@@ -50,6 +50,16 @@ def test_a_preview_by_another_engine_is_thrown_away() -> None:
     assert kept.settled == [(1, "fast", False)]
 
 
+@pytest.mark.parametrize("decided", ["fast", "tool"])
+def test_a_preview_that_moved_to_another_engine_is_used_for_either(decided: str) -> None:
+    kept, reply = Kept(), generation()
+    previews = kept.previews()
+    previews.begin(reply, engine="fast", turn=1)
+    reply.engine = "tool"
+    assert previews.decided(decided, 1)
+    assert previews.adopted is reply
+
+
 def test_a_preview_with_more_of_the_words_supersedes_the_one_before() -> None:
     kept, first, second = Kept(), generation(1), generation(2)
     previews = kept.previews()

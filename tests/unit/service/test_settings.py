@@ -23,20 +23,20 @@ def test_without_any_setting_the_shipped_files_are_used() -> None:
     for folder in (settings.emotion_model, settings.tool_need_model):
         assert folder.is_dir()
     assert settings.tool_servers() == ()
-    assert settings.consent_voice_ai
+    assert not settings.consent_voice_ai
 
 
 def test_every_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATCHBAY_POLICY", "mine.yaml")
     monkeypatch.setenv("PATCHBAY_MCP", " http://a/mcp , ,http://b/mcp,")
     monkeypatch.setenv("PATCHBAY_STAND_INS", '{"openai": "http://127.0.0.1:1/v1"}')
-    monkeypatch.setenv("PATCHBAY_CONSENT_VOICE_AI", "false")
+    monkeypatch.setenv("PATCHBAY_CONSENT_VOICE_AI", "true")
     monkeypatch.setenv("PATCHBAY_REGION", "ch")
     settings = Settings()
     assert settings.policy == Path("mine.yaml")
     assert settings.tool_servers() == ("http://a/mcp", "http://b/mcp")
     assert settings.stand_ins == {"openai": "http://127.0.0.1:1/v1"}
-    assert not settings.consent_voice_ai
+    assert settings.consent_voice_ai
     assert settings.region == "ch"
 
 

@@ -56,7 +56,7 @@ class Routed:
             self.policy,
             tool_need=need,
             emotion=self.voice,
-            facts=CallFacts(**facts),
+            facts=CallFacts(**{"consent_voice_ai": True, **facts}),
             clock=CallClock(monotonic=lambda: self.now_s, wall=lambda: self.now_s),
             emit=self.events.append,
             call_id="call",
