@@ -32,6 +32,7 @@ from router import Policy
 from router import reader as policy_reader
 from router.signals import CATALOGUE
 from service import reference
+from service.cli.verifying import verify
 from service.latency import STAGES
 from service.settings import Settings
 
@@ -356,17 +357,13 @@ def test_the_recipe_by_hand_finds_what_was_tampered_with(ledger: Path, statement
     assert check(ledger).returncode == 1
 
 
-def test_the_recipe_with_patchbay_says_what_the_page_says(
-    ledger: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_command_on_the_page_says_what_the_page_says(
+    ledger: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (code,) = [code for code in blocks(HOW_TO / "audit.md", "python") if "Ledger.open" in code]
-    monkeypatch.chdir(ledger.parent)
-    namespace: dict[str, Any] = {}
-    exec(compile(code, "audit.md", "exec"), namespace)  # noqa: S102 # the page's own example
-    namespace["ledger"].close()
-    first, *calls = capsys.readouterr().out.splitlines()
-    assert first.split(maxsplit=1)[1] in (HOW_TO / "audit.md").read_text(encoding="utf-8")
-    assert len(calls) == 2
+    assert "patchbay verify ledger.sqlite" in (HOW_TO / "audit.md").read_text(encoding="utf-8")
+    assert verify(str(ledger), call_id="", as_json=False) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "entries, each chained to the one before, none changed, missing or added" in printed
 
 
 # -- the changelog ------------------------------------------------------------------------------------------

@@ -38,7 +38,9 @@ def test_a_changed_entry_is_named_and_the_exit_status_is_1(
 ) -> None:
     with sqlite3.connect(ledger) as connection:
         connection.execute("DROP TRIGGER events_no_update")
-        connection.execute("UPDATE events SET body = replace(body, 'hung up', 'rang off') WHERE call_id = 'first'")
+        connection.execute(
+            "UPDATE events SET body = replace(body, 'hung up', 'rang off') WHERE call_id = 'first'"
+        )
     connection.close()
     assert verify(str(ledger), call_id="", as_json=True) == 1
     found = json.loads(capsys.readouterr().out)
