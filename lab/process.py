@@ -14,17 +14,18 @@ from typing import Any, Self
 
 import aiohttp
 
+from lab.addresses import Reachable
 from lab.errors import LabError
 from lab.faults import Fault, Provider
 from lab.journal import Entry
-from lab.server import Addresses, LabSettings
+from lab.server import LabSettings
 
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 10.0
 _ROOT = Path(__file__).parent.parent
 
 
-class LabProcess:
+class LabProcess(Reachable):
     """``async with LabProcess() as lab``: starts ``python -m lab.server`` and ends it.
 
     Raises:
@@ -35,36 +36,8 @@ class LabProcess:
         self.settings = settings or LabSettings()
         self._process: asyncio.subprocess.Process | None = None
         self._client: aiohttp.ClientSession | None = None
-        self._addresses: Addresses | None = None
         self._complaints = bytearray()
         self._reader: asyncio.Task[None] | None = None
-
-    @property
-    def addresses(self) -> Addresses:
-        """Raises :class:`LabError` before the lab is started."""
-        if self._addresses is None:
-            raise LabError("the lab is not running: use it as `async with LabProcess() as lab`")
-        return self._addresses
-
-    @property
-    def url(self) -> str:
-        return self.addresses.url
-
-    @property
-    def openai_url(self) -> str:
-        return self.addresses.openai_url
-
-    @property
-    def deepgram_url(self) -> str:
-        return self.addresses.deepgram_url
-
-    @property
-    def elevenlabs_url(self) -> str:
-        return self.addresses.elevenlabs_url
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return self.addresses.environment
 
     async def __aenter__(self) -> Self:
         s = self.settings
@@ -82,8 +55,8 @@ class LabProcess:
         )
         self._reader = asyncio.create_task(self._read_complaints(self._process), name="lab process stderr")
         try:
-            self._addresses = Addresses(str((await self._first_line(self._process))["url"]))
-            self._client = aiohttp.ClientSession(self._addresses.url)
+            self._url = str((await self._first_line(self._process))["url"])
+            self._client = aiohttp.ClientSession(self._url)
         except BaseException:
             await self.aclose()
             raise

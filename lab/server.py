@@ -22,6 +22,7 @@ from typing import Self
 from aiohttp import web
 
 from lab import control, deepgram, elevenlabs, openai_chat, openai_realtime, openai_speech
+from lab.addresses import Reachable
 from lab.context import Hearing, LabContext, Voices
 from lab.delays import Delays
 from lab.errors import LabError
@@ -47,38 +48,7 @@ class LabSettings:
     """Processes that synthesise it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a lab is, in the form that each vendor's plugin wants its ``base_url``."""
-
-    url: str
-
-    @property
-    def openai_url(self) -> str:
-        return f"{self.url}/v1"
-
-    @property
-    def deepgram_url(self) -> str:
-        return f"{self.url}/deepgram/v1/listen"
-
-    @property
-    def elevenlabs_url(self) -> str:
-        return f"{self.url}/elevenlabs/v1"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Environment variables that point the engine catalogue, and the plugins, at the lab."""
-        return {
-            "OPENAI_BASE_URL": self.openai_url,
-            "OPENAI_API_KEY": "lab",
-            "DEEPGRAM_BASE_URL": self.deepgram_url,
-            "DEEPGRAM_API_KEY": "lab",
-            "ELEVENLABS_BASE_URL": self.elevenlabs_url,
-            "ELEVEN_API_KEY": "lab",
-        }
-
-
-class Lab:
+class Lab(Reachable):
     """A lab in this event loop: ``async with Lab() as lab``.
 
     Ears and voices work in processes of their own; pass ``hearing`` or ``voices`` to use others (they are started
@@ -101,34 +71,6 @@ class Lab:
             rng=random.Random(self.settings.seed),
         )
         self._runner: web.AppRunner | None = None
-        self._addresses: Addresses | None = None
-
-    @property
-    def addresses(self) -> Addresses:
-        """Raises :class:`LabError` before the lab is started."""
-        if self._addresses is None:
-            raise LabError("the lab is not running: use it as `async with Lab() as lab`")
-        return self._addresses
-
-    @property
-    def url(self) -> str:
-        return self.addresses.url
-
-    @property
-    def openai_url(self) -> str:
-        return self.addresses.openai_url
-
-    @property
-    def deepgram_url(self) -> str:
-        return self.addresses.deepgram_url
-
-    @property
-    def elevenlabs_url(self) -> str:
-        return self.addresses.elevenlabs_url
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return self.addresses.environment
 
     async def __aenter__(self) -> Self:
         try:
@@ -142,7 +84,7 @@ class Lab:
             )
             await self._runner.setup()
             await web.TCPSite(self._runner, "127.0.0.1", self.settings.port).start()
-            self._addresses = Addresses(f"http://127.0.0.1:{self._runner.addresses[0][1]}")
+            self._url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
         except BaseException:
             await self.aclose()
             raise
@@ -166,7 +108,7 @@ async def _serve(settings: LabSettings, *, with_parent: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Lab(settings) as lab:
-        print(json.dumps({"url": lab.url, "environment": lab.environment}), flush=True)
+        print(json.dumps({"url": lab.url, "stand_ins": lab.stand_ins}), flush=True)
         orphaned = (
             asyncio.create_task(_stdin_closed(), name="lab watches its parent") if with_parent else None
         )

@@ -139,9 +139,7 @@ class DeskCall:
         opened, clock = self._open, self.line.clock
         http = await opened.enter_async_context(aiohttp.ClientSession())
         stand_ins = {
-            "openai": Endpoint("lab", self.lab.openai_url, simulated=True),
-            "deepgram": Endpoint("lab", self.lab.deepgram_url, simulated=True),
-            "elevenlabs": Endpoint("lab", self.lab.elevenlabs_url, simulated=True),
+            plugin: Endpoint("lab", url, simulated=True) for plugin, url in self.lab.stand_ins.items()
         }
         catalogue = self._change(Catalogue.load(shipped("engines.yaml")))
         if self._first_reply_s is not None:

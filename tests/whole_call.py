@@ -54,15 +54,10 @@ async def exchange(folder: Path, **settings: Any) -> AsyncIterator[Exchange]:
         LabProcess(LabSettings(delays=Delays.none())) as lab,
         ShopProcess(folder / "shop.sqlite") as shop,
     ):
-        stand_ins = {
-            "openai": lab.openai_url,
-            "deepgram": lab.deepgram_url,
-            "elevenlabs": lab.elevenlabs_url,
-        }
         chosen = {
             "ledger": str(folder / "ledger.sqlite"),
             "mcp": shop.url,
-            "stand_ins": stand_ins,
+            "stand_ins": lab.stand_ins,
             "consent_voice_ai": True,
             **settings,
         }

@@ -149,11 +149,7 @@ async def measure(turns: int) -> list[Row]:
     """Run all comparisons."""
     with tempfile.TemporaryDirectory() as folder:
         async with LabProcess(LabSettings(delays=FIXED)) as lab:
-            urls = {
-                "openai": lab.openai_url,
-                "deepgram": lab.deepgram_url,
-                "elevenlabs": lab.elevenlabs_url,
-            }
+            urls = lab.stand_ins
             settings = Settings().model_copy(
                 update={"stand_ins": urls, "ledger": str(Path(folder) / "ledger.sqlite")}
             )

@@ -111,6 +111,6 @@ async def rig(settings: Settings, folder: Path, *, lab_only: bool = False) -> As
                 servers = (await running.enter_async_context(ShopProcess(folder / "shop.sqlite"))).url
         except LabError as error:
             raise RigError(str(error)) from error
-        urls = {"openai": lab.openai_url, "deepgram": lab.deepgram_url, "elevenlabs": lab.elevenlabs_url}
+        urls = lab.stand_ins
         stand_ins = {**configured, **{plugin: urls[plugin] for plugin in missing}}
         yield settings.model_copy(update={"stand_ins": stand_ins, "mcp": servers})

@@ -26,7 +26,7 @@ async def test_a_lab_has_an_address_for_every_vendor_only_while_it_runs() -> Non
         _ = lab.url
     async with lab:
         assert lab.url.startswith("http://127.0.0.1:")
-        assert lab.environment["OPENAI_BASE_URL"] == lab.openai_url == f"{lab.url}/v1"
+        assert lab.stand_ins["openai"] == lab.openai_url == f"{lab.url}/v1"
         assert lab.deepgram_url == f"{lab.url}/deepgram/v1/listen"
         assert lab.elevenlabs_url == f"{lab.url}/elevenlabs/v1"
 
