@@ -52,6 +52,9 @@ class Exchange:
         )
         for component in catalogue.components():
             endpoints.of(component)
+        # The emotion model first: loading it keeps transformers, which Presidio imports too, from announcing
+        # at every start that it has no torch.
+        emotion = EmotionModel.load(settings.emotion_model)
         RedactionEngine.shared()  # slow to build; not during a call
         return cls(
             settings=settings,
@@ -59,7 +62,7 @@ class Exchange:
             catalogue=catalogue,
             prices=Prices.load(settings.prices),
             endpoints=endpoints,
-            emotion=EmotionModel.load(settings.emotion_model),
+            emotion=emotion,
             tool_need=ToolNeedModel.load(settings.tool_need_model),
             ledger=Ledger.open(settings.ledger),
         )

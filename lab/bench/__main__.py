@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 from lab.bench import calls, decide, tap
 

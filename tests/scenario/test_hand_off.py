@@ -1,12 +1,13 @@
 """Hand-offs between every ordered pair of engines: real audio, real session, real plugins, on the lab.
 
-The calls are made all at once (:func:`calls`), and each test looks at one of them or at one turn of one. Four
+The calls are made beside each other (:func:`calls`), and each test looks at one of them or at one turn of one. Four
 walks of four turns cover the twelve ordered pairs.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise, permutations
 from typing import Any
 
@@ -27,6 +28,8 @@ from tests.desk_call import (
     THANKS_TEXT,
     DeskCall,
     Plan,
+    make_all,
+    patient,
     recording,
 )
 
@@ -146,12 +149,12 @@ async def make(lab: Lab, name: str) -> Finished:
 
 @pytest.fixture(scope="module")
 def calls() -> dict[str, Finished]:
-    async def all_at_once() -> dict[str, Finished]:
+    async def all_of_them() -> dict[str, Finished]:
         async with Lab(LabSettings(delays=Delays.none())) as lab:
-            done = await asyncio.gather(*(make(lab, name) for name in CALLS))
-        return dict(zip(CALLS, done, strict=True))
+            return await make_all(CALLS, partial(make, lab))
 
-    return asyncio.run(all_at_once())
+    with patient():
+        return asyncio.run(all_of_them())
 
 
 @pytest.fixture(params=WALKS, ids="-".join)
