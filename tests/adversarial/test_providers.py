@@ -22,7 +22,7 @@ from tests.desk_call import BYE, BYE_TEXT, PATIENCE_S, THANKS, THANKS_TEXT, Desk
 pytestmark = pytest.mark.adversarial
 
 FIRST_REPLY_S = 6.0
-VOICE_LIMIT_S = 5.0
+VOICE_LIMIT_S, VOICE_STALL_S = 5.0, 15.0
 SORRY = "I am sorry, I have a technical problem just now. Please say that again in a moment."
 GOODBYE, WELCOME = "Thank you for calling. Goodbye.", "You are very welcome. Have a good day."
 
@@ -61,7 +61,14 @@ def realtime(kind: Any, times: int | None = 1, **how: Any) -> Faults:
     return {"openai.realtime": Fault(kind, times=times, **how)}
 
 
-CASES = {
+CASES = {  # the longest first
+    "voices hang": Case(("fast",), {"elevenlabs": Fault("hang"), "openai.speech": Fault("hang")}),
+    "realtime hang at connect": Case(("realtime", "realtime"), realtime("hang", 1)),
+    "realtime refuse at connect": Case(("realtime", "fast"), realtime("refuse", None)),
+    **{
+        f"realtime {kind}": Case(("realtime", "realtime"), realtime(kind), once_connected=True)
+        for kind in ("hang", "refuse", "drop", "malformed", "server_error")
+    },
     "recogniser drop": Case(("fast",), {"deepgram": Fault("drop", times=1, after=1)}),
     **{
         f"chat {kind}": Case(("fast",), chat(kind))
@@ -73,13 +80,6 @@ CASES = {
     "voices are gone": Case(
         ("fast",), {"elevenlabs": Fault("refuse"), "openai.speech": Fault("server_error")}
     ),
-    "voices hang": Case(("fast",), {"elevenlabs": Fault("hang"), "openai.speech": Fault("hang")}),
-    "realtime refuse at connect": Case(("realtime", "fast"), realtime("refuse", None)),
-    "realtime hang at connect": Case(("realtime", "realtime"), realtime("hang", 1)),
-    **{
-        f"realtime {kind}": Case(("realtime", "realtime"), realtime(kind), once_connected=True)
-        for kind in ("hang", "refuse", "drop", "malformed", "server_error")
-    },
 }
 
 
@@ -134,7 +134,7 @@ def calls() -> dict[str, Finished]:
         finally:
             await asyncio.gather(hearing.aclose(), voices.aclose())
 
-    with patient(voice_s=VOICE_LIMIT_S):
+    with patient(voice_s=VOICE_LIMIT_S, voice_stall_s=VOICE_STALL_S):
         return asyncio.run(all_of_them())
 
 

@@ -61,7 +61,7 @@ class Plugin:
     async def until(self, kind: Type) -> list[stt.SpeechEvent]:
         """The events up to the next of this kind."""
         events = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for event in self.stream:
                 events.append(event)
                 if event.type is kind:
@@ -71,7 +71,7 @@ class Plugin:
 
 @asynccontextmanager
 async def plugin(lab: Lab, *, key: str = "lab", max_retry: int = 3, **options: Any) -> AsyncIterator[Plugin]:
-    connect = APIConnectOptions(max_retry=max_retry, retry_interval=0.01, timeout=5.0)
+    connect = APIConnectOptions(max_retry=max_retry, retry_interval=0.01, timeout=30.0)
     async with aiohttp.ClientSession() as http:
         model = deepgram.STT(base_url=lab.deepgram_url, api_key=key, http_session=http, **options)
         opened = Plugin(model.stream(conn_options=connect))

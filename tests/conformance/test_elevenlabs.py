@@ -32,7 +32,7 @@ from lab.standins import GivenHearing
 
 pytestmark = [pytest.mark.conformance, pytest.mark.asyncio(loop_scope="module")]
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
+ONCE = APIConnectOptions(max_retry=0, timeout=30)
 IMPATIENT = APIConnectOptions(max_retry=0, timeout=0.3)
 REPLY = "Your order is on its way. It will arrive on Thursday morning."
 
@@ -181,7 +181,7 @@ async def test_a_context_that_is_closed_without_text_is_final_without_audio(serv
     async with service.raw() as socket:
         await socket.send_json({"text": " ", "voice_settings": {}, "context_id": "a"})
         await socket.send_json({"close_context": True, "context_id": "a"})
-        assert await socket.receive_json(timeout=5) == {"audio": None, "isFinal": True, "contextId": "a"}
+        assert await socket.receive_json(timeout=30) == {"audio": None, "isFinal": True, "contextId": "a"}
     await plugin.aclose()
 
 
@@ -300,8 +300,8 @@ async def test_a_message_that_is_no_json_object_closes_the_socket_with_an_error(
 ) -> None:
     async with service.raw() as socket:
         await socket.send_str(garbage)
-        assert (await socket.receive_json(timeout=5))["error"] == "invalid_message"
-        assert (await socket.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
+        assert (await socket.receive_json(timeout=30))["error"] == "invalid_message"
+        assert (await socket.receive(timeout=30)).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == 1008
 
 

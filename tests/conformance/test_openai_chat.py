@@ -14,7 +14,7 @@ from lab.standins import GivenHearing, ToneVoices
 
 pytestmark = pytest.mark.conformance
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5.0)
+ONCE = APIConnectOptions(max_retry=0, timeout=30.0)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ async def test_a_broken_stream_is_an_error_after_the_words_that_came(
 
 async def test_the_plugin_retries_by_itself_over_a_fault_that_passes(lab: Lab, model: openai.LLM) -> None:
     lab.context.faults.set("openai.chat", Fault("server_error", times=1))
-    options = APIConnectOptions(max_retry=1, retry_interval=0.0, timeout=5.0)
+    options = APIConnectOptions(max_retry=1, retry_interval=0.0, timeout=30.0)
     received = await chunks(model, conversation("Hello", "goodbye"), options=options)
     assert text_of(received) == "Thank you for calling. Goodbye."
     assert lab.context.journal.count("openai.chat", "chat.completions") == 2

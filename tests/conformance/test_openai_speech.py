@@ -17,7 +17,7 @@ SSE, RAW = "gpt-4o-mini-tts", "tts-1"
 TEXT = "Thank you for calling. Goodbye."
 SECONDS = 0.005 * len(TEXT)
 PADDING_S = 0.01  # the plugin ends every utterance with as much silence
-ONCE = APIConnectOptions(max_retry=0, timeout=5.0)
+ONCE = APIConnectOptions(max_retry=0, timeout=30.0)
 
 
 @pytest.fixture

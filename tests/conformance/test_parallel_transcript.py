@@ -10,7 +10,7 @@ import pytest_asyncio
 from livekit.plugins import deepgram
 
 from compliance.tap import CallerTap
-from compliance.transcriber import Condition, Ears, Segment, Transcriber
+from compliance.transcriber import Condition, Ears, Persistence, Segment, Transcriber
 from lab.callers import HERE, load_pcm
 from lab.delays import Delays
 from lab.faults import Fault
@@ -42,7 +42,7 @@ class Call:
 
     async def final(self) -> Segment:
         self.transcriber.finalize()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             return await self.segments.get()
 
 
@@ -53,7 +53,8 @@ async def call(lab: Lab) -> AsyncIterator[Call]:
     tap = CallerTap(line.input, line.clock)
     async with aiohttp.ClientSession() as http:
         plugin = deepgram.STT(base_url=lab.deepgram_url, api_key="lab", http_session=http, endpointing_ms=0)
-        made = Call(line, Transcriber(plugin, tap, line.clock))
+        patient = Persistence(connect_within_ms=30_000, answer_within_ms=30_000)
+        made = Call(line, Transcriber(plugin, tap, line.clock, persistence=patient))
         made.transcriber.start()
 
         async def drain() -> None:

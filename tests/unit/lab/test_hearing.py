@@ -39,7 +39,7 @@ def push_in_frames(listener: Listener, pcm: bytes) -> None:
 async def until_finalized(listener: Listener) -> list[Heard]:
     listener.finalize()
     heard = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for item in listener:
             heard.append(item)
             if item.finalized:
@@ -162,7 +162,7 @@ async def test_listeners_of_a_dead_process_are_told_and_a_new_process_takes_over
         listener = hearing.listen(sample_rate_hz=RATE_HZ)
         (dead,) = hearing.process_ids
         os.kill(dead, signal.SIGKILL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with pytest.raises(HearingError, match="ended unexpectedly"):
                 async for _ in listener:
                     pass
@@ -186,7 +186,7 @@ async def test_ears_can_be_closed_while_a_process_is_being_replaced() -> None:
     with pytest.raises(HearingError):
         async for _ in listener:
             pass
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await hearing.aclose()
     assert hearing.process_ids == ()
 

@@ -201,7 +201,7 @@ async def test_the_shop_speaks_stdio_too(tmp_path: Path) -> None:
         sys.executable,
         ["-m", "lab.shop", "--stdio", "--database", str(tmp_path / "shop.sqlite")],
         cwd=ROOT,
-        client_session_timeout_seconds=30,
+        client_session_timeout_seconds=60,
     )
     await server.initialize()
     try:
@@ -224,7 +224,7 @@ async def test_the_server_ends_when_told_or_when_its_parent_is_gone(tmp_path: Pa
     if how == "SIGTERM":
         os.kill(process.pid, signal.SIGTERM)
     process.stdin.close()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await process.wait()
 
 
