@@ -1,17 +1,28 @@
-"""How the suite is spread over xdist's workers."""
+"""How the suite shares two cores."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+_LOCK = Path(tempfile.gettempdir()) / f"patchbay-tests-{os.getuid()}.lock"
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole calls run on one worker, one module after the other.
 
-    They are real audio in real time: a module makes its calls once, all at the same time, and two such modules
-    beside each other would want more than two cores.
+@pytest.fixture(scope="module", autouse=True)
+def alone(request: pytest.FixtureRequest) -> Iterator[None]:
+    """One module of whole calls at a time, whatever the number of workers.
+
+    They are real audio in real time: a module makes all its calls at once, and two such modules beside each other
+    want more than two cores.
     """
-    for item in items:
-        if item.get_closest_marker("scenario") or item.get_closest_marker("adversarial"):
-            item.add_marker(pytest.mark.xdist_group("calls"))
+    if request.node.get_closest_marker("alone") is None:
+        yield
+        return
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

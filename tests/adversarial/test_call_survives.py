@@ -49,7 +49,7 @@ from tests.whole_call import (
     without_settings,
 )
 
-pytestmark = pytest.mark.adversarial
+pytestmark = [pytest.mark.adversarial, pytest.mark.alone]
 
 HOURS, ORDER, BYE = "01_quick_question_t01", "02_order_status_t01", "01_quick_question_t03"
 SECRET = "what the caller said"

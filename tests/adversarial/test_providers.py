@@ -19,7 +19,7 @@ from lab.server import Lab, LabSettings
 from lab.voices import Voices
 from tests.desk_call import BYE, BYE_TEXT, PATIENCE_S, THANKS, THANKS_TEXT, DeskCall, Plan, make_all, patient
 
-pytestmark = pytest.mark.adversarial
+pytestmark = [pytest.mark.adversarial, pytest.mark.alone]
 
 FIRST_REPLY_S = 6.0
 VOICE_LIMIT_S, VOICE_STALL_S = 5.0, 15.0

@@ -47,7 +47,7 @@ from tests.whole_call import (
     words,
 )
 
-pytestmark = pytest.mark.scenario
+pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
 APART_S = 1.0
 """Between the beginnings of two calls; the longest begins first."""

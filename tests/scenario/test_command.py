@@ -17,7 +17,7 @@ from lab.callers import HERE as RECORDINGS
 from service.audio import read_audio
 from tests.whole_call import KEYS, without_settings
 
-pytestmark = pytest.mark.scenario
+pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 170

@@ -33,7 +33,7 @@ from tests.desk_call import (
     recording,
 )
 
-pytestmark = pytest.mark.scenario
+pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
 SPOKEN = (HOURS, ORDER, THANKS, BYE)
 TEXTS = (HOURS_TEXT, ORDER_TEXT, THANKS_TEXT, BYE_TEXT)

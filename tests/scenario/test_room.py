@@ -25,7 +25,7 @@ from tests.scenario.livekit_server import LiveKitServer, server_program
 from tests.scenario.room_line import joined, make_room
 from tests.scenario.worker_process import WorkerProcess
 
-pytestmark = pytest.mark.scenario
+pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
 LIMIT_S = 170.0
 WORKER = "robin"

@@ -20,7 +20,7 @@ from service.heard import onsets_ms, voiced_spans
 from service.line import Line
 from tests.level_stt import LevelSTT
 
-pytestmark = pytest.mark.scenario
+pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
 
 class NoLLM(llm.LLM):
