@@ -181,4 +181,5 @@ def test_other_messages_of_transformers_still_come_through(
         logger.warning("PyTorch was not found.")
     finally:
         logger.removeHandler(caplog.handler)
-    assert [record.getMessage() for record in caplog.records] == ["something else"]
+    # Whether it also passes on to the root's handlers depends on who has set transformers' logging up before.
+    assert {record.getMessage() for record in caplog.records} == {"something else"}
