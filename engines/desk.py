@@ -162,16 +162,10 @@ class Desk:
     # -- a turn ends --------------------------------------------------------------------------------------
     def turn_completed(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> bool:
         """Route a finished turn. True when the agent asked must not answer it, because another one will."""
-        times = message.metrics
-        end_ms = self._clock.now_ms()
         turn = CallerTurn(
             text=message.text_content or "",
-            start_ms=self._clock.from_wall(times["started_speaking_at"])
-            if "started_speaking_at" in times
-            else end_ms,
-            end_ms=self._clock.from_wall(times["stopped_speaking_at"])
-            if "stopped_speaking_at" in times
-            else end_ms,
+            start_ms=self._ms_of(message.metrics.get("started_speaking_at")),
+            end_ms=self._ms_of(message.metrics.get("stopped_speaking_at")),
         )
         route = self._routing.decide(turn)
         self._failed = set()
@@ -223,7 +217,8 @@ class Desk:
     def _hand_over(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> None:
         if (model := self._realtime.get(self._engine)) is not None:
             if model.warm is None:
-                self._warmth[self._engine].open_now(self._onset_ms(message))
+                onset_ms = self._ms_of(message.metrics.get("started_speaking_at"))
+                self._warmth[self._engine].open_now(onset_ms)
             self._session.update_agent(
                 RealtimeAgent(self, name=self._engine, model=model, chat_ctx=turn_ctx, answering=message)
             )
@@ -254,9 +249,9 @@ class Desk:
         model.warm.expect(message.text_content or "", started_at, sent=self._feed.commit)
         return True
 
-    def _onset_ms(self, message: llm.ChatMessage) -> float:
-        started_at = message.metrics.get("started_speaking_at")
-        return self._clock.now_ms() if started_at is None else self._clock.from_wall(started_at)
+    def _ms_of(self, stamp_s: float | None) -> float:
+        """The call time of one of LiveKit's stamps; now when it gave none."""
+        return self._clock.now_ms() if stamp_s is None else self._clock.from_wall(stamp_s)
 
     # -- a reply is made ------------------------------------------------------------------------------------
     def begin_reply(self, chat_ctx: llm.ChatContext) -> Generation | None:

@@ -29,10 +29,11 @@ def verify(where: str, *, call_id: str, as_json: bool) -> int:
         raise LedgerError(f"there is no ledger at {where}: name one, or set PATCHBAY_LEDGER")
     ledger = Ledger.open(where, must_exist=True)
     try:
-        if call_id and call_id not in ledger.calls():
-            raise LedgerError(f"{where} holds no call {call_id}; it holds {len(ledger.calls())} others")
-        found = {name: ledger.verify(name) for name in ([call_id] if call_id else ledger.calls())}
-        whole = ledger.verify(call_id or None)
+        calls = ledger.calls()
+        if call_id and call_id not in calls:
+            raise LedgerError(f"{where} holds no call {call_id}; it holds {len(calls)} others")
+        found = {name: ledger.verify(name) for name in ([call_id] if call_id else calls)}
+        whole = found[call_id] if call_id else ledger.verify()
     finally:
         ledger.close()
     if as_json:
