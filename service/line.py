@@ -133,7 +133,7 @@ class Line:
         if self.closed:
             return
         self._caller.cut(self._position())
-        self._ear.clear_buffer()
+        self._ear.cut_off()
         self._hung_up_ms = self.clock.now_ms()
         self._hung_up.set()
         self._notify()
@@ -248,18 +248,25 @@ class _Ear(io.AudioOutput):
         segment.flushed = True
         if segment.finished.is_set():
             self._segment = None
-        elif self._line.closed:
-            self._finish(segment, interrupted=True)
-        else:
+        elif not self._line.closed:
             self._finish_when_heard()
 
     def clear_buffer(self) -> None:
-        segment = self._segment
-        if segment is None or segment.finished.is_set():
-            return
+        self.cut_off()
+        if self._segment is not None and not self._segment.finished.is_set():
+            self._finish(self._segment, interrupted=True)
+
+    def cut_off(self) -> None:
+        """Stop playing for good: what is left is not heard.
+
+        The segment ends only when the session clears it: were it told at once that playback is over, it would
+        keep the reply on record as heard in full.
+        """
+        self._stop_timer()
         cut = self._line._agent.cut(self._line._position())
-        segment.unheard += len(cut) + sum(map(len, self._held))
-        self._finish(segment, interrupted=True)
+        if self._segment is not None and not self._segment.finished.is_set():
+            self._segment.unheard += len(cut) + sum(map(len, self._held))
+        self._held.clear()
 
     def pause(self) -> None:
         super().pause()

@@ -197,7 +197,7 @@ def test_a_short_pause_between_sentences_does_not_end_the_agents_turn() -> None:
     virtual_time.run(call())
 
 
-def test_hanging_up_ends_the_input_and_the_playback_and_wakes_who_waits() -> None:
+def test_hanging_up_ends_the_input_and_what_is_heard_and_wakes_who_waits() -> None:
     async def call() -> None:
         line = Line(virtual_time.call_clock())
         reader = asyncio.create_task(read(line))
@@ -208,7 +208,6 @@ def test_hanging_up_ends_the_input_and_the_playback_and_wakes_who_waits() -> Non
         line.hang_up()
         line.hang_up()
         await line.hung_up()
-        assert (await line.output.wait_for_playout()).interrupted
         assert len(await reader) == 15
         for waiter in (waiting, saying):
             with pytest.raises(LineClosedError):
@@ -222,13 +221,27 @@ def test_hanging_up_ends_the_input_and_the_playback_and_wakes_who_waits() -> Non
     virtual_time.run(call())
 
 
-def test_a_reply_after_the_hang_up_ends_unheard_so_that_no_session_waits_for_it() -> None:
+@pytest.mark.parametrize("heard_ms", [0, 300])
+def test_a_reply_that_was_hung_up_on_ends_when_the_session_lets_it_go_never_as_if_heard_in_full(
+    heard_ms: int,
+) -> None:
     async def call() -> None:
         line = Line(virtual_time.call_clock())
-        line.hang_up()
-        await speak(line, tone(500))
-        done = await line.output.wait_for_playout()
-        assert (done.playback_position, done.interrupted) == (0, True)
+        ended = list[io.PlaybackFinishedEvent]()
+        line.output.on("playback_finished", ended.append)
+        if heard_ms:
+            await speak(line, tone(500))
+            await asyncio.sleep(heard_ms / 1000)
+            line.hang_up()
+        else:
+            line.hang_up()
+            await speak(line, tone(500))
+        await asyncio.sleep(5)
+        assert ended == []
+        line.output.clear_buffer()
+        [done] = ended
+        assert done.interrupted
+        assert done.playback_position == pytest.approx(heard_ms / 1000, abs=0.001)
 
     virtual_time.run(call())
 
