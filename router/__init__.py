@@ -7,7 +7,7 @@
 """
 
 from router.decision import Decision
-from router.errors import MemoryRecordError, RouterError, SignalError
+from router.errors import MemoryRecordError, ParamError, RouterError, SignalError
 from router.memory import Memory
 from router.policy import Policy
 from router.signals import CATALOGUE, Scalar, Signals
@@ -17,6 +17,7 @@ __all__ = [
     "Decision",
     "Memory",
     "MemoryRecordError",
+    "ParamError",
     "Policy",
     "RouterError",
     "Scalar",

@@ -36,11 +36,16 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A compiled expression. ``reads`` names the signals and params in it; ``tree`` is for lint."""
+    """A compiled expression. ``reads`` names the signals and params in it; ``tree`` is for lint.
+
+    ``line`` and ``column`` are where its text begins in the file.
+    """
 
     source: str
     program: cel.Expression
     tree: Tree
+    line: int = 0
+    column: int = 0
 
     @property
     def reads(self) -> frozenset[str]:
@@ -116,7 +121,7 @@ class Language:
             hint = " (write 0.0, not 0)" if gives is Kind.DOUBLE and found == cel.Type.INT else ""
             node.problem(f"must be {_KINDS[gives]}, is {_type_name(found.name())}{hint}", offset=0)
             return None
-        condition = Condition(source, program, read(program.serialize()))
+        condition = Condition(source, program, read(program.serialize()), *node.locate(0))
         self._lint(node, condition)
         return condition
 

@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
 from router.conditions import Condition
+from router.gates import Rollout, Schedule
 from router.signals import Scalar, Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A named threshold. Tenants and ``tune`` may move it between ``low`` and ``high``."""
+
+    name: str
+    """As conditions write it: ``p.fast_chars``."""
+    value: Scalar
+    low: float
+    high: float
+    line: int
+    column: int
+
+    @property
+    def range(self) -> str:
+        """Where it may be, for people."""
+        if math.isinf(self.low) or math.isinf(self.high):
+            both = math.isinf(self.low) and math.isinf(self.high)
+            return (
+                "any number"
+                if both
+                else f"at least {self.low:g}"
+                if math.isinf(self.high)
+                else f"at most {self.high:g}"
+            )
+        return f"{self.low:g} to {self.high:g}"
+
+    def allows(self, value: Scalar) -> bool:
+        """Whether it may have this value: of its type, and in its range."""
+        return not isinstance(value, bool | str) and (
+            isinstance(value, int) == isinstance(self.value, int) and self.low <= value <= self.high
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +91,9 @@ class Guard:
     when: Condition
     deny: tuple[str, ...]
     force: str | None
-    because: str | None
+    because: str
+    line: int = 0
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +106,79 @@ class Rule:
     route: str
     else_route: str | None
     """Taken when a guard denies ``route``."""
-    because: str | None
+    because: str
+    schedule: Schedule | None = None
+    """The hours in which the rule exists at all."""
+    rollout: Rollout | None = None
+    """The share of calls for which it exists at all."""
+    endpointing_ms: int | None = None
+    """Silence that ends a caller's turn while this rule would answer it, and in the turn after it."""
+    line: int = 0
+    column: int = 0
+
+    @property
+    def gated(self) -> bool:
+        """Whether it exists only for some calls or at some hours."""
+        return self.schedule is not None or self.rollout is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """A rule that is evaluated and logged in the place of another, or before all, and never served."""
+
+    rule: Rule
+    replaces: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way of an experiment. Without a ``route`` it is the rule as it stands: the control."""
+
+    name: str
+    weight: float
+    route: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Sends the calls for which ``rule`` chooses to its ``arms``, by weight; a call keeps its arm."""
+
+    id: str
+    rule: str
+    by: str
+    arms: tuple[Arm, ...]
+    until: date | None
+    because: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """None of ``routes`` answers a turn for which ``when`` is true: proved by lint, enforced at run time."""
+
+    id: str
+    routes: tuple[str, ...]
+    when: Condition
+    because: str
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """What one tenant has otherwise. It can add guards and never remove one."""
+
+    tenant: str
+    params: Mapping[str, Scalar]
+    """Values by the name conditions use."""
+    disable: frozenset[str]
+    """Rules that do not exist for this tenant."""
+    insert: tuple[tuple[str, Rule], ...]
+    """Rules of its own, each with the rule before which it stands."""
+    guards: tuple[Guard, ...]
+    line: int = 0
+    column: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +188,10 @@ class Content:
     name: str
     version: int
     hash: str
-    params: Mapping[str, Scalar]
-    """Values by the name conditions use: ``p.fast_chars``."""
+    salt: str
+    """Goes into every hash by which calls are sorted into rollouts and arms."""
+    params: Mapping[str, Param]
+    """By the name conditions use."""
     variables: Mapping[str, Spec]
     """Everything a condition may name: signals, params, derived signals."""
     derived: tuple[Derived, ...]
@@ -89,3 +201,13 @@ class Content:
     stability: Stability
     guards: tuple[Guard, ...]
     rules: tuple[Rule, ...]
+    shadow: tuple[Shadow, ...] = ()
+    experiments: tuple[Experiment, ...] = ()
+    never: tuple[Never, ...] = ()
+    overlays: Mapping[str, Overlay] = field(default_factory=dict)
+    """By tenant. The content of a tenant's policy has none."""
+    tenant: str = ""
+    """Whose policy this is; empty: of all who have no overlay."""
+    file: str = "<text>"
+    source: str = ""
+    """The document as it was read."""

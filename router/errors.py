@@ -19,3 +19,11 @@ class SignalError(RouterError):
 
 class MemoryRecordError(RouterError):
     """A stored memory cannot be read back."""
+
+
+class ParamError(RouterError):
+    """Params cannot have these values. ``problems`` lists every reason, in the order given."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(self.problems))

@@ -4,29 +4,35 @@ Pure and synchronous: the same signals and memory give the same decision, so a c
 decision made on a partial transcript can be thrown away. The stages of a decision, in order:
 
 1. derived signals are smoothed;
-2. guards deny engines or force one;
-3. the first rule that matches and whose engine is allowed chooses;
+2. guards deny engines or force one, and what must never answer is denied with them;
+3. the first rule that matches, that exists for this call at this hour, and whose engine is allowed chooses; an
+   experiment on that rule may choose otherwise;
 4. dwell and stability may keep the engine that is in charge;
 5. an engine that is unhealthy is replaced from its fallbacks.
 
-After each of them a denied engine is refused again, so no stage can bring one back.
+After each of them a denied engine is refused again, so no stage can bring one back. Shadow rules then go through
+stages 3 to 5 once more, for the record only.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+import copy
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
 from policies.document import Document
-from router.conditions import Failed, Fused, Language
-from router.content import Content, Engine
+from router import overlay
+from router.conditions import Condition, Failed, Language
+from router.content import Content, Engine, Rule
 from router.decision import Decision
+from router.gates import BY_CALL, pick, share
 from router.memory import Memory
 from router.reader import read
-from router.signals import CATALOGUE, Scalar, Signals, healthy
+from router.signals import Scalar, Signals
+from router.smoothing import Smoother, View
 
 Outcome = Scalar | Failed
 
@@ -38,6 +44,8 @@ class _Choice:
     rule: str
     engine: str
     reason: str
+    endpointing_ms: int | None = None
+    arms: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -56,15 +64,23 @@ class _Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
-    """A turn as the conditions see it."""
+class _Slot:
+    """A rule, and where the outcomes of its conditions stand among those of all conditions."""
 
-    facts: Mapping[str, Scalar]
-    """Signals, params and derived signals."""
-    signals: Mapping[str, Scalar]
-    """The same without params: what is logged."""
-    smoothed: tuple[tuple[str, float], ...]
-    errors: tuple[str, ...]
+    rule: Rule
+    when: int
+    hold: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What all stages of one decision ask."""
+
+    number: int
+    view: View
+    outcomes: Sequence[Outcome]
+    memory: Memory
+    denied: Mapping[str, str]
 
 
 class Policy:
@@ -73,20 +89,30 @@ class Policy:
     def __init__(self, content: Content) -> None:
         self._content = content
         language = Language(content.variables)
-        derived, guards, rules = content.derived, content.guards, content.rules
-        self._readings = language.fuse(
-            [each.reading for each in derived] + [each.only_if for each in derived if each.only_if]
-        )
-        self._holding = tuple(rule for rule in rules if rule.hold)
-        self._conditions = language.fuse(
-            [guard.when for guard in guards]
-            + [rule.when for rule in rules]
-            + [rule.hold for rule in rules if rule.hold]
-        )
-        self._guards_only: Fused = language.fuse([guard.when for guard in guards])
-        self._unknown = {
-            name: spec.unknown for name, spec in content.variables.items() if name not in CATALOGUE
-        }
+        self._smoother = Smoother(content, language)
+        conditions: list[Condition] = []
+
+        def place(condition: Condition) -> int:
+            conditions.append(condition)
+            return len(conditions) - 1
+
+        def slot(rule: Rule) -> _Slot:
+            return _Slot(rule, place(rule.when), place(rule.hold) if rule.hold else None)
+
+        barring = [guard.when for guard in content.guards] + [each.when for each in content.never]
+        conditions += barring
+        self._rules = tuple(slot(rule) for rule in content.rules)
+        self._shadow = tuple((one, self._instead(slot(one.rule), one.replaces)) for one in content.shadow)
+        self._conditions = language.fuse(conditions)
+        self._barring = language.fuse(barring)
+        self._experiments = {experiment.rule: experiment for experiment in content.experiments}
+        self._params = {param.name: param.value for param in content.params.values()}
+        self._tenants: dict[str, Policy] = {}
+
+    def _instead(self, shadow: _Slot, replaces: str | None) -> tuple[_Slot, ...]:
+        if replaces is None:
+            return (shadow, *self._rules)
+        return tuple(shadow if slot.rule.id == replaces else slot for slot in self._rules)
 
     @classmethod
     def load(cls, path: Path, *, engines: Collection[str] | None = None) -> Policy:
@@ -102,7 +128,38 @@ class Policy:
         """The same from text; ``file`` names it in errors."""
         return cls(read(Document.parse(text, file=file), engines=engines))
 
+    # -- others like it ---------------------------------------------------------------------------------
+    def for_tenant(self, tenant: str) -> Policy:
+        """The policy with the overlay of ``tenant`` over it; itself for a tenant without one."""
+        if tenant not in self._content.overlays:
+            return self
+        if tenant not in self._tenants:
+            self._tenants[tenant] = Policy(overlay.for_tenant(self._content, tenant))
+        return self._tenants[tenant]
+
+    def with_params(self, values: Mapping[str, Scalar]) -> Policy:
+        """The policy with other values for some params, by the name conditions use. Nothing is compiled anew.
+
+        Raises:
+            router.ParamError: a name that is no param, or a value outside the param's type and range.
+        """
+        changed = copy.copy(self)
+        changed._content = overlay.with_params(self._content, values)
+        changed._params = {param.name: param.value for param in changed._content.params.values()}
+        changed._tenants = {}
+        return changed
+
     # -- what it says -----------------------------------------------------------------------------------
+    @property
+    def content(self) -> Content:
+        """All that it says, for whoever explains, compares or proves it."""
+        return self._content
+
+    @property
+    def tenants(self) -> tuple[str, ...]:
+        """The tenants that have an overlay, in the order of the file."""
+        return tuple(self._content.overlays)
+
     @property
     def name(self) -> str:
         return self._content.name
@@ -152,13 +209,16 @@ class Policy:
         condition = self._engine(engine).warm
         if condition is None:
             return False
-        facts = self._look(signals, memory).facts
+        facts = self._smoother.view(signals, memory, self._params).facts
         if condition.evaluate(facts) is not True:
             return False
-        outcomes = self._guards_only.evaluate(facts)
+        outcomes = self._barring.evaluate(facts)
+        barred = [guard.deny for guard in self._content.guards] + [
+            each.routes for each in self._content.never
+        ]
         return not any(
-            engine in guard.deny and outcome is not False
-            for guard, outcome in zip(self._content.guards, outcomes, strict=True)
+            engine in engines and outcome is not False
+            for engines, outcome in zip(barred, outcomes, strict=True)
         )
 
     def decide(self, signals: Signals, memory: Memory) -> tuple[Decision, Memory]:
@@ -167,59 +227,52 @@ class Policy:
         Nothing is changed here or in ``memory``: to preview a decision on a partial transcript, call this and
         drop the memory that comes back.
         """
-        turn = int(signals["turn.count"])
-        view = self._look(signals, memory)
+        view = self._smoother.view(signals, memory, self._params)
         outcomes = self._conditions.evaluate(view.facts)
         trace = _Trace([], list(view.errors))
         denied, forced = self._guard(outcomes, trace)
-        choice = (
-            self._allowed(forced, denied, trace) if forced else self._rule(outcomes, memory, denied, trace)
-        )
-        if not forced:
-            choice = self._settled(choice, memory, turn, denied, view, trace)
-        choice = self._standing(choice, denied, view, trace)
-        choice = self._allowed(choice, denied, trace)  # whatever the stages did, a guard has the last word
-        after = replace(memory.served(choice.engine, choice.rule, turn=turn), smoothed=view.smoothed)
+        turn = _Turn(int(signals["turn.count"]), view, outcomes, memory, denied)
+        choice = self._serve(forced, self._rules, turn, trace)
+        after = replace(memory.served(choice.engine, choice.rule, turn=turn.number), smoothed=view.smoothed)
+        content = self._content
         decision = Decision(
-            turn=turn,
+            turn=turn.number,
             engine=choice.engine,
             rule=choice.rule,
             reason=choice.reason,
             denied=MappingProxyType(denied),
             tried=tuple(trace.tried),
-            policy_hash=self._content.hash,
-            signals=MappingProxyType(dict(view.signals)),
+            policy=content.name,
+            policy_version=content.version,
+            policy_hash=content.hash,
+            signals=MappingProxyType({**signals.values, **dict(view.smoothed)}),
             switched=memory.engine not in (None, choice.engine),
+            endpointing_ms=choice.endpointing_ms,
+            arms=choice.arms,
+            shadow={
+                shadow.rule.id: self._serve(forced, slots, turn, _Trace([], [])).engine
+                for shadow, slots in self._shadow
+            },
             errors=tuple(trace.errors),
         )
         return decision, after
 
     # -- stages -----------------------------------------------------------------------------------------
-    def _look(self, signals: Signals, memory: Memory) -> _View:
-        """Smooth the derived signals; a reading that fails or does not count leaves the value as it was."""
-        content = self._content
-        known = {**self._unknown, **content.params, **signals.values}
-        outcomes = self._readings.evaluate(known)
-        counts = iter(outcomes[len(content.derived) :])
-        before = dict(memory.smoothed)
-        smoothed: list[tuple[str, float]] = []
-        errors: list[str] = []
-        for each, reading in zip(content.derived, outcomes, strict=False):
-            counted = next(counts) if each.only_if else True
-            value = before.get(each.name, each.unknown)
-            failures = (part for part in (reading, counted) if isinstance(part, Failed))
-            errors.extend(f"{each.name}: {failure.reason}" for failure in failures)
-            if counted is True and isinstance(reading, float) and math.isfinite(reading):
-                value = each.ewma * reading + (1.0 - each.ewma) * value
-            smoothed.append((each.name, value))
-        logged = {**signals.values, **dict(smoothed)}
-        return _View({**known, **dict(smoothed)}, logged, tuple(smoothed), tuple(errors))
+    def _serve(self, forced: _Choice | None, rules: Iterable[_Slot], turn: _Turn, trace: _Trace) -> _Choice:
+        """Stages 3 to 5, with the denials checked after each."""
+        if forced:
+            choice = self._allowed(forced, turn.denied, trace)
+        else:
+            choice = self._settled(self._rule(rules, turn, trace), turn, trace)
+        choice = self._standing(choice, turn, trace)
+        return self._allowed(choice, turn.denied, trace)  # whatever the stages did, a guard has the last word
 
     def _guard(self, outcomes: Sequence[Outcome], trace: _Trace) -> tuple[dict[str, str], _Choice | None]:
         """The denied engines and the first forced one. A guard that fails counts as true: it fails closed."""
         denied: dict[str, str] = {}
         forced: _Choice | None = None
-        for guard, outcome in zip(self._content.guards, outcomes, strict=False):
+        guards, never = self._content.guards, self._content.never
+        for guard, outcome in zip(guards, outcomes, strict=False):
             if outcome is False:
                 trace.note(guard.id, "no")
                 continue
@@ -232,41 +285,83 @@ class Policy:
             if guard.force:
                 trace.note(guard.id, f"forces {guard.force}")
                 if forced is None:
-                    forced = _Choice(
-                        guard.id, guard.force, guard.because or f"guard {guard.id}: {guard.when.source}"
-                    )
+                    forced = _Choice(guard.id, guard.force, guard.because)
+        for each, outcome in zip(never, outcomes[len(guards) :], strict=False):
+            if outcome is False:
+                continue
+            if isinstance(outcome, Failed):
+                trace.failed(each.id, outcome, counts_as="true")
+            left = [engine for engine in each.routes if engine not in denied]
+            denied.update(dict.fromkeys(left, each.id))
+            if left:
+                trace.note(each.id, f"never {', '.join(left)}, which no guard denies")
         return denied, forced
 
-    def _rule(
-        self, outcomes: Sequence[Outcome], memory: Memory, denied: Mapping[str, str], trace: _Trace
-    ) -> _Choice:
+    def _rule(self, rules: Iterable[_Slot], turn: _Turn, trace: _Trace) -> _Choice:
         """The first rule that matches, or still holds, and has an engine that is allowed."""
-        content = self._content
-        first = len(content.guards)
-        holds = dict(
-            zip((rule.id for rule in self._holding), outcomes[first + len(content.rules) :], strict=True)
-        )
-        for rule, outcome in zip(content.rules, outcomes[first:], strict=False):
+        denied, outcomes, before = turn.denied, turn.outcomes, turn.memory.rule
+        for slot in rules:
+            rule, outcome = slot.rule, outcomes[slot.when]
             if isinstance(outcome, Failed):
                 trace.failed(rule.id, outcome, counts_as="false")
                 continue
-            held = outcome is not True and memory.rule == rule.id and holds.get(rule.id) is True
+            held = outcome is not True and (
+                slot.hold is not None and before == rule.id and outcomes[slot.hold] is True
+            )
             if outcome is not True and not held:
                 trace.note(rule.id, "no")
                 continue
-            reason = rule.because or f"rule {rule.id}: {rule.when.source}"
-            if held and rule.hold:
-                reason += f" (held: {rule.hold.source})"
-            if rule.route not in denied:
-                trace.note(rule.id, f"{'held' if held else 'matched'}: {rule.route}")
-                return _Choice(rule.id, rule.route, reason)
-            by = denied[rule.route]
+            if closed := self._closed(rule, turn):
+                trace.note(rule.id, closed)
+                continue
+            choice = self._chosen(rule, held, turn)
+            if choice.engine not in denied:
+                trace.note(rule.id, f"{'held' if held else 'matched'}: {choice.engine}")
+                return choice
+            by = denied[choice.engine]
             if rule.else_route and rule.else_route not in denied:
-                trace.note(rule.id, f"{rule.route} denied by {by}, instead {rule.else_route}")
-                return _Choice(rule.id, rule.else_route, f"{reason}; {rule.route} is denied by {by}")
-            trace.note(rule.id, f"{rule.route} denied by {by}")
-        last = content.rules[-1]
-        return self._allowed(_Choice(last.id, last.route, last.because or f"rule {last.id}"), denied, trace)
+                trace.note(rule.id, f"{choice.engine} denied by {by}, instead {rule.else_route}")
+                reason = f"{choice.reason}; {choice.engine} is denied by {by}"
+                return replace(choice, engine=rule.else_route, reason=reason)
+            trace.note(rule.id, f"{choice.engine} denied by {by}")
+        last = self._content.rules[-1]
+        return self._allowed(_Choice(last.id, last.route, last.because), denied, trace)
+
+    def _closed(self, rule: Rule, turn: _Turn) -> str | None:
+        """Why a rule does not exist for this call at this hour, if it does not."""
+        facts = turn.view.facts
+        if rule.schedule is not None and not rule.schedule.covers(int(facts["time.unix_s"])):
+            return "outside its hours"
+        if (rollout := rule.rollout) is not None:
+            key = self._key(rollout.by, turn)
+            if not rollout.includes(self._content.salt, rule.id, key):
+                return f"not in its rollout to {rollout.percent:g} %"
+        return None
+
+    def _key(self, by: str, turn: _Turn) -> str:
+        return turn.memory.call_id if by == BY_CALL else str(turn.view.facts[by])
+
+    def _chosen(self, rule: Rule, held: bool, turn: _Turn) -> _Choice:
+        """What a rule chooses, and the arm of the experiment on it, if any."""
+        reason = rule.because
+        if held and rule.hold:
+            reason += f" (held: {rule.hold.source})"
+        choice = _Choice(rule.id, rule.route, reason, rule.endpointing_ms)
+        experiment = self._experiments.get(rule.id)
+        if experiment is None:
+            return choice
+        now_s, key = int(turn.view.facts["time.unix_s"]), self._key(experiment.by, turn)
+        over = experiment.until is not None and (
+            now_s <= 0 or datetime.fromtimestamp(now_s, UTC).date() > experiment.until
+        )
+        if over or not key:
+            return choice
+        at = share(self._content.salt, experiment.id, key)
+        arm = experiment.arms[pick([each.weight for each in experiment.arms], at)]
+        choice = replace(choice, arms={experiment.id: arm.name})
+        if arm.route is None or arm.route in turn.denied:
+            return choice
+        return replace(choice, engine=arm.route, reason=f"{reason} (arm {arm.name} of {experiment.id})")
 
     def _allowed(self, choice: _Choice, denied: Mapping[str, str], trace: _Trace) -> _Choice:
         """The choice, or the next engine that is not denied; the last resort cannot be."""
@@ -277,28 +372,21 @@ class Policy:
         trace.note(choice.rule, f"{choice.engine} denied by {by}, instead {engine}")
         return replace(choice, engine=engine, reason=f"{choice.reason}; {choice.engine} is denied by {by}")
 
-    def _settled(
-        self,
-        choice: _Choice,
-        memory: Memory,
-        turn: int,
-        denied: Mapping[str, str],
-        view: _View,
-        trace: _Trace,
-    ) -> _Choice:
+    def _settled(self, choice: _Choice, turn: _Turn, trace: _Trace) -> _Choice:
         """Dwell and stability: stay with the engine in charge, if it may and can still answer."""
+        memory = turn.memory
         current = memory.engine
-        if current in (None, choice.engine) or current not in self._content.engines or current in denied:
+        if current in (None, choice.engine) or current not in self._content.engines:
             return choice
-        if not self._healthy(current, view):
+        if current in turn.denied or not turn.view.is_healthy(current):
             return choice
-        stay = self._stays(current, memory, turn)
+        stay = self._stays(current, memory, turn.number)
         if stay is None:
             return choice
         stage, why = stay
         trace.note(stage, f"keeps {current}, not {choice.engine}: {why}")
         reason = f"stays on {current}: {why}; rule {choice.rule} asked for {choice.engine}"
-        return _Choice(memory.rule or choice.rule, current, reason)
+        return _Choice(memory.rule or choice.rule, current, reason, choice.endpointing_ms)
 
     def _stays(self, current: str, memory: Memory, turn: int) -> tuple[str, str] | None:
         least, stability = self._engine(current).min_turns, self._content.stability
@@ -310,20 +398,18 @@ class Policy:
             return "stability", f"the call was switched at turn {memory.switched_at}"
         return None
 
-    def _standing(self, choice: _Choice, denied: Mapping[str, str], view: _View, trace: _Trace) -> _Choice:
+    def _standing(self, choice: _Choice, turn: _Turn, trace: _Trace) -> _Choice:
         """The choice, or the nearest healthy engine that is not denied; the choice itself if there is none."""
-        if self._healthy(choice.engine, view):
+        view = turn.view
+        if view.is_healthy(choice.engine):
             return choice
-        unhealthy = {engine for engine in self._content.engines if not self._healthy(engine, view)}
-        engine = self.fallback(choice.engine, {*denied, *unhealthy})
+        unhealthy = {engine for engine in self._content.engines if not view.is_healthy(engine)}
+        engine = self.fallback(choice.engine, {*turn.denied, *unhealthy})
         if engine is None:
             trace.note("health", f"{choice.engine} is unhealthy, and so is all that could replace it")
             return choice
         trace.note("health", f"{choice.engine} is unhealthy, instead {engine}")
         return replace(choice, engine=engine, reason=f"{choice.reason}; {choice.engine} is unhealthy")
-
-    def _healthy(self, engine: str, view: _View) -> bool:
-        return view.facts.get(healthy(engine)) is not False
 
     def _engine(self, name: str) -> Engine:
         return self._content.engines.get(name) or Engine(name)

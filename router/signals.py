@@ -136,6 +136,8 @@ _CALL = (
         unit="characters",
     ),
     _count("turn.words", 100_000, "words the recogniser heard in this turn", "transcript", unit="words"),
+    _count("turn.digits", 10_000, "digits spoken in this turn, as figures or as words", "transcript"),
+    _flag("turn.ends_in_digits", "the turn, as far as it was heard, ends in a digit", "transcript"),
     _share("turn.tool_p", 0.05, "probability that the reply needs a tool", "tool-need classifier"),
     _flag(
         "turn.needs_tools", "the classifier's own verdict at its default threshold", "tool-need classifier"
@@ -162,9 +164,15 @@ _CALL = (
     _flag("call.asked_human", "the caller has asked for a person", "transcript"),
     _count("call.tool_failures", 10_000, "tool calls that have failed", "engine"),
     _count("call.repeats", 10_000, "turns in which the caller had to repeat themselves", "transcript"),
+    _count("call.corrections", 10_000, "turns in which the caller corrected the agent", "transcript"),
+    _count("call.duration_ms", 86_400_000, "time since the call was answered", "call", unit="ms"),
     _count("call.silence_ms", 86_400_000, "silence of the caller before this turn", "VAD", unit="ms"),
     _flag(
         "caller.consent_voice_ai", "the caller's voice may go to a speech-to-speech vendor", "consent record"
+    ),
+    _flag("caller.consent_emotion", "the caller's voice may be judged for emotion", "consent record"),
+    _flag(
+        "caller.consent_recording", "the call may be recorded beyond its redacted record", "consent record"
     ),
     _choice(
         "caller.region", ("eu", "ch", "us", "uk", "other"), "other", "whose law applies", "configuration"
@@ -181,6 +189,17 @@ _CALL = (
         0,
         23,
     ),
+    Spec(
+        "time.weekday",
+        Kind.INT,
+        "day of the week where the line is operated; 1 is Monday, 7 Sunday",
+        "clock at the edge",
+        1,
+        "",
+        1,
+        7,
+    ),
+    _count("time.unix_s", 2**40, "seconds since 1970 in UTC; 0: not known", "clock at the edge", unit="s"),
 )
 
 

@@ -42,15 +42,15 @@ def conditions(count: int) -> list[str]:
 
 def policy_of(whens: list[str]) -> str:
     """A policy with one rule per condition, two guards, a smoothed signal and a default rule."""
-    rules = "".join(f"  - {{id: r{i}, when: '{when}', route: tool}}\n" for i, when in enumerate(whens))
+    rules = "".join(f"  - {{id: r{i}, when: '{when}', route: tool, because: so}}\n" for i, when in enumerate(whens))
     return (
         "policy: {name: bench, version: 1}\n"
         "derived: {upset: {from: emotion.upset, ewma: 0.6}}\n"
         "engines: {fast: {}, tool: {}, standard: {}, realtime: {min_turns: 2}}\n"
         "guards:\n"
-        "  - {id: consent, when: '!caller.consent_voice_ai', deny: [realtime]}\n"
-        "  - {id: budget, when: cost.usd >= cost.budget_usd, deny: [realtime]}\n"
-        f"rules:\n{rules}  - {{id: otherwise, when: true, route: standard}}\n"
+        "  - {id: consent, when: '!caller.consent_voice_ai', deny: [realtime], because: so}\n"
+        "  - {id: budget, when: cost.usd >= cost.budget_usd, deny: [realtime], because: so}\n"
+        f"rules:\n{rules}  - {{id: otherwise, when: true, route: standard, because: so}}\n"
     )
 
 

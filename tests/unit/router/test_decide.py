@@ -24,13 +24,13 @@ last_resort: standard
 """
 CALM_RULES = """
 rules:
-  - {id: upset, when: emotion.upset >= p.enter, hold: emotion.upset >= p.leave, route: realtime, else_route: tool}
+  - {id: upset, when: emotion.upset >= p.enter, hold: emotion.upset >= p.leave, route: realtime, else_route: tool, because: so}
   - {id: tools, when: turn.needs_tools, route: tool, because: the reply needs a tool}
-  - {id: otherwise, when: true, route: standard}
+  - {id: otherwise, when: true, route: standard, because: so}
 """
 NO_CONSENT = """
 guards:
-  - {id: consent, when: '!caller.consent_voice_ai', deny: [realtime]}
+  - {id: consent, when: '!caller.consent_voice_ai', deny: [realtime], because: so}
 """
 
 
@@ -57,27 +57,22 @@ def test_the_first_rule_that_matches_chooses_and_says_why() -> None:
     assert decision.errors == ()
 
 
-def test_a_rule_without_because_gives_its_condition_as_the_reason() -> None:
-    (decision,) = play(Policy.parse(BASE + CALM_RULES), {"emotion.upset": 0.9})
-    assert decision.reason == "rule upset: emotion.upset >= p.enter"
-
-
 def test_hold_keeps_a_rule_in_force_until_it_is_false_and_does_not_begin_it() -> None:
     policy = Policy.parse(BASE + CALM_RULES)
     assert engines(
         policy, {"emotion.upset": 0.5}, {"emotion.upset": 0.7}, {"emotion.upset": 0.5}, {"emotion.upset": 0.3}
     ) == ["standard", "realtime", "realtime", "standard"]
     held = play(policy, {"emotion.upset": 0.7}, {"emotion.upset": 0.5})[1]
-    assert held.reason == "rule upset: emotion.upset >= p.enter (held: emotion.upset >= p.leave)"
+    assert held.reason == "so (held: emotion.upset >= p.leave)"
     assert held.tried == (("upset", "held: realtime"),)
 
 
 def test_an_earlier_rule_outranks_a_hold() -> None:
     rules = """
 rules:
-  - {id: tools, when: turn.needs_tools, route: tool}
-  - {id: upset, when: emotion.upset >= p.enter, hold: emotion.upset >= p.leave, route: realtime}
-  - {id: otherwise, when: true, route: standard}
+  - {id: tools, when: turn.needs_tools, route: tool, because: so}
+  - {id: upset, when: emotion.upset >= p.enter, hold: emotion.upset >= p.leave, route: realtime, because: so}
+  - {id: otherwise, when: true, route: standard, because: so}
 """
     turns = {"emotion.upset": 0.9}, {"emotion.upset": 0.5, "turn.needs_tools": True}, {"emotion.upset": 0.5}
     assert engines(Policy.parse(BASE + rules), *turns) == ["realtime", "tool", "standard"]
@@ -96,7 +91,7 @@ def test_a_denied_engine_is_replaced_by_else_route() -> None:
 
 
 def test_a_rule_whose_engines_are_all_denied_is_passed_over() -> None:
-    guards = "guards:\n  - {id: g, when: true, deny: [realtime, tool]}\n"
+    guards = "guards:\n  - {id: g, when: true, deny: [realtime, tool], because: so}\n"
     (decision,) = play(
         Policy.parse(BASE + guards + CALM_RULES), {"emotion.upset": 0.9, "turn.needs_tools": True}
     )
@@ -105,8 +100,8 @@ def test_a_rule_whose_engines_are_all_denied_is_passed_over() -> None:
 
 
 def test_a_default_rule_whose_engine_is_denied_falls_back_to_one_that_is_not() -> None:
-    guards = "guards:\n  - {id: g, when: true, deny: [realtime, tool]}\n"
-    rules = "rules:\n  - {id: r, when: true, route: realtime}\n"
+    guards = "guards:\n  - {id: g, when: true, deny: [realtime, tool], because: so}\n"
+    rules = "rules:\n  - {id: r, when: true, route: realtime, because: so}\n"
     (decision,) = play(Policy.parse(BASE + guards + rules), {})
     assert decision.engine == "standard"
     assert decision.tried[-1] == ("r", "realtime denied by g, instead standard")
@@ -133,8 +128,8 @@ def test_hold_dwell_and_stability_never_outrank_a_hand_off_to_a_person() -> None
 def test_a_denial_outranks_a_force() -> None:
     guards = """
 guards:
-  - {id: loud, when: true, force: realtime}
-  - {id: consent, when: true, deny: [realtime, tool]}
+  - {id: loud, when: true, force: realtime, because: so}
+  - {id: consent, when: true, deny: [realtime, tool], because: so}
 """
     (decision,) = play(Policy.parse(BASE + guards + CALM_RULES), {})
     assert decision.engine == "standard"
@@ -144,15 +139,15 @@ guards:
 def test_the_first_force_wins_and_the_first_denial_is_named() -> None:
     guards = """
 guards:
-  - {id: a, when: true, force: fast, deny: [realtime]}
-  - {id: b, when: true, force: tool, deny: [realtime]}
+  - {id: a, when: true, force: fast, deny: [realtime], because: so}
+  - {id: b, when: true, force: tool, deny: [realtime], because: so}
 """
     (decision,) = play(Policy.parse(BASE + guards + CALM_RULES), {})
     assert (decision.engine, decision.denied) == ("fast", {"realtime": "a"})
 
 
 def test_a_guard_that_cannot_be_evaluated_denies() -> None:
-    guards = "guards:\n  - {id: g, when: 10 / turn.chars > 20, deny: [realtime]}\n"
+    guards = "guards:\n  - {id: g, when: 10 / turn.chars > 20, deny: [realtime], because: so}\n"
     (decision,) = play(Policy.parse(BASE + guards + CALM_RULES), {"emotion.upset": 0.9, "turn.chars": 0})
     assert (decision.engine, decision.denied) == ("tool", {"realtime": "g"})
     assert decision.errors == ("g: INVALID_ARGUMENT: divide by zero",)
@@ -161,9 +156,9 @@ def test_a_guard_that_cannot_be_evaluated_denies() -> None:
 def test_a_rule_that_cannot_be_evaluated_does_not_match_and_is_in_the_trace() -> None:
     rules = """
 rules:
-  - {id: bad, when: 10 / turn.chars > 1, route: realtime}
-  - {id: tools, when: turn.needs_tools, route: tool}
-  - {id: otherwise, when: true, route: standard}
+  - {id: bad, when: 10 / turn.chars > 1, route: realtime, because: so}
+  - {id: tools, when: turn.needs_tools, route: tool, because: so}
+  - {id: otherwise, when: true, route: standard, because: so}
 """
     (decision,) = play(Policy.parse(BASE + rules), {"turn.chars": 0, "turn.needs_tools": True})
     assert decision.engine == "tool"
@@ -254,7 +249,7 @@ def test_when_every_engine_is_unhealthy_the_chosen_one_is_tried_all_the_same() -
 
 
 def test_a_fallback_for_health_is_never_a_denied_engine() -> None:
-    guards = "guards:\n  - {id: g, when: true, deny: [tool, fast]}\n"
+    guards = "guards:\n  - {id: g, when: true, deny: [tool, fast], because: so}\n"
     sick = {"provider.realtime_healthy": False, "provider.standard_healthy": False, "emotion.upset": 0.9}
     assert engines(Policy.parse(BASE + guards + CALM_RULES), sick) == ["realtime"]
 
@@ -352,15 +347,15 @@ def test_the_hash_is_of_what_the_policy_says_not_of_how_it_is_written() -> None:
 
 def test_conditions_that_together_pass_the_limits_of_cel_are_evaluated_one_by_one() -> None:
     deep = "(" * 30 + "turn.needs_tools" + ")" * 30
-    rules = f"rules:\n  - {{id: deep, when: '{deep}', route: tool}}\n  - {{id: otherwise, when: true, route: fast}}\n"
+    rules = f"rules:\n  - {{id: deep, when: '{deep}', route: tool, because: so}}\n  - {{id: otherwise, when: true, route: fast, because: so}}\n"
     assert engines(Policy.parse(BASE + rules), {"turn.needs_tools": True}, {}) == ["tool", "fast"]
 
 
 def test_a_comment_in_a_condition_does_not_swallow_the_next() -> None:
     rules = """
 rules:
-  - {id: a, when: "turn.count > 99 // never", route: tool}
-  - {id: otherwise, when: true, route: fast}
+  - {id: a, when: "turn.count > 99 // never", route: tool, because: so}
+  - {id: otherwise, when: true, route: fast, because: so}
 """
     assert engines(Policy.parse(BASE + rules), {}) == ["fast"]
 

@@ -81,12 +81,12 @@ def policies(draw: st.DrawFn) -> Policy:
     for number in range(draw(st.integers(1, 3))):
         deny = json.dumps(draw(st.lists(st.sampled_from(["fast", "tool", "realtime"]), min_size=1)))
         force = draw(st.sampled_from(["", ", force: realtime", ", force: tool"]))
-        lines.append(f"  - {{id: g{number}, when: '{draw(condition)}', deny: {deny}{force}}}")
+        lines.append(f"  - {{id: g{number}, when: '{draw(condition)}', deny: {deny}{force}, because: so}}")
     lines.append("rules:")
     for number in range(draw(st.integers(0, 3))):
         extra = draw(st.sampled_from(["", ", hold: 'mood > 0.2'", ", else_route: realtime"]))
-        lines.append(f"  - {{id: r{number}, when: '{draw(condition)}', route: {draw(ENGINE)}{extra}}}")
-    lines.append(f"  - {{id: otherwise, when: true, route: {draw(ENGINE)}}}")
+        lines.append(f"  - {{id: r{number}, when: '{draw(condition)}', route: {draw(ENGINE)}{extra}, because: so}}")
+    lines.append(f"  - {{id: otherwise, when: true, route: {draw(ENGINE)}, because: so}}")
     return Policy.parse("\n".join(lines))
 
 

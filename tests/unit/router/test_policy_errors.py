@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 ENGINES = ("fast", "tool", "standard", "realtime")
 HEAD = "policy: {name: t, version: 1}\nengines: {fast: {}, tool: {}, standard: {}, realtime: {}}\n"
-LAST = "rules:\n  - {id: otherwise, when: true, route: standard}\n"
+LAST = "rules:\n  - {id: otherwise, when: true, route: standard, because: so}\n"
 
 
 def complaints(text: str) -> list[str]:
@@ -26,10 +26,10 @@ def complaints(text: str) -> list[str]:
 
 def complaints_about(condition: str) -> list[str]:
     """Of a policy whose first rule has ``condition``, with columns counted in the condition from 1."""
-    text = f"{HEAD}params: {{x: {{value: 0.5}}}}\nrules:\n  - route: fast\n    id: r\n    when: {condition}\n"
-    lines = complaints(f"{text}  - {{id: otherwise, when: true, route: standard}}\n")
+    text = f"{HEAD}params: {{x: {{value: 0.5}}}}\nrules:\n  - route: fast\n    because: so\n    id: r\n    when: {condition}\n"
+    lines = complaints(f"{text}  - {{id: otherwise, when: true, route: standard, because: so}}\n")
     parts = [line.split(":", 3) for line in lines]
-    assert {part[:2] == ["p.yaml", "7"] for part in parts} == {True}
+    assert {part[:2] == ["p.yaml", "8"] for part in parts} == {True}
     return [f"{int(part[2]) - len('    when: ')}:{part[3]}" for part in parts]
 
 
@@ -76,9 +76,9 @@ def test_several_errors_in_one_condition_are_all_listed() -> None:
 def test_a_condition_over_several_lines_is_pointed_into() -> None:
     text = (
         HEAD
-        + "rules:\n  - id: a\n    route: fast\n    when: >-\n      turn.count > 1\n      && turn.chrs < 5\n"
+        + "rules:\n  - id: a\n    because: so\n    route: fast\n    when: >-\n      turn.count > 1\n      && turn.chrs < 5\n"
     )
-    assert "p.yaml:8:10: unknown signal 'turn.chrs', did you mean 'turn.chars'?" in complaints(text)
+    assert "p.yaml:9:10: unknown signal 'turn.chrs', did you mean 'turn.chars'?" in complaints(text)
 
 
 @pytest.mark.parametrize(
@@ -91,30 +91,30 @@ def test_a_condition_over_several_lines_is_pointed_into() -> None:
             "p.yaml:2:11: the engine catalogue has no 'fastt', did you mean 'fast'?",
         ),
         (
-            HEAD + "rules:\n  - {id: a, when: true, route: fastt}\n",
+            HEAD + "rules:\n  - {id: a, when: true, route: fastt, because: so}\n",
             "p.yaml:4:32: unknown engine 'fastt', did you mean 'fast'?",
         ),
         (
-            HEAD + "rules:\n  - {id: a, when: turn.count > 1, route: fast}\n",
+            HEAD + "rules:\n  - {id: a, when: turn.count > 1, route: fast, because: so}\n",
             "p.yaml:4:5: the last rule must match every turn",
         ),
         (HEAD + "rules: []\n", "p.yaml:3:8: at least one rule is needed"),
         (HEAD, "p.yaml:1:1: `rules` is missing"),
         (HEAD + "rules:\n  - {id: a, when: true}\n", "p.yaml:4:5: `route` is missing"),
-        (HEAD + "rules:\n  - {id: a, route: fast}\n", "p.yaml:4:5: `when` is missing"),
-        (HEAD + "rules:\n  - {id: Loud, when: true, route: fast}\n", "p.yaml:4:10: 'Loud' cannot be an id"),
-        (HEAD + "rules:\n  - {id: dwell, when: true, route: fast}\n", "p.yaml:4:10: 'dwell' cannot be an id"),
+        (HEAD + "rules:\n  - {id: a, route: fast, because: so}\n", "p.yaml:4:5: `when` is missing"),
+        (HEAD + "rules:\n  - {id: Loud, when: true, route: fast, because: so}\n", "p.yaml:4:10: 'Loud' cannot be an id"),
+        (HEAD + "rules:\n  - {id: dwell, when: true, route: fast, because: so}\n", "p.yaml:4:10: 'dwell' cannot be an id"),
         (
-            HEAD + "guards:\n  - {id: otherwise, when: true, deny: [realtime]}\n" + LAST,
+            HEAD + "guards:\n  - {id: otherwise, when: true, deny: [realtime], because: so}\n" + LAST,
             "p.yaml:6:10: 'otherwise' is already the id of line 4",
         ),
         (HEAD + "guards:\n  - {id: g, when: true}\n" + LAST, "p.yaml:4:5: a guard needs `deny` or `force`"),
         (
-            HEAD + "guards:\n  - {id: g, when: true, deny: [fast, standard]}\n" + LAST,
+            HEAD + "guards:\n  - {id: g, when: true, deny: [fast, standard], because: so}\n" + LAST,
             "p.yaml:4:38: 'standard' is the last resort, which no guard may deny",
         ),
         (
-            HEAD + "last_resort: fast\nguards:\n  - {id: g, when: true, deny: [fast]}\n" + LAST,
+            HEAD + "last_resort: fast\nguards:\n  - {id: g, when: true, deny: [fast], because: so}\n" + LAST,
             "p.yaml:5:32: 'fast' is the last resort, which no guard may deny",
         ),
         (HEAD + "params: {a: {value: 5, min: 6}}\n" + LAST, "p.yaml:3:21: 5 is outside its own range of at least 6"),
@@ -145,8 +145,8 @@ def test_a_wrong_policy_says_what_is_wrong_and_where(text: str, expected: str) -
 def test_everything_that_is_wrong_is_found_in_one_reading() -> None:
     text = (
         "policy: {name: t}\nengines: {fast: {min_turns: few}, standard: {}}\n"
-        "params: {a: {value: lots}}\nguards:\n  - {id: g, when: p.a > 1.0 && nope, deny: [slow]}\n"
-        "rules:\n  - {id: r, when: emotion.upset > 1, hold: 3, route: tool}\n"
+        "params: {a: {value: lots}}\nguards:\n  - {id: g, when: p.a > 1.0 && nope, deny: [slow], because: so}\n"
+        "rules:\n  - {id: r, when: emotion.upset > 1, hold: 3, route: tool, because: so}\n"
         "  - {id: r, when: true, route: standard, because: 4}\n"
     )
     places = [line.split(": ", 1)[0] for line in complaints(text)]

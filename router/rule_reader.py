@@ -1,0 +1,282 @@
+"""Reads guards, rules and what hangs on them: shadow rules, experiments, properties and tenants' overlays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from policies.document import Node
+from router.conditions import Condition, Language
+from router.content import Arm, Experiment, Guard, Never, Overlay, Param, Rule, Shadow
+from router.gate_reader import day, rollout, schedule, sorting_key
+from router.signals import Scalar, Spec
+
+STAGES = ("dwell", "stability", "health")
+"""Names in a decision's trace that are not the ids of guards and rules."""
+
+_ID = re.compile(r"[a-z][a-z0-9-]*")
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LEAST_ENDPOINTING_MS, _MOST_ENDPOINTING_MS = 100, 5_000
+_RULE = ("id", "when", "hold", "route", "else_route", "schedule", "rollout", "endpointing_ms", "because")
+
+
+def names(entry: Node, key: str, known: Sequence[str], *, what: str) -> tuple[str, ...]:
+    """The names listed under an optional ``key``; those that are not ``known`` are reported."""
+    node = entry.get(key)
+    found = [element.one_of(known, what=what) for element in node.elements()] if node else []
+    return tuple(name for name in found if name)
+
+
+class RuleReader:
+    """What needs the language and the engines' names. Ids are noted as they are read, so each is there once."""
+
+    def __init__(
+        self,
+        root: Node,
+        language: Language,
+        engines: tuple[str, ...],
+        signals: Mapping[str, Spec],
+        params: Mapping[str, Param],
+    ) -> None:
+        self._root = root
+        self._language = language
+        self._engines = engines
+        self._signals = signals
+        self._params = params
+        self._places: dict[str, int] = {}
+        self._rules: list[str] = []
+
+    def guards(self, parent: Node) -> Iterator[Guard]:
+        for entry in self._elements(parent, "guards"):
+            entry.only(("id", "when", "deny", "force", "because"))
+            name, when = self._id(entry), self._condition(entry, "when")
+            deny, force = (
+                names(entry, "deny", self._engines, what="engine"),
+                self._engine_name(entry, "force"),
+            )
+            if entry.get("deny") is None and entry.get("force") is None:
+                entry.problem("a guard needs `deny` or `force`")
+            because = self._because(entry)
+            if name and when:
+                yield Guard(name, when, deny, force, because, entry.line, entry.column)
+
+    def rules(self) -> Iterator[Rule]:
+        node = self._root.require("rules")
+        entries = list(node.elements()) if node else []
+        for entry in entries:
+            entry.only(_RULE)
+            rule = self._rule(entry)
+            if rule:
+                self._rules.append(rule.id)
+                yield rule
+            if entry is entries[-1] and rule and (not rule.when.always or rule.gated):
+                entry.problem(
+                    "the last rule must match every turn: end with a rule whose `when` is true,"
+                    " without schedule or rollout"
+                )
+        if node and not entries:
+            node.problem("at least one rule is needed: the last must have `when: true`")
+
+    def last_resort(self) -> str:
+        """The engine that no guard may deny: named by ``last_resort``, or the last rule's route."""
+        name = self._engine_name(self._root, "last_resort")
+        if name is None and (rules := list(self._elements(self._root, "rules"))):
+            route = rules[-1].get("route")
+            name = route.value if route and route.value in self._engines else None
+        for denied in self._denials():
+            if name is not None and denied.value == name:
+                denied.problem(f"'{name}' is the last resort, which no guard may deny")
+        return str(name or "")
+
+    def shadow(self) -> Iterator[Shadow]:
+        for entry in self._elements(self._root, "shadow"):
+            entry.only((*(key for key in _RULE if key != "endpointing_ms"), "replaces"))
+            replaced = entry.get("replaces")
+            replaces = replaced.one_of(self._rules, what="rule") if replaced else None
+            if rule := self._rule(entry):
+                yield Shadow(rule, replaces)
+
+    def experiments(self) -> Iterator[Experiment]:
+        taken: dict[str, str] = {}
+        for entry in self._elements(self._root, "experiments"):
+            entry.only(("id", "rule", "by", "arms", "until", "because"))
+            name, node, until = self._id(entry), entry.require("rule"), entry.get("until")
+            rule = node.one_of(self._rules, what="rule") if node else None
+            if node and rule in taken:
+                node.problem(f"'{rule}' is in the experiment '{taken[rule]}' already")
+            arms = tuple(self._arms(entry))
+            by, last = sorting_key(entry, self._signals), day(until) if until else None
+            because = self._because(entry)
+            if name and rule and arms:
+                taken.setdefault(rule, name)
+                yield Experiment(name, rule, by, arms, last, because, entry.line, entry.column)
+
+    def never(self) -> Iterator[Never]:
+        for entry in self._elements(self._root, "never"):
+            entry.only(("id", "route", "when", "because"))
+            name, when, route = self._id(entry), self._condition(entry, "when"), entry.require("route")
+            if route is not None and isinstance(route.value, list):
+                routes = names(entry, "route", self._engines, what="engine")
+            else:
+                routes = (one,) if (one := self._engine_name(entry, "route")) else ()
+            because = self._because(entry)
+            if name and when and routes:
+                yield Never(name, routes, when, because, entry.line, entry.column)
+
+    def overlays(self) -> Iterator[Overlay]:
+        node = self._root.get("overlays")
+        for tenant, entry in node.items() if node else ():
+            place = node.key(tenant) if node else entry
+            if not _TENANT.fullmatch(tenant):
+                place.problem(
+                    f"'{tenant}' cannot be a tenant: use up to 64 letters, digits, '.', '_' and '-'"
+                )
+            if entry.value is None:
+                continue
+            entry.only(("params", "disable", "insert", "guards"))
+            ids = dict(self._places)  # two tenants may use one id; a tenant and the rest may not
+            overlay = Overlay(
+                tenant,
+                dict(self._settings(entry)),
+                frozenset(self._disabled(entry)),
+                tuple(self._inserted(entry)),
+                tuple(self.guards(entry)),
+                place.line,
+                place.column,
+            )
+            self._places = ids
+            yield overlay
+
+    # -- parts of an overlay ------------------------------------------------------------------------------
+    def _settings(self, entry: Node) -> Iterator[tuple[str, Scalar]]:
+        node = entry.get("params")
+        for name, value in node.items() if node else ():
+            param = self._params.get(f"p.{name}")
+            if param is None and node:
+                known = [one.removeprefix("p.") for one in self._params]
+                node.key(name).one_of(known, what="param")
+            elif param and value.number() is not None:
+                if param.allows(value.value):
+                    kind = type(param.value)
+                    yield param.name, kind(value.value)
+                else:
+                    whole = "a whole number, " if isinstance(param.value, int) else "written with a point, "
+                    value.problem(f"{value.value} cannot be: '{name}' is {whole}{param.range}")
+
+    def _disabled(self, entry: Node) -> Iterator[str]:
+        node = entry.get("disable")
+        guards = {str(guard.value) for guard in self._ids("guards")}
+        for element in node.elements() if node else ():
+            if element.value in guards:
+                element.problem(f"'{element.value}' is a guard, which no tenant can be without")
+            elif self._rules and element.value == self._rules[-1]:
+                element.problem("the last rule cannot be disabled: it answers what no other rule does")
+            elif name := element.one_of(self._rules, what="rule"):
+                yield name
+
+    def _inserted(self, entry: Node) -> Iterator[tuple[str, Rule]]:
+        for element in self._elements(entry, "insert"):
+            element.only((*_RULE, "before"))
+            node = element.require("before")
+            before = node.one_of(self._rules, what="rule") if node else None
+            if (rule := self._rule(element)) and before:
+                yield before, rule
+
+    # -- fields -------------------------------------------------------------------------------------------
+    def _rule(self, entry: Node) -> Rule | None:
+        name, when = self._id(entry), self._condition(entry, "when")
+        hold = self._condition(entry, "hold") if entry.get("hold") else None
+        entry.require("route")
+        route, else_route = self._engine_name(entry, "route"), self._engine_name(entry, "else_route")
+        hours, share, pause = entry.get("schedule"), entry.get("rollout"), entry.get("endpointing_ms")
+        because = self._because(entry)
+        when_open, sampled = (
+            schedule(hours) if hours else None,
+            rollout(share, self._signals) if share else None,
+        )
+        pause_ms = pause.integer(least=_LEAST_ENDPOINTING_MS, most=_MOST_ENDPOINTING_MS) if pause else None
+        if not (name and when and route):
+            return None
+        return Rule(
+            name,
+            when,
+            hold,
+            route,
+            else_route,
+            because,
+            when_open,
+            sampled,
+            pause_ms,
+            entry.line,
+            entry.column,
+        )
+
+    def _arms(self, entry: Node) -> Iterator[Arm]:
+        node = entry.require("arms")
+        arms = list(node.items()) if node else []
+        total = 0.0
+        for name, value in arms:
+            mapping = isinstance(value.value, dict)
+            value.only(("weight", "route"))
+            weight = value.require("weight") if mapping else value
+            route = self._engine_name(value, "route") if mapping else None
+            share = weight.number(least=0.0, most=1e6) if weight else None
+            if share is not None:
+                total += share
+                yield Arm(name, share, route)
+        if node and (len(arms) < 2 or total <= 0):
+            node.problem("an experiment needs at least two arms, and a weight above 0 among them")
+
+    def _denials(self) -> Iterator[Node]:
+        """Every engine that some guard, also a tenant's, or a property takes away."""
+        overlays = self._root.get("overlays")
+        parents = [self._root, *(entry for _, entry in overlays.items())] if overlays else [self._root]
+        lists = [entry.get("deny") for parent in parents for entry in self._elements(parent, "guards")]
+        for entry in self._elements(self._root, "never"):
+            route = entry.get("route")
+            if route is not None and isinstance(route.value, list):
+                lists.append(route)
+            elif route is not None:
+                yield route
+        for listing in lists:
+            yield from listing.elements() if listing else ()
+
+    def _elements(self, parent: Node, section: str) -> Iterator[Node]:
+        node = parent.get(section) if isinstance(parent.value, dict) else None
+        yield from node.elements() if node is not None and node.value is not None else ()
+
+    def _ids(self, section: str) -> Iterator[Node]:
+        for entry in self._elements(self._root, section):
+            if (name := entry.get("id")) is not None:
+                yield name
+
+    def _id(self, entry: Node) -> str | None:
+        node = entry.require("id")
+        name = node.text() if node else None
+        if node is None or name is None:
+            return None
+        if not _ID.fullmatch(name) or name in STAGES:
+            node.problem(
+                f"'{name}' cannot be an id: use lower-case letters, digits and -, none of {', '.join(STAGES)}"
+            )
+            return None
+        if name in self._places:
+            node.problem(f"'{name}' is already the id of line {self._places[name]}")
+            return None
+        self._places[name] = node.line
+        return name
+
+    def _condition(self, entry: Node, key: str) -> Condition | None:
+        node = entry.require(key)
+        return self._language.compile(node) if node else None
+
+    def _engine_name(self, entry: Node, key: str) -> str | None:
+        node = entry.get(key)
+        return node.one_of(self._engines, what="engine") if node else None
+
+    def _because(self, entry: Node) -> str:
+        node = entry.require("because")
+        text = node.text() if node else None
+        if node and text is not None and not text.strip():
+            node.problem("is empty: say in words why, for whoever reads the record of a call")
+        return text or ""
