@@ -18,9 +18,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import RoundTripConstructor, SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
 HERE = Path(__file__).parent
+_MOST_VALUES = 100_000
+LARGEST = 2**53
+"""The largest number that a document may hold: what a double, and so JSON, holds exactly."""
 
 
 def shipped(name: str) -> Path:
@@ -37,9 +41,11 @@ class Problem:
     message: str
 
     def at(self, file: str) -> str:
-        """``file:line:column: message``, printable whatever the document held."""
+        """``file:line:column: message``, one line and printable whatever the document held."""
         text = f"{file}:{self.line}:{self.column}: {self.message}"
-        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+        return "".join(
+            letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+        )
 
 
 class DocumentError(ValueError):
@@ -59,6 +65,10 @@ class Document:
     root: Node
     source: str = field(default="", repr=False)
     problems: list[Problem] = field(default_factory=list)
+    lines: list[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.lines = _LINE_END.split(self.source)
 
     @classmethod
     def load(cls, path: Path) -> Document:
@@ -69,8 +79,11 @@ class Document:
         """
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        except UnicodeDecodeError as error:
+            readable = error.object[: error.start].decode("utf-8", "replace")
+            raise DocumentError(str(path), [_after(readable, "cannot be read: is not UTF-8 text")]) from error
+        except (OSError, ValueError) as error:  # ValueError: of a path that no file can have
+            reason = error.strerror if isinstance(error, OSError) else "no file can have such a name"
             raise DocumentError(str(path), [Problem(1, 1, f"cannot be read: {reason}")]) from error
         return cls.parse(text, file=str(path))
 
@@ -79,6 +92,7 @@ class Document:
         """Parse YAML text; ``file`` names it in errors. Raises :class:`DocumentError`."""
         try:
             yaml = YAML()
+            yaml.Constructor = _Constructor
             yaml.preserve_quotes = True
             with warnings.catch_warnings():
                 warnings.simplefilter("error", ReusedAnchorWarning)  # the second anchor would silently win
@@ -87,6 +101,9 @@ class Document:
             raise DocumentError(file, [_unreadable(error, text)]) from error
         if not isinstance(data, CommentedMap):
             raise DocumentError(file, [Problem(1, 1, "must be a mapping of keys to values")])
+        if _is_too_large(data):
+            message = f"holds more than {_MOST_VALUES:,} values once its aliases are followed"
+            raise DocumentError(file, [Problem(1, 1, message)])
         document = cls(file, Node(data, 1, 1, None), text)  # type: ignore[arg-type]
         document.root.document = document
         return document
@@ -120,7 +137,7 @@ class Node:
 
         The text is aligned with its source, so quotes, escapes, folded lines and block scalars count.
         """
-        return _locate(_LINE_END.split(self.document.source), self.line, self.column, str(self.value), offset)
+        return _locate(self.document.lines, self.line, self.column, str(self.value), offset)
 
     # -- mappings -------------------------------------------------------------------------------------
     def items(self) -> Iterator[tuple[str, Node]]:
@@ -128,15 +145,15 @@ class Node:
         if not isinstance(self.value, CommentedMap):
             self.problem(f"must be a mapping, is {_kind(self.value)}")
             return
-        for key in self.value:
-            yield str(key), self._child(key)
+        for key in self._keys():
+            yield key, self._child(key)
 
     def get(self, key: str) -> Node | None:
         if isinstance(self.value, CommentedMap) and key in self.value:
             return self._child(key)
         return None
 
-    def key(self, key: str) -> Node:
+    def key(self, key: Any) -> Node:
         """The key of an entry that exists, as a node of its own: for problems about a name."""
         line, column = self._place(key, of_key=True)
         return Node(key, line, column, self.document)
@@ -152,15 +169,22 @@ class Node:
         return node
 
     def only(self, allowed: Iterable[str]) -> None:
-        """Report every key that is not among ``allowed``, with the nearest allowed one."""
+        """Report every key that is not among ``allowed``, with the nearest allowed one; and what is no mapping."""
         names = list(allowed)
         if not isinstance(self.value, CommentedMap):
+            self.problem(f"must be a mapping, is {_kind(self.value)}")
             return
+        for key in self._keys():
+            if key not in names:
+                self.key(key).problem(f"unknown key '{key}'{did_you_mean(key, names)}")
+
+    def _keys(self) -> Iterator[str]:
+        """The keys that are text; others are reported, since 1 and '1' would name one thing twice."""
         for key in self.value:
-            if str(key) not in names:
-                line, column = self._place(key, of_key=True)
-                message = f"unknown key '{key}'{did_you_mean(str(key), names)}"
-                self.document.problems.append(Problem(line, column, message))
+            if isinstance(key, str):
+                yield str(key)
+            else:
+                self.key(key).problem(f"a key must be text, is {_kind(key)}: put it in quotes")
 
     def _child(self, key: Any) -> Node:
         value = self.value[key]
@@ -210,7 +234,12 @@ class Node:
         if isinstance(self.value, bool) or not isinstance(self.value, int):
             self.problem(f"must be a whole number, is {_kind(self.value)}")
             return None
-        return int(self.value) if self._within(self.value, least, most) else None
+        if not self._within(self.value, least, most):
+            return None
+        if abs(self.value) > LARGEST:
+            self.problem("is too large a number")
+            return None
+        return int(self.value)
 
     def number(self, *, least: float | None = None, most: float | None = None) -> float | None:
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
@@ -248,6 +277,32 @@ class Node:
         return True
 
 
+class _Constructor(RoundTripConstructor):
+    """Reads a Boolean with an anchor as a Boolean; ruamel's own makes it an integer that knows the anchor."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:bool", SafeConstructor.construct_yaml_bool)
+
+
+def _is_too_large(data: Any) -> bool:
+    """Whether aliases of aliases make a short text too large to walk through."""
+    seen, left = 0, [data]
+    while left and seen + len(left) <= _MOST_VALUES:
+        value = left.pop()
+        seen += 1
+        if isinstance(value, dict):
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+    return bool(left)
+
+
+def _after(text: str, message: str) -> Problem:
+    """A problem with the character that follows ``text``."""
+    lines = _LINE_END.split(text)
+    return Problem(len(lines), len(lines[-1]) + 1, message)
+
+
 def _unreadable(error: Exception, text: str) -> Problem:
     """What kept ``text`` from being read, at the place that ruamel gives, if it gives one."""
     match error:
@@ -257,8 +312,7 @@ def _unreadable(error: Exception, text: str) -> Problem:
             return Problem(line, column, error.problem or "is not YAML")
         case YAMLError():
             before = text[: getattr(error, "position", 0)]  # of a character that YAML does not allow
-            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-            return Problem(line, column, "is not YAML: " + str(error).split("\n")[0])
+            return _after(before, "is not YAML: " + str(error).split("\n")[0])
         case RecursionError():
             return Problem(1, 1, "is nested too deeply to read")
         case _:
@@ -272,7 +326,7 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     return f", did you mean '{near[0]}'?" if near else ""
 
 
-_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # YAML 1.2 section 5.4 and what ruamel adds to it
+_LINE_END = re.compile("\r\n|[\n\r]")  # as YAML 1.2, section 5.4, ruamel and editors count lines
 _ESCAPE_DIGITS = {"x": 2, "u": 4, "U": 8}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from policies.document import LARGEST
 from router.conditions import Condition
 from router.gates import Rollout, Schedule
 from router.signals import Scalar, Spec
@@ -41,7 +42,9 @@ class Param:
     def allows(self, value: Scalar) -> bool:
         """Whether it may have this value: of its type, and in its range."""
         return not isinstance(value, bool | str) and (
-            isinstance(value, int) == isinstance(self.value, int) and self.low <= value <= self.high
+            isinstance(value, int) == isinstance(self.value, int)
+            and self.low <= value <= self.high
+            and abs(value) <= LARGEST
         )
 
 

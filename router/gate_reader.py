@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from policies.document import Node, did_you_mean
 from router.gates import BY_CALL, DAYS, Rollout, Schedule
+from router.keys import POLICY_KEYS
 from router.signals import Kind, Spec
 
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)|24:00")
@@ -23,7 +24,7 @@ def schedule(node: Node) -> Schedule | None:
             'must be a mapping such as {days: mon-fri, from: "18:00", to: "22:00", tz: Europe/Berlin}'
         )
         return None
-    node.only(("days", "from", "to", "tz", "since", "until"))
+    node.only(POLICY_KEYS["a schedule"])
     days, zone = node.get("days"), node.require("tz")
     begin, end = node.get("from"), node.get("to")
     since, until = node.get("since"), node.get("until")
@@ -47,7 +48,7 @@ def rollout(node: Node, signals: Mapping[str, Spec]) -> Rollout | None:
     if not isinstance(node.value, dict):
         node.problem("must be a mapping such as {percent: 10, by: call.id}")
         return None
-    node.only(("percent", "by"))
+    node.only(POLICY_KEYS["a rollout"])
     percent = node.require("percent")
     share = percent.number(least=0.0, most=100.0) if percent else None
     by = sorting_key(node, signals)
@@ -57,8 +58,20 @@ def rollout(node: Node, signals: Mapping[str, Spec]) -> Rollout | None:
 def sorting_key(entry: Node, signals: Mapping[str, Spec]) -> str:
     """What calls are sorted by: the optional ``by``, the call's id unless it says otherwise."""
     node = entry.get("by")
-    texts = [BY_CALL, *(spec.name for spec in signals.values() if spec.kind in (Kind.TEXT, Kind.ENUM))]
-    return (node and node.one_of(texts, what="key to sort calls by")) or BY_CALL
+    by = node.text() if node else None
+    keys = sorting_keys(signals)
+    if node and by is not None and by not in keys:
+        near = did_you_mean(by, keys)
+        node.problem(
+            f"calls cannot be sorted by '{by}', only by {', '.join(keys)}: a call stays where it is{near}"
+        )
+    return by or BY_CALL
+
+
+def sorting_keys(signals: Mapping[str, Spec]) -> tuple[str, ...]:
+    """What calls can be sorted by: their id, and texts that are known from the first turn and stay as they are."""
+    lasting = (spec.name for spec in signals.values() if spec.source in ("call", "configuration"))
+    return (BY_CALL, *(name for name in lasting if signals[name].kind in (Kind.TEXT, Kind.ENUM)))
 
 
 def day(node: Node) -> date | None:
@@ -78,6 +91,8 @@ def day(node: Node) -> date | None:
 def _days(node: Node) -> frozenset[int]:
     """Days from ``mon-fri``, ``mon,wed`` or a list of such texts."""
     parts = list(node.elements()) if isinstance(node.value, list) else [node]
+    if not parts:
+        node.problem("names no day: leave it out for every day")
     return frozenset(number for part in parts for number in _some_days(part))
 
 

@@ -6,6 +6,7 @@ Both are pure: the time is a signal, and the share is a hash of what identifies 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,7 @@ BY_CALL = "call.id"
 """The key of a rollout that is not a signal: the call's id."""
 _MINUTES = 24 * 60
 _HASHES = 1 << 64
+_BELOW_ONE = math.nextafter(1.0, 0.0)  # to which the largest hashes would be rounded, and 100 % takes all
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,12 @@ class Rollout:
 
 
 def share(salt: str, name: str, key: str) -> float:
-    """Where ``key`` falls in 0 to 1: the first 64 bits of SHA-256 over salt, name and key, so 100 % takes all.
+    """Where ``key`` falls from 0 to below 1: the first 64 bits of SHA-256 over salt, name and key.
 
     Raising a percentage only adds calls, and two names sort the same calls independently.
     """
     digest = hashlib.sha256(f"{salt}\x1f{name}\x1f{key}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8]) / _HASHES
+    return min(int.from_bytes(digest[:8]) / _HASHES, _BELOW_ONE)
 
 
 def pick(weights: Sequence[float], at: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,19 +32,21 @@ class Memory:
     def start(cls, call_id: str) -> Memory:
         return cls(call_id)
 
-    def served(self, engine: str, rule: str | None, *, turn: int) -> Memory:
+    def served(
+        self, engine: str, rule: str | None, *, turn: int, smoothed: tuple[tuple[str, float], ...]
+    ) -> Memory:
         """The memory once ``engine`` answers ``turn``; counts the switch if it is another engine."""
-        if engine == self.engine:
-            return replace(self, turn=turn, rule=rule, dwell=self.dwell + 1)
-        switched = self.engine is not None
-        return replace(
-            self,
+        stays = engine == self.engine
+        switched = not stays and self.engine is not None
+        return Memory(
+            call_id=self.call_id,
             turn=turn,
             engine=engine,
             rule=rule,
-            dwell=1,
+            dwell=self.dwell + 1 if stays else 1,
             switches=self.switches + switched,
             switched_at=turn if switched else self.switched_at,
+            smoothed=smoothed,
         )
 
     def moved_to(self, engine: str) -> Memory:
@@ -79,10 +82,16 @@ class Memory:
                 dwell=_typed(record, "dwell", int),
                 switches=_typed(record, "switches", int),
                 switched_at=_typed(record, "switched_at", int, None),
-                smoothed=tuple((str(name), float(value)) for name, value in record["smoothed"].items()),
+                smoothed=tuple((str(name), _finite(value)) for name, value in record["smoothed"].items()),
             )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise MemoryRecordError(f"not a routing memory: {type(error).__name__} {error}") from error
+
+
+def _finite(value: Any) -> float:
+    if isinstance(value, bool) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is not a finite number")
+    return float(value)
 
 
 def _typed(record: Mapping[str, Any], key: str, *kinds: type | None) -> Any:

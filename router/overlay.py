@@ -54,8 +54,10 @@ def with_params(content: Content, values: Mapping[str, Scalar]) -> Content:
             problems.append(f"{name}: {value!r} cannot be, it must be {kind}{param.range}")
     if problems:
         raise ParamError(problems)
-    changed = json.dumps(dict(sorted(values.items())))
-    mark = hashlib.sha256(f"{content.hash}{changed}".encode()).hexdigest()
+    changed = {name: value for name, value in sorted(values.items()) if value != content.params[name].value}
+    if not changed:
+        return content
+    mark = hashlib.sha256(f"{content.hash}{json.dumps(changed)}".encode()).hexdigest()
     return replace(content, params=_set(content.params, values), hash=mark)
 
 

@@ -17,7 +17,7 @@ stages 3 to 5 once more, for the record only.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,7 +112,9 @@ class Policy:
     def _instead(self, shadow: _Slot, replaces: str | None) -> tuple[_Slot, ...]:
         if replaces is None:
             return (shadow, *self._rules)
-        return tuple(shadow if slot.rule.id == replaces else slot for slot in self._rules)
+        # Under the id of the rule in whose place it stands: by that go hold, rollout and experiments.
+        instead = replace(shadow, rule=replace(shadow.rule, id=replaces))
+        return tuple(instead if slot.rule.id == replaces else slot for slot in self._rules)
 
     @classmethod
     def load(cls, path: Path, *, engines: Collection[str] | None = None) -> Policy:
@@ -233,8 +235,10 @@ class Policy:
         denied, forced = self._guard(outcomes, trace)
         turn = _Turn(int(signals["turn.count"]), view, outcomes, memory, denied)
         choice = self._serve(forced, self._rules, turn, trace)
-        after = replace(memory.served(choice.engine, choice.rule, turn=turn.number), smoothed=view.smoothed)
+        after = memory.served(choice.engine, choice.rule, turn=turn.number, smoothed=view.smoothed)
         content = self._content
+        logged = signals.as_dict()
+        logged.update(view.smoothed)
         decision = Decision(
             turn=turn.number,
             engine=choice.engine,
@@ -245,7 +249,7 @@ class Policy:
             policy=content.name,
             policy_version=content.version,
             policy_hash=content.hash,
-            signals=MappingProxyType({**signals.values, **dict(view.smoothed)}),
+            signals=MappingProxyType(logged),
             switched=memory.engine not in (None, choice.engine),
             endpointing_ms=choice.endpointing_ms,
             arms=choice.arms,
@@ -258,7 +262,7 @@ class Policy:
         return decision, after
 
     # -- stages -----------------------------------------------------------------------------------------
-    def _serve(self, forced: _Choice | None, rules: Iterable[_Slot], turn: _Turn, trace: _Trace) -> _Choice:
+    def _serve(self, forced: _Choice | None, rules: Sequence[_Slot], turn: _Turn, trace: _Trace) -> _Choice:
         """Stages 3 to 5, with the denials checked after each."""
         if forced:
             choice = self._allowed(forced, turn.denied, trace)
@@ -297,7 +301,7 @@ class Policy:
                 trace.note(each.id, f"never {', '.join(left)}, which no guard denies")
         return denied, forced
 
-    def _rule(self, rules: Iterable[_Slot], turn: _Turn, trace: _Trace) -> _Choice:
+    def _rule(self, rules: Sequence[_Slot], turn: _Turn, trace: _Trace) -> _Choice:
         """The first rule that matches, or still holds, and has an engine that is allowed."""
         denied, outcomes, before = turn.denied, turn.outcomes, turn.memory.rule
         for slot in rules:
@@ -324,8 +328,8 @@ class Policy:
                 reason = f"{choice.reason}; {choice.engine} is denied by {by}"
                 return replace(choice, engine=rule.else_route, reason=reason)
             trace.note(rule.id, f"{choice.engine} denied by {by}")
-        last = self._content.rules[-1]
-        return self._allowed(_Choice(last.id, last.route, last.because), denied, trace)
+        last = rules[-1].rule
+        return self._allowed(_Choice(last.id, last.route, last.because, last.endpointing_ms), denied, trace)
 
     def _closed(self, rule: Rule, turn: _Turn) -> str | None:
         """Why a rule does not exist for this call at this hour, if it does not."""

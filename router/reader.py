@@ -5,38 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from policies.document import Document, Node, did_you_mean
+from policies.document import LARGEST, Document, Node, did_you_mean
 from router.conditions import Language
 from router.content import Content, Derived, Engine, Param, Stability
+from router.keys import NAME_PATTERN, POLICY_KEYS
 from router.rule_reader import RuleReader, names
 from router.signals import ENGINES, Kind, Scalar, Spec, catalogue
-
-_SECTIONS = (
-    "policy",
-    "params",
-    "derived",
-    "engines",
-    "last_resort",
-    "stability",
-    "guards",
-    "rules",
-    "shadow",
-    "experiments",
-    "never",
-    "overlays",
-)
-_LARGEST = 2**53  # what a double, and so JSON, holds exactly
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
-# Reserved words and literals of CEL: https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
-_RESERVED = re.compile(
-    "as|break|const|continue|else|false|for|function|if|import|in|let|loop|namespace|null|package|return|true"
-    "|var|void|while"
-)
 
 
 def read(document: Document, *, engines: Collection[str] | None) -> Content:
@@ -46,7 +25,7 @@ def read(document: Document, *, engines: Collection[str] | None) -> Content:
         policies.DocumentError: with every problem as ``file:line:column: message``.
     """
     root = document.root
-    root.only(_SECTIONS)
+    root.only(POLICY_KEYS["the document"])
     name, version, salt = _identity(root)
     params = {param.name: param for param in _params(root)}
     constants = {param.name: _number(param.name, param.value) for param in params.values()}
@@ -60,7 +39,7 @@ def read(document: Document, *, engines: Collection[str] | None) -> Content:
     content = Content(
         name=name,
         version=version,
-        hash=_hash(root.value),
+        hash="",
         salt=salt,
         params=params,
         variables=variables,
@@ -78,22 +57,24 @@ def read(document: Document, *, engines: Collection[str] | None) -> Content:
         source=document.source,
     )
     document.finish()
-    return content
+    return replace(content, hash=content_hash(document))
 
 
 def _identity(root: Node) -> tuple[str, int, str]:
     node = root.require("policy")
     if node is None:
         return "", 0, ""
-    node.only(("name", "version", "salt"))
+    node.only(POLICY_KEYS["`policy`"])
     name, version, salt = node.require("name"), node.require("version"), node.get("salt")
     called = (name and name.text()) or ""
+    if name and isinstance(name.value, str) and not called.strip():
+        name.problem("is empty: every decision on record carries the policy's name")
     return called, (version and version.integer(least=1)) or 0, (salt and salt.text()) or called
 
 
-def _hash(value: object) -> str:
+def content_hash(document: Document) -> str:
     """SHA-256 of what the document says: layout, comments and the order of keys do not count."""
-    canonical = json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
+    canonical = json.dumps(_plain(document.root.value), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -116,7 +97,7 @@ def _entries(root: Node, section: str) -> Iterator[tuple[str, Node]]:
     if node is None or node.value is None:
         return
     for name, entry in node.items():
-        if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
+        if not NAME_PATTERN.fullmatch(name):
             message = (
                 f"'{name}' cannot be a name: use lower-case letters, digits and _, not a word of CEL's own"
             )
@@ -132,7 +113,7 @@ def _number(name: str, value: Scalar, *, noise: float = 0.0) -> Spec:
 
 def _params(root: Node) -> Iterator[Param]:
     for name, entry in _entries(root, "params"):
-        entry.only(("value", "min", "max"))
+        entry.only(POLICY_KEYS["a param"])
         value = entry.require("value")
         if value is None:
             continue
@@ -142,7 +123,7 @@ def _params(root: Node) -> Iterator[Param]:
             for bound, fallback in zip(bounds, (-math.inf, math.inf), strict=True)
         )
         place = (value.line, value.column)
-        if value.number(least=-_LARGEST, most=_LARGEST) is None:
+        if value.number(least=-LARGEST, most=LARGEST) is None:
             # Conditions are checked against it all the same.
             yield Param(f"p.{name}", 0.0, low, high, *place)
             continue
@@ -171,7 +152,7 @@ def _smoothed(root: Node, signals: Mapping[str, Spec]) -> Iterator[Spec]:
 
 def _derived(root: Node, specs: Mapping[str, Spec], language: Language) -> Iterator[Derived]:
     for name, entry in _entries(root, "derived"):
-        entry.only(("from", "only_if", "ewma", "unknown", "noise"))
+        entry.only(POLICY_KEYS["a derived signal"])
         source, only_if, ewma = entry.require("from"), entry.get("only_if"), entry.require("ewma")
         reading = language.compile(source, gives=Kind.DOUBLE) if source else None
         counts = language.compile(only_if) if only_if else None
@@ -198,7 +179,7 @@ def _stability(root: Node) -> Stability:
     node = root.get("stability")
     if node is None:
         return Stability()
-    node.only(("max_switches", "cooldown_turns"))
+    node.only(POLICY_KEYS["`stability`"])
     switches, cooldown = node.get("max_switches"), node.get("cooldown_turns")
     return Stability(
         max_switches=switches.integer(least=0) if switches else None,
@@ -209,7 +190,7 @@ def _stability(root: Node) -> Stability:
 def _engine(name: str, entry: Node, language: Language, engines: tuple[str, ...]) -> Engine:
     if entry.value is None:  # `fast:` alone
         return Engine(name)
-    entry.only(("fallback", "min_turns", "warm"))
+    entry.only(POLICY_KEYS["an engine"])
     min_turns, warm = entry.get("min_turns"), entry.get("warm")
     return Engine(
         name,

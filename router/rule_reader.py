@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from policies.document import Node
 from router.conditions import Condition, Language
 from router.content import Arm, Experiment, Guard, Never, Overlay, Param, Rule, Shadow
 from router.gate_reader import day, rollout, schedule, sorting_key
+from router.keys import ID_PATTERN, POLICY_KEYS, STAGES, TENANT_PATTERN
 from router.signals import Scalar, Spec
 
-STAGES = ("dwell", "stability", "health")
-"""Names in a decision's trace that are not the ids of guards and rules."""
-
-_ID = re.compile(r"[a-z][a-z0-9-]*")
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LEAST_ENDPOINTING_MS, _MOST_ENDPOINTING_MS = 100, 5_000
-_RULE = ("id", "when", "hold", "route", "else_route", "schedule", "rollout", "endpointing_ms", "because")
 
 
-def names(entry: Node, key: str, known: Sequence[str], *, what: str) -> tuple[str, ...]:
-    """The names listed under an optional ``key``; those that are not ``known`` are reported."""
+def names(entry: Node, key: str, known: Sequence[str], *, what: str, some: bool = False) -> tuple[str, ...]:
+    """The names listed under an optional ``key``; those that are not ``known``, or none where ``some`` must
+    be, are reported."""
     node = entry.get(key)
     found = [element.one_of(known, what=what) for element in node.elements()] if node else []
+    if node and some and node.value == []:
+        node.problem(f"names no {what}: such a list takes nothing away")
     return tuple(name for name in found if name)
+
+
+def _label(place: Node, text: str, *, what: str) -> None:
+    if not TENANT_PATTERN.fullmatch(text):
+        place.problem(f"'{text}' cannot be {what}: use up to 64 letters, digits, '.', '_' and '-'")
 
 
 class RuleReader:
@@ -44,19 +46,22 @@ class RuleReader:
         self._signals = signals
         self._params = params
         self._places: dict[str, int] = {}
+        self._guards: set[str] = set()
         self._rules: list[str] = []
 
     def guards(self, parent: Node) -> Iterator[Guard]:
         for entry in self._elements(parent, "guards"):
-            entry.only(("id", "when", "deny", "force", "because"))
+            entry.only(POLICY_KEYS["a guard"])
             name, when = self._id(entry), self._condition(entry, "when")
             deny, force = (
-                names(entry, "deny", self._engines, what="engine"),
+                names(entry, "deny", self._engines, what="engine", some=True),
                 self._engine_name(entry, "force"),
             )
             if entry.get("deny") is None and entry.get("force") is None:
                 entry.problem("a guard needs `deny` or `force`")
             because = self._because(entry)
+            if name and parent is self._root:
+                self._guards.add(name)
             if name and when:
                 yield Guard(name, when, deny, force, because, entry.line, entry.column)
 
@@ -64,10 +69,11 @@ class RuleReader:
         node = self._root.require("rules")
         entries = list(node.elements()) if node else []
         for entry in entries:
-            entry.only(_RULE)
-            rule = self._rule(entry)
+            entry.only(POLICY_KEYS["a rule"])
+            rule, name = self._rule(entry), entry.get("id")
+            if name is not None:  # also of a rule that is wrong: what refers to it is not
+                self._rules.append(str(name.value))
             if rule:
-                self._rules.append(rule.id)
                 yield rule
             if entry is entries[-1] and rule and (not rule.when.always or rule.gated):
                 entry.problem(
@@ -90,21 +96,24 @@ class RuleReader:
 
     def shadow(self) -> Iterator[Shadow]:
         for entry in self._elements(self._root, "shadow"):
-            entry.only((*(key for key in _RULE if key != "endpointing_ms"), "replaces"))
+            entry.only(POLICY_KEYS["a shadow rule"])
             replaced = entry.get("replaces")
             replaces = replaced.one_of(self._rules, what="rule") if replaced else None
             if rule := self._rule(entry):
+                if replaces and replaces == self._rules[-1] and (not rule.when.always or rule.gated):
+                    entry.problem(f"'{replaces}' must match every turn, and so must what replaces it")
                 yield Shadow(rule, replaces)
 
     def experiments(self) -> Iterator[Experiment]:
         taken: dict[str, str] = {}
         for entry in self._elements(self._root, "experiments"):
-            entry.only(("id", "rule", "by", "arms", "until", "because"))
+            entry.only(POLICY_KEYS["an experiment"])
             name, node, until = self._id(entry), entry.require("rule"), entry.get("until")
             rule = node.one_of(self._rules, what="rule") if node else None
             if node and rule in taken:
                 node.problem(f"'{rule}' is in the experiment '{taken[rule]}' already")
-            arms = tuple(self._arms(entry))
+            # By name: policies with one hash are the same policy, and the order of keys is not in the hash.
+            arms = tuple(sorted(self._arms(entry), key=lambda arm: arm.name))
             by, last = sorting_key(entry, self._signals), day(until) if until else None
             because = self._because(entry)
             if name and rule and arms:
@@ -113,10 +122,10 @@ class RuleReader:
 
     def never(self) -> Iterator[Never]:
         for entry in self._elements(self._root, "never"):
-            entry.only(("id", "route", "when", "because"))
+            entry.only(POLICY_KEYS["a property"])
             name, when, route = self._id(entry), self._condition(entry, "when"), entry.require("route")
             if route is not None and isinstance(route.value, list):
-                routes = names(entry, "route", self._engines, what="engine")
+                routes = names(entry, "route", self._engines, what="engine", some=True)
             else:
                 routes = (one,) if (one := self._engine_name(entry, "route")) else ()
             because = self._because(entry)
@@ -127,13 +136,10 @@ class RuleReader:
         node = self._root.get("overlays")
         for tenant, entry in node.items() if node else ():
             place = node.key(tenant) if node else entry
-            if not _TENANT.fullmatch(tenant):
-                place.problem(
-                    f"'{tenant}' cannot be a tenant: use up to 64 letters, digits, '.', '_' and '-'"
-                )
+            _label(place, tenant, what="a tenant")
             if entry.value is None:
                 continue
-            entry.only(("params", "disable", "insert", "guards"))
+            entry.only(POLICY_KEYS["an overlay"])
             ids = dict(self._places)  # two tenants may use one id; a tenant and the rest may not
             overlay = Overlay(
                 tenant,
@@ -165,18 +171,20 @@ class RuleReader:
 
     def _disabled(self, entry: Node) -> Iterator[str]:
         node = entry.get("disable")
-        guards = {str(guard.value) for guard in self._ids("guards")}
         for element in node.elements() if node else ():
-            if element.value in guards:
-                element.problem(f"'{element.value}' is a guard, which no tenant can be without")
-            elif self._rules and element.value == self._rules[-1]:
+            name = element.text()
+            if name is None:
+                continue
+            if name in self._guards:
+                element.problem(f"'{name}' is a guard, which no tenant can be without")
+            elif self._rules and name == self._rules[-1]:
                 element.problem("the last rule cannot be disabled: it answers what no other rule does")
-            elif name := element.one_of(self._rules, what="rule"):
+            elif element.one_of(self._rules, what="rule"):
                 yield name
 
     def _inserted(self, entry: Node) -> Iterator[tuple[str, Rule]]:
         for element in self._elements(entry, "insert"):
-            element.only((*_RULE, "before"))
+            element.only(POLICY_KEYS["an inserted rule"])
             node = element.require("before")
             before = node.one_of(self._rules, what="rule") if node else None
             if (rule := self._rule(element)) and before:
@@ -216,8 +224,11 @@ class RuleReader:
         arms = list(node.items()) if node else []
         total = 0.0
         for name, value in arms:
+            if node:
+                _label(node.key(name), name, what="an arm")
             mapping = isinstance(value.value, dict)
-            value.only(("weight", "route"))
+            if mapping:
+                value.only(POLICY_KEYS["an arm"])
             weight = value.require("weight") if mapping else value
             route = self._engine_name(value, "route") if mapping else None
             share = weight.number(least=0.0, most=1e6) if weight else None
@@ -245,17 +256,12 @@ class RuleReader:
         node = parent.get(section) if isinstance(parent.value, dict) else None
         yield from node.elements() if node is not None and node.value is not None else ()
 
-    def _ids(self, section: str) -> Iterator[Node]:
-        for entry in self._elements(self._root, section):
-            if (name := entry.get("id")) is not None:
-                yield name
-
     def _id(self, entry: Node) -> str | None:
         node = entry.require("id")
         name = node.text() if node else None
         if node is None or name is None:
             return None
-        if not _ID.fullmatch(name) or name in STAGES:
+        if not ID_PATTERN.fullmatch(name):
             node.problem(
                 f"'{name}' cannot be an id: use lower-case letters, digits and -, none of {', '.join(STAGES)}"
             )

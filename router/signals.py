@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import lru_cache
 from numbers import Integral, Real
 from types import MappingProxyType
+from typing import Any
 
 from policies.document import did_you_mean
 from router.errors import SignalError
@@ -199,7 +200,7 @@ _CALL = (
         1,
         7,
     ),
-    _count("time.unix_s", 2**40, "seconds since 1970 in UTC; 0: not known", "clock at the edge", unit="s"),
+    _count("time.unix_s", 2**33, "seconds since 1970 in UTC; 0: not known", "clock at the edge", unit="s"),
 )
 
 
@@ -232,10 +233,17 @@ def healthy(engine: str) -> str:
 
 CATALOGUE = catalogue()
 _UNKNOWN = {spec.name: spec.unknown for spec in CATALOGUE.values()}
+_TYPES: Mapping[Kind, type] = {Kind.BOOL: bool, Kind.INT: int, Kind.DOUBLE: float}
+# A decision checks some forty values; nearly all hold as they are, and need no `Spec.check`.
+_NUMBERS: Mapping[str, tuple[type, Any, Any]] = {
+    spec.name: (_TYPES[spec.kind], spec.low, spec.high) for spec in CATALOGUE.values() if spec.kind in _TYPES
+}
+_CHOICES = {spec.name: frozenset(spec.choices) for spec in CATALOGUE.values() if spec.kind is Kind.ENUM}
 
 
 @lru_cache(maxsize=1024)
-def _spec(name: str) -> Spec | None:
+def spec_of(name: str) -> Spec | None:
+    """The declaration of a signal, also of an engine that does not ship; ``None`` for what is no signal."""
     found = CATALOGUE.get(name)
     if found is None and (of := _OF_AN_ENGINE.fullmatch(name)):
         return catalogue([of[1]]).get(name)
@@ -251,12 +259,20 @@ class Signals:
     """
 
     values: Mapping[str, Scalar] = field(default_factory=dict)
+    _checked: dict[str, Scalar] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        checked = dict(_UNKNOWN)
+        checked = _UNKNOWN.copy()
         problems = []
         for name, value in self.values.items():
-            spec = _spec(name) if isinstance(name, str) else None
+            number = _NUMBERS.get(name)
+            if number is not None and type(value) is number[0] and number[1] <= value <= number[2]:
+                checked[name] = value
+                continue
+            if type(value) is str and value in _CHOICES.get(name, ()):
+                checked[name] = value
+                continue
+            spec = spec_of(name) if isinstance(name, str) else None
             if spec is None:
                 problems.append(f"{name}: no such signal{did_you_mean(str(name), CATALOGUE)}")
                 continue
@@ -266,6 +282,7 @@ class Signals:
                 problems.append(f"{name}: {error}")
         if problems:
             raise SignalError(problems)
+        object.__setattr__(self, "_checked", checked)
         object.__setattr__(self, "values", MappingProxyType(checked))
 
     def __getitem__(self, name: str) -> Scalar:
@@ -273,7 +290,7 @@ class Signals:
 
     def as_dict(self) -> dict[str, Scalar]:
         """Every signal by name: JSON values, enough to decide again under another policy."""
-        return dict(self.values)
+        return self._checked.copy()
 
 
 def markdown_table() -> str:

@@ -41,7 +41,7 @@ class Smoother:
 
     def view(self, signals: Signals, memory: Memory, params: Mapping[str, Scalar]) -> View:
         """The turn's facts; a reading that fails or does not count leaves the value as it was."""
-        facts = {**self._unknown, **params, **signals.values}
+        facts = {**self._unknown, **params, **signals.as_dict()}
         outcomes = self._readings.evaluate(facts)
         counts = iter(outcomes[len(self._derived) :])
         before = dict(memory.smoothed)
@@ -50,8 +50,9 @@ class Smoother:
         for each, reading in zip(self._derived, outcomes, strict=False):
             counted = next(counts) if each.only_if else True
             value = before.get(each.name, each.unknown)
-            failures = (part for part in (reading, counted) if isinstance(part, Failed))
-            errors.extend(f"{each.name}: {failure.reason}" for failure in failures)
+            for part in (reading, counted):
+                if isinstance(part, Failed):
+                    errors.append(f"{each.name}: {part.reason}")
             if counted is True and isinstance(reading, float) and math.isfinite(reading):
                 value = each.ewma * reading + (1.0 - each.ewma) * value
             smoothed.append((each.name, value))

@@ -20,7 +20,8 @@ from compliance.errors import ComplianceError
 from engines.errors import EngineError
 from policies import DocumentError
 from service.audio import AudioFileError
-from service.cli.rig import RigError
+from service.cli.errors import RigError
+from service.policies.errors import PolicyLifeError
 from service.settings import Settings
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ def explained() -> Iterator[None]:
         ClassifierError,
         ComplianceError,
         AudioFileError,
+        PolicyLifeError,
         RigError,
     ) as error:
         errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)

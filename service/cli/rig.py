@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 from engines.catalogue import Catalogue
@@ -13,16 +13,16 @@ from engines.errors import EngineNotConfiguredError
 from engines.plugins import KEY_ENVIRONMENT, Endpoint, Endpoints
 from engines.prices import Prices
 from policies import DocumentError
-from router import Policy
+from service.cli.errors import RigError
+from service.policies.addresses import is_address
+from service.policies.errors import PolicyLifeError
+from service.policies.following import following
+from service.policies.store import PolicyStore
 from service.settings import Settings
 
 LAB_PARTS = ("pocketsphinx", "espeakng_loader")
 SIMULATED = ("openai", "deepgram", "elevenlabs")
 """Providers that the lab can stand in for."""
-
-
-class RigError(Exception):
-    """Something a command needs cannot be started; the message says what to do."""
 
 
 def check_documents(settings: Settings) -> Catalogue:
@@ -37,14 +37,21 @@ def check_documents(settings: Settings) -> Catalogue:
     except DocumentError as error:
         wrong.append(str(error))
     engines = None if catalogue is None else catalogue.engines
-    for load in (lambda: Policy.load(settings.policy, engines=engines), lambda: Prices.load(settings.prices)):
+    for check in (lambda: _check_policy(settings, engines), lambda: Prices.load(settings.prices)):
         try:
-            load()
-        except DocumentError as error:
+            check()
+        except (DocumentError, PolicyLifeError) as error:
             wrong.append(str(error))
     if wrong or catalogue is None:
         raise RigError("\n".join(wrong))
     return catalogue
+
+
+def _check_policy(settings: Settings, engines: Collection[str] | None) -> None:
+    """That there is a policy to answer calls under; one at an address is not there before it is fetched."""
+    if not is_address(str(settings.policy)):
+        with closing(PolicyStore.of(settings, engines)) as store:
+            store.refresh()
 
 
 def without_key(catalogue: Catalogue, endpoints: Endpoints) -> dict[str, str]:
@@ -60,7 +67,7 @@ def without_key(catalogue: Catalogue, endpoints: Endpoints) -> dict[str, str]:
 
 @asynccontextmanager
 async def rig(settings: Settings, folder: Path, *, lab_only: bool = False) -> AsyncIterator[Settings]:
-    """Start the lab for providers without a key, and with it the shop where no tools are configured.
+    """Follow the policy, start the lab for providers without a key, and the shop where no tools are configured.
 
     Args:
         settings: of the deployment.
@@ -73,12 +80,25 @@ async def rig(settings: Settings, folder: Path, *, lab_only: bool = False) -> As
     Raises:
         RigError: a document has errors, the folder cannot be made, or the lab is needed and not installed, cannot
             stand in for a provider, or did not start.
+        service.policies.errors.PolicyLifeError: there is no policy to answer calls under.
     """
     catalogue = check_documents(settings)
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     except OSError as error:
         raise RigError(f"{folder} cannot be made ({error.strerror}): choose another place for it") from error
+    async with (
+        following(settings, catalogue.engines),
+        _stood_in_for(settings, catalogue, folder, lab_only) as ready,
+    ):
+        yield ready
+
+
+@asynccontextmanager
+async def _stood_in_for(
+    settings: Settings, catalogue: Catalogue, folder: Path, lab_only: bool
+) -> AsyncIterator[Settings]:
+    """The settings with the lab in the place of providers without a key, and the shop in that of tools."""
     configured = {} if lab_only else settings.stand_ins
     endpoints = Endpoints(
         {} if lab_only else None, {plugin: Endpoint("lab", url) for plugin, url in configured.items()}

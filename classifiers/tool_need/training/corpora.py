@@ -93,7 +93,7 @@ def _tau(folder: Path) -> list[Turn]:
             row["u"],
             row["p"],
             bool(row["y"]),
-            _by_dialogue(row["d"]),
+            split_of_dialogue(row["d"]),
             float(row["t"] > 0),
             row["t"] == 0,
         )
@@ -104,7 +104,7 @@ def _tau(folder: Path) -> list[Turn]:
 def _taskmaster(folder: Path) -> list[Turn]:
     """Coffee orders, nearly all positive: a little weight, for their confirmations."""
     return [
-        Turn("Taskmaster-4", row["u"], row["p"], bool(row["y"]), _by_dialogue(row["d"]), 0.1, row["t"] == 0)
+        Turn("Taskmaster-4", row["u"], row["p"], bool(row["y"]), split_of_dialogue(row["d"]), 0.1, row["t"] == 0)
         for row in _rows(folder, "tm4_turns.jsonl.gz")
     ]
 
@@ -112,12 +112,13 @@ def _taskmaster(folder: Path) -> list[Turn]:
 def _own() -> list[Turn]:
     """Few, but the only ones from a retail line: they count double."""
     return [
-        Turn("own phrases", p.user, p.agent, p.needs_tool, _by_dialogue(p.line), 2.0, p.agent in OPENERS)
+        Turn("own phrases", p.user, p.agent, p.needs_tool, split_of_dialogue(p.line), 2.0, p.agent in OPENERS)
         for p in make(12, SEED)
     ]
 
 
-def _by_dialogue(name: str) -> Split:
+def split_of_dialogue(name: str) -> Split:
+    """The split of a dialogue of a corpus that names none: nobody may judge on what was trained on."""
     bucket = _bucket(name)
     return "test" if bucket < 20 else "calibrate" if bucket < 30 else "train"
 

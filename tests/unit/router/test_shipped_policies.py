@@ -49,9 +49,9 @@ class Said:
 
 CALLS = {
     "quick question": (
-        Said("hi what are your opening hours on saturday", 0.05, 0.2),
-        Said("great thank you that is all i needed", 0.45),
-        Said("goodbye", 0.83),
+        Said("hi what are your opening hours on saturday", 0.05, 0.03),
+        Said("great thank you that is all i needed", 0.45, 0.01),
+        Said("goodbye", 0.83, 0.01),
     ),
     "order status": (
         Said("hello i'd like to know where my order is", tool_p=0.8),
