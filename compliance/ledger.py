@@ -15,11 +15,14 @@ chain of its own cannot see, whole calls being removed, the ledger's sequence nu
 rows. **Neither stops somebody who may write to the file**: who rewrites the events, their hashes and the heads alike,
 or removes the newest calls with their heads, leaves a ledger that verifies. Only a head that was published outside
 shows it.
+
+``policies`` archives the text of every policy that routed a call, so that its decisions can be explained and taken
+again. It needs no chain: a text is filed under the hash that the chained events name, and who reads it hashes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,11 +80,21 @@ _heads = Table(
     Column("events", Integer, nullable=False),
     Column("hash", Text, nullable=False),
 )
+_policies = Table(
+    "policies",
+    _schema,
+    Column("hash", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+)
 for _table, _what, _when in (
     (_events, "UPDATE", ""),
     (_events, "DELETE", ""),
     (_heads, "DELETE", ""),
     (_heads, "UPDATE", "WHEN NEW.events <= OLD.events OR NEW.call_id <> OLD.call_id"),
+    (_policies, "UPDATE", ""),
+    (_policies, "DELETE", ""),
 ):
     event.listen(
         _table,
@@ -192,13 +205,17 @@ class Ledger:
         with self._connection() as connection:
             return tuple(connection.scalars(query))
 
-    def events(self, call_id: str) -> tuple[Event, ...]:
+    def events(self, call_id: str, *, kinds: Collection[str] = ()) -> tuple[Event, ...]:
         """The events of a call in the order they were appended; empty for an unknown call.
+
+        ``kinds`` reads only events of these kinds, which for many calls is much faster.
 
         Raises:
             LedgerError: what is stored is not an event; :meth:`verify` says what was changed.
         """
         query = select(_events.c.seq, _events.c.body).where(_events.c.call_id == call_id)
+        if kinds:
+            query = query.where(_events.c.kind.in_(kinds))
         with self._connection() as connection:
             rows = connection.execute(query.order_by(_events.c.call_seq)).all()
         events = []
@@ -210,6 +227,31 @@ class Ledger:
                     f"{self._name}: entry {seq} is not an event ({error.error_count()} errors). Run its verification."
                 ) from error
         return tuple(events)
+
+    def keep_policy(self, policy_hash: str, name: str, version: int, text: str) -> None:
+        """Archives the text of a policy under the hash of what it says; does nothing when it is there.
+
+        Raises:
+            LedgerError: it could not be written.
+        """
+        if self.policy(policy_hash) is not None:
+            return
+        with self._connection(write=True) as connection:
+            _policies.create(connection, checkfirst=True)  # a ledger from before there was an archive
+            if _archived(connection, policy_hash) is None:
+                values = {"hash": policy_hash, "name": name, "version": version, "text": text}
+                connection.execute(insert(_policies).values(values))
+
+    def policy(self, policy_hash: str) -> str | None:
+        """The text that is archived under ``policy_hash``, or ``None``. Whether it has that hash is for the reader.
+
+        Raises:
+            LedgerError: the ledger cannot be read.
+        """
+        with self._connection() as connection:
+            if not inspect(connection).has_table(_policies.name):
+                return None
+            return _archived(connection, policy_hash)
 
     def verify(self, call_id: str | None = None) -> Verification:
         """Recomputes the chain of one call, or of all calls and their sequence.
@@ -283,6 +325,10 @@ def _head(connection: Connection, call_id: str) -> tuple[int, str]:
     query = select(_heads.c.events, _heads.c.hash).where(_heads.c.call_id == call_id).with_for_update()
     row = connection.execute(query).first()
     return (row.events, row.hash) if row else (0, call_genesis(call_id))
+
+
+def _archived(connection: Connection, policy_hash: str) -> str | None:
+    return connection.scalar(select(_policies.c.text).where(_policies.c.hash == policy_hash))
 
 
 def _located(where: str | Path) -> tuple[URL, Path | None]:

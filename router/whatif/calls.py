@@ -31,6 +31,10 @@ class PastTurn:
     """Whether the reply really needed a tool: a label, not the classifier's opinion."""
     upset: bool | None = None
     """Whether the caller really was upset: a label."""
+    rule: str = ""
+    """The rule that decided it."""
+    denied: tuple[str, ...] = ()
+    """Engines that might not answer it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,35 @@ def test_calls_are_listed_in_the_order_they_began(two_calls: Ledger) -> None:
     assert not two_calls.verify("unknown").ok
 
 
+def test_only_events_of_the_kinds_asked_for_are_read(ledger: Ledger) -> None:
+    ledger.append_many([heard("a", 1), tool("a", 1), heard("a", 2)])
+
+    assert [e.at_ms for e in ledger.events("a", kinds=["speech_heard"])] == [1, 2]
+
+
+def test_a_policy_is_kept_once_under_its_hash_and_is_no_event(ledger: Ledger, path: Path) -> None:
+    assert ledger.policy("ab" * 32) is None
+    for text in ("# as it was\nrules: []\n", "rules: []"):  # the same policy, laid out otherwise
+        ledger.keep_policy("ab" * 32, "support", 14, text)
+    with closing(Ledger.open(path, must_exist=True)) as reopened:
+        assert reopened.policy("ab" * 32) == "# as it was\nrules: []\n"
+        assert reopened.policy("cd" * 32) is None
+        assert reopened.verify().ok
+        assert reopened.calls() == ()
+
+
+def test_a_ledger_from_before_the_archive_gets_one_when_a_policy_is_kept(path: Path) -> None:
+    Ledger.open(path).close()
+    tampered(path, "DROP TABLE policies")
+    with closing(Ledger.open(path)) as ledger:
+        assert ledger.policy("ab" * 32) is None
+        ledger.keep_policy("ab" * 32, "support", 14, "rules: []")
+
+        assert ledger.policy("ab" * 32) == "rules: []"
+    with closing(sqlite3.connect(path)) as db, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        db.execute("DELETE FROM policies")
+
+
 def test_the_same_events_in_another_call_have_other_hashes(ledger: Ledger) -> None:
     first, second = ledger.append(heard("a", 1)), ledger.append(heard("b", 1))
 
@@ -110,9 +139,12 @@ def test_the_same_events_in_another_call_have_other_hashes(ledger: Ledger) -> No
         "DELETE FROM events WHERE seq = 6",
         "DELETE FROM heads",
         "UPDATE heads SET events = 1 WHERE call_id = 'a'",
+        "UPDATE policies SET text = 'rules: []'",
+        "DELETE FROM policies",
     ],
 )
 def test_the_database_refuses_to_change_or_remove_rows(two_calls: Ledger, path: Path, statement: str) -> None:
+    two_calls.keep_policy("ab" * 32, "support", 1, "policy: {name: support}")
     with closing(sqlite3.connect(path)) as db, pytest.raises(sqlite3.IntegrityError, match="append-only"):
         db.execute(statement)
 
