@@ -1,15 +1,16 @@
-"""``python -m lab.bench [calls|tap|decide] [ARGUMENTS]``: all three, or one."""
+"""``python -m lab.bench [calls|tap|decide|simulate] [ARGUMENTS]``: all of them, or one."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from lab.bench import calls, decide, tap
+from lab.bench import calls, decide, simulate, tap
 
 BENCHES: Mapping[str, Callable[[Sequence[str]], int]] = {
     "calls": calls.main,
     "decide": decide.main,
+    "simulate": simulate.main,
     "tap": tap.main,
 }
 

@@ -1,4 +1,4 @@
-"""What is assumed of the engines, and what their answers are worth: the table behind simulation, tuning and the frontier.
+"""What is assumed of the engines and what answers are worth: the table behind simulation, tuning and the frontier.
 
 Nothing here is measured by this program. Each block of figures in the document names its ``source`` or says
 why it is ``assumed``, and whatever is printed from it says so too.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from statistics import NormalDist
 from types import MappingProxyType
 
 from policies.document import Document, DocumentError, Node, Problem
+from router.whatif.figures import Figures, Stated
 
 _Z95, _Z99 = NormalDist().inv_cdf(0.95), NormalDist().inv_cdf(0.99)
 
@@ -118,17 +119,6 @@ class Down:
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
-    """Where a block of figures comes from."""
-
-    block: str
-    """Its path in the document: ``engines.fast.quality``."""
-    source: str
-    assumed: bool
-    """``source`` is the reason for a guess, not a place to look it up."""
-
-
-@dataclass(frozen=True, slots=True)
 class Assumptions:
     """The whole table."""
 
@@ -141,6 +131,8 @@ class Assumptions:
     """How long a reply takes to speak, in seconds."""
     stated: tuple[Stated, ...]
     file: str
+    source: str = field(repr=False)
+    """The document as it was read."""
 
     @classmethod
     def load(cls, path: Path) -> Assumptions:
@@ -156,7 +148,9 @@ class Assumptions:
         """Check that something is assumed of each of ``engines``. Raises :class:`policies.DocumentError`."""
         missing = [name for name in engines if name not in self.engines]
         if missing:
-            text = f"says nothing of {', '.join(missing)}, which the policy may choose: add it under `engines`"
+            text = (
+                f"says nothing of {', '.join(missing)}, which the policy may choose: add it under `engines`"
+            )
             raise DocumentError(self.file, [Problem(1, 1, text)])
 
 
@@ -164,26 +158,20 @@ class Assumptions:
 def _read(document: Document) -> Assumptions:
     reader, root = _Reader(), document.root
     root.only(("version", "speech", "value", "down", "engines"))
-    speech = reader.figures(root, "speech", {"words_per_minute": 1e-3, "reply_s": 0.0})
-    value = reader.figures(root, "value", dict.fromkeys(_VALUE, 0.0))
-    down = root.require("down")
-    down_wait, down_quality = (
-        (reader.wait(down, "wait_ms", "down."), reader.figures(down, "quality", {"any": 0.0}, "down.", most=1.0))
-        if down
-        else (_NO_WAIT, {"any": 0.0})
-    )
-    if down:
-        down.only(("wait_ms", "quality"))
+    speech = reader.block(root, "speech", {"words_per_minute": 1e-3, "reply_s": 0.0})
+    value = reader.block(root, "value", dict.fromkeys(_VALUE, 0.0))
+    down = reader.down(root)
     engines = {name: reader.engine(name, node) for name, node in _entries(root, "engines")}
     document.finish()
     return Assumptions(
         engines=MappingProxyType(engines),
         value=Value(**value),
-        down=Down(down_wait, down_quality["any"]),
+        down=down,
         words_per_minute=speech["words_per_minute"],
         reply_s=speech["reply_s"],
         stated=tuple(reader.stated),
         file=document.file,
+        source=document.source,
     )
 
 
@@ -191,38 +179,47 @@ _VALUE = ("usd", "late_s", "late_over_ms", "switch", "violation")
 _BILL = ("turn", "tools", "caller_minute", "agent_minute", "context_turn")
 _SWITCH = ("ms", "cold_ms", "usd", "usd_context_turn", "warm_usd")
 _NO_WAIT = Wait(1.0, 1.0)
+_LONGEST_MS = 600_000.0
 
 
 def _entries(root: Node, key: str) -> list[tuple[str, Node]]:
     node = root.require(key)
     entries = list(node.items()) if node else []
-    if node and not entries and not node.document.problems:
+    if node and not entries and node.value == {}:
         node.problem("at least one engine is needed")
     return entries
 
 
-class _Reader:
-    """Reads blocks of figures, and keeps what each block says of its origin."""
-
-    def __init__(self) -> None:
-        self.stated: list[Stated] = []
+class _Reader(Figures):
+    """Reads the blocks of an assumptions document."""
 
     def engine(self, name: str, node: Node) -> EngineAssumptions:
         node.only(("wait_ms", "wait_with_tools_ms", "usd", "switch", "quality"))
         at = f"engines.{name}."
-        quality = self.figures(node, "quality", {need.name.lower(): 0.0 for need in Need}, at, most=1.0)
+        quality = self.block(node, "quality", {need.name.lower(): 0.0 for need in Need}, at, most=1.0)
         return EngineAssumptions(
             name=name,
             wait=self.wait(node, "wait_ms", at),
             wait_with_tools=self.wait(node, "wait_with_tools_ms", at),
-            usd=Bill(**self.figures(node, "usd", dict.fromkeys(_BILL, 0.0), at)),
-            switch=Switch(**self.figures(node, "switch", dict.fromkeys(_SWITCH, 0.0), at)),
+            usd=Bill(**self.block(node, "usd", dict.fromkeys(_BILL, 0.0), at)),
+            switch=Switch(**self.block(node, "switch", dict.fromkeys(_SWITCH, 0.0), at)),
             quality=(quality["plain"], quality["needs_tools"], quality["upset"], quality["both"]),
         )
 
+    def down(self, root: Node) -> Down:
+        node = root.require("down")
+        if node is None:
+            return Down(_NO_WAIT, 0.0)
+        node.only(("wait_ms", "quality"))
+        wait, quality = (
+            self.wait(node, "wait_ms", "down."),
+            self.block(node, "quality", {"any": 0.0}, "down.", most=1.0),
+        )
+        return Down(wait, quality["any"])
+
     def wait(self, parent: Node, key: str, at: str) -> Wait:
         before = len(parent.document.problems)
-        figures = self.figures(parent, key, {"p50": 1.0, "p99": 1.0}, at)
+        figures = self.block(parent, key, {"p50": 1.0, "p99": 1.0}, at, most=_LONGEST_MS)
         if len(parent.document.problems) > before:
             return _NO_WAIT
         if figures["p99"] < figures["p50"]:
@@ -231,33 +228,3 @@ class _Reader:
                 node.problem(f"`p99` {figures['p99']:g} is below `p50` {figures['p50']:g}")
             return _NO_WAIT
         return Wait(figures["p50"], figures["p99"])
-
-    def figures(
-        self, parent: Node, key: str, least: Mapping[str, float], at: str = "", *, most: float | None = None
-    ) -> dict[str, float]:
-        """The numbers of a block, each at least as large as ``least`` says; those bodies it is wrong about are that."""
-        block = parent.require(key)
-        if block is None:
-            return dict(least)
-        block.only((*least, "source", "assumed"))
-        found = {}
-        for name, low in least.items():
-            node = block.require(name)
-            number = node.number(least=low, most=most) if node else None
-            found[name] = low if number is None else number
-            if node is None and not isinstance(block.value, dict):
-                return dict(least)  # not a mapping: said once
-        self._origin(block, at + key)
-        return found
-
-    def _origin(self, block: Node, path: str) -> None:
-        source, assumed = block.get("source"), block.get("assumed")
-        given = source or assumed
-        if given is None or (source and assumed):
-            block.problem("needs either `source`, where its figures come from, or `assumed`, why they are a guess")
-            return
-        text = given.text()
-        if text is not None and not text.strip():
-            given.problem("is empty: say where the figures come from")
-        elif text is not None:
-            self.stated.append(Stated(path, " ".join(text.split()), assumed=source is None))

@@ -1,127 +1,113 @@
 """What a text does not tell of a call, drawn at random: how the caller sounds, what they agreed to, what is down.
 
-No free corpus labels the emotion of English support callers, so it is overlaid by a stated process, and the
-classifier's reading of it is as good as the classifier was measured to be. Whatever rests on this is *simulated*.
+No free corpus labels the emotion of English support callers, so it is overlaid by the process that a mix states, and
+the classifier's reading of it is as good as the mix says. Whatever rests on this is *simulated*.
 """
 
 from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import NormalDist
+from typing import Any, TypeVar
 
 import numpy as np
 
 from router.signals import Scalar, healthy
-from router.whatif.calls import PastCall, PastTurn
+from router.whatif.calls import PastCall
+from router.whatif.mix import Chain, Mix, Provider, Spread
 
-_NORMAL = NormalDist()
+_T = TypeVar("_T")
+_Z99 = NormalDist().inv_cdf(0.99)
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """How well a voice classifier hears an upset caller: two normal distributions of one spread.
+def around(call: PastCall, mix: Mix, *, seed: int = 0) -> PastCall:
+    """``call`` with signals and labels of a caller and a line drawn from ``mix`` laid over its own.
 
-    Its readings follow the shipped one's rules: under a second of speech nothing is read, under one and a half the
-    label is unknown, and so it is when the answer is not clear.
+    A kind of caller is drawn for how they feel from turn to turn; then consents, region, queue, budget, what the call
+    has cost so far whatever answered, and outages. Each call has a generator of its own: the same seed and call give
+    the same draws, whatever other calls there are.
     """
+    random = np.random.default_rng([seed, zlib.crc32(call.call_id.encode())])
+    turns = len(call.turns)
+    kind = _pick({at: caller.share for at, caller in enumerate(mix.callers)}, random)
+    upset = _chain(mix.callers[kind].upset, turns, random)
+    line = mix.line
+    of_call: dict[str, Scalar] = {
+        "caller.consent_voice_ai": bool(random.random() < line.consent_voice_ai),
+        "caller.consent_recording": bool(random.random() < line.consent_recording),
+        "caller.region": _pick(line.regions, random),
+        "call.queue": _pick(line.queues, random),
+        "cost.budget_usd": _pick(line.budget_usd, random),
+    }
+    listened = bool(random.random() < line.consent_emotion)
+    words = np.array([int(turn.signals.get("turn.words", 0)) for turn in call.turns])
+    caller = np.full(turns, random.standard_normal())
+    heard = zip(*mix.voice.readings(np.array(upset), words, caller, random), strict=True)
+    spent = np.concatenate([[0.0], np.cumsum(_spread(line.turn_usd, turns, random))])
+    states = [_fares(provider, turns, random) for provider in mix.providers]
+    return replace(
+        call,
+        turns=tuple(
+            replace(
+                turn,
+                upset=upset[number],
+                signals={
+                    **turn.signals,
+                    **of_call,
+                    "cost.usd": float(spent[number]),
+                    **_emotion(*reading, listened=listened),
+                    **{name: value for state in states for name, value in state[number].items()},
+                },
+            )
+            for number, (turn, reading) in enumerate(zip(call.turns, heard, strict=True))
+        ),
+    )
 
-    auroc: float = 0.938
-    """Upset turns against the rest; as measured on speakers left out, through 8 kHz µ-law."""
-    recall: float = 0.74
-    """Share of upset turns read above .5."""
-    per_caller: float = 0.4
-    """Share of the noise's variance that stays with a caller: a bright headset raises every score of a calm one."""
-    log_odds: float = 2.2
-    """Log-odds that one standard deviation is worth, as calibrated on those speakers."""
-    confident_at: float = 0.6
 
-    def reading(
-        self, upset: bool, words: int, caller: float, noise: np.random.Generator
-    ) -> Mapping[str, Scalar]:
-        """The emotion signals of a turn. ``caller`` is the caller's own offset, standard normal."""
-        seconds = words / _WORDS_A_SECOND
-        if seconds < _FIRST_WINDOW_S:
-            return {"emotion.label": "unknown", "emotion.confidence": 0.0, "emotion.upset": 0.5}
-        mean = _NORMAL.inv_cdf(self.recall) - (0.0 if upset else math.sqrt(2) * _NORMAL.inv_cdf(self.auroc))
-        turn = float(noise.standard_normal())
-        score = mean + math.sqrt(self.per_caller) * caller + math.sqrt(1 - self.per_caller) * turn
-        probability = 1 / (1 + math.exp(-self.log_odds * score))
-        confidence = max(probability, 1 - probability)
-        clear = seconds >= _TWO_WINDOWS_S and confidence >= self.confident_at
-        label = ("upset" if probability >= 0.5 else "calm") if clear else "unknown"
-        return {"emotion.label": label, "emotion.confidence": confidence, "emotion.upset": probability}
+def _emotion(label: str, confidence: float, upset: float, *, listened: bool) -> Mapping[str, Scalar]:
+    """Without the caller's consent the voice is not judged, and nothing is known."""
+    consent = {"caller.consent_emotion": listened}
+    if not listened:
+        return consent
+    return {
+        **consent,
+        "emotion.label": str(label),
+        "emotion.confidence": float(confidence),
+        "emotion.upset": float(upset),
+    }
 
 
-_WORDS_A_SECOND = 2.5
-_FIRST_WINDOW_S = 1.0
-_TWO_WINDOWS_S = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """How often things are so. All of it is assumed."""
-
-    voice: Voice = Voice()
-    upset_calls: float = 0.20
-    """Share of callers who get upset."""
-    upset_from_the_start: float = 0.30
-    """Of those, the share who are from the first turn; the others from any later one."""
-    stays_upset: float = 0.90
-    """Chance that an upset caller still is in the next turn."""
-    consent_voice_ai: float = 0.70
-    consent_emotion: float = 0.95
-    """Without it the voice is not judged."""
-    realtime_down: float = 0.02
-    """Share of calls in which it fails from some turn on."""
-    realtime_slow: float = 0.03
-    """Share of calls in which its 95th percentile is that of a bad hour, :attr:`slow_ms`."""
-    slow_ms: int = 4000
-
-    def around(self, call: PastCall, *, seed: int) -> PastCall:
-        """``call`` with drawn signals and labels added to what it has. The same seed and call, the same draws."""
-        noise = np.random.default_rng([seed, zlib.crc32(call.call_id.encode())])
-        turns = len(call.turns)
-        upset = list(self._upset(turns, noise))
-        caller = float(noise.standard_normal())
-        consents = {
-            "caller.consent_voice_ai": bool(noise.random() < self.consent_voice_ai),
-            "caller.consent_emotion": bool(noise.random() < self.consent_emotion),
+def _fares(provider: Provider, turns: int, random: np.random.Generator) -> Sequence[Mapping[str, Scalar]]:
+    """The provider's signals in each turn."""
+    down_from = int(random.integers(turns)) if random.random() < provider.down else turns
+    down_to = down_from + int(random.geometric(1 / provider.down_turns))
+    p95_ms = round(provider.slow_ms if random.random() < provider.slow else provider.p95_ms)
+    return [
+        {
+            healthy(provider.engine): not down_from <= number < down_to,
+            f"provider.{provider.engine}_p95_ms": p95_ms,
         }
-        down_from = int(noise.integers(turns)) if noise.random() < self.realtime_down else turns
-        slow = {"provider.realtime_p95_ms": self.slow_ms} if noise.random() < self.realtime_slow else {}
-        return replace(
-            call,
-            turns=tuple(
-                replace(
-                    turn,
-                    upset=upset[number],
-                    signals={
-                        **turn.signals,
-                        **consents,
-                        **slow,
-                        **self._heard(turn, upset[number], caller, noise, listen=consents["caller.consent_emotion"]),
-                        healthy("realtime"): number < down_from,
-                    },
-                )
-                for number, turn in enumerate(call.turns)
-            ),
-        )
+        for number in range(turns)
+    ]
 
-    def _upset(self, turns: int, noise: np.random.Generator) -> Iterator[bool]:
-        begins = turns
-        if noise.random() < self.upset_calls:
-            begins = 0 if turns == 1 or noise.random() < self.upset_from_the_start else int(noise.integers(1, turns))
-        upset = False
-        for number in range(turns):
-            upset = number == begins or (upset and bool(noise.random() < self.stays_upset))
-            yield upset
 
-    def _heard(
-        self, turn: PastTurn, upset: bool, caller: float, noise: np.random.Generator, *, listen: bool
-    ) -> Mapping[str, Scalar]:
-        if not listen:
-            return {}
-        return self.voice.reading(upset, int(turn.signals.get("turn.words", 0)), caller, noise)
+def _chain(chain: Chain, turns: int, random: np.random.Generator) -> list[bool]:
+    states: list[bool] = []
+    for draw in random.random(turns).tolist():
+        chance = chain.first if not states else chain.stays if states[-1] else chain.begins
+        states.append(draw < chance)
+    return states
+
+
+def _pick(shares: Mapping[_T, float], random: np.random.Generator) -> _T:
+    weights = np.array(list(shares.values()))
+    return list(shares)[int(random.choice(len(weights), p=weights / weights.sum()))]
+
+
+def _spread(spread: Spread, count: int, random: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float64]]:
+    sigma = math.log(spread.p99 / spread.p50) / _Z99
+    drawn: np.ndarray[Any, np.dtype[np.float64]] = spread.p50 * np.exp(sigma * random.standard_normal(count))
+    return drawn
