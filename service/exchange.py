@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+import logging
+from dataclasses import dataclass, replace
 
 from classifiers.emotion import EmotionModel
 from classifiers.tool_need import ToolNeedModel
+from compliance.errors import LedgerError
 from compliance.ledger import Ledger
 from compliance.redaction import RedactionEngine
 from engines.catalogue import Catalogue
 from engines.plugins import Endpoint, Endpoints
 from engines.prices import Prices
 from router import Policy
+from service.policies.store import PolicyStore
 from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+ARCHIVE_S = 1.0
+"""A call does not wait longer for its policy to be archived; it is archived all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,9 @@ class Exchange:
     """The shared parts. Everything in it is read-only or safe to share, except the ledger, which locks."""
 
     settings: Settings
+    policies: PolicyStore
     policy: Policy
+    """The one that calls are answered under: :meth:`for_call` has that of its moment."""
     catalogue: Catalogue
     prices: Prices
     endpoints: Endpoints
@@ -37,13 +48,15 @@ class Exchange:
             lab_only: use the settings' stand-ins even where a provider's key is set.
 
         Raises:
-            policies.DocumentError: the policy, catalogue or price list has errors; all are listed.
+            policies.DocumentError: the catalogue or price list has errors; all are listed.
+            service.policies.errors.PolicyLifeError: no policy that is offered, or was, may be served.
             engines.errors.EngineNotConfiguredError: a provider has no key and no stand-in.
             classifiers.ClassifierError: a model folder cannot be used.
             compliance.errors.LedgerError: the ledger cannot be opened.
         """
         catalogue = Catalogue.load(settings.catalogue)
-        policy = Policy.load(settings.policy, engines=catalogue.engines)
+        policies = PolicyStore.of(settings, catalogue.engines)
+        policy = policies.refresh()
         endpoints = Endpoints(
             environment={} if lab_only else None,
             stand_ins={
@@ -58,6 +71,7 @@ class Exchange:
         RedactionEngine.shared()  # slow to build; not during a call
         return cls(
             settings=settings,
+            policies=policies,
             policy=policy,
             catalogue=catalogue,
             prices=Prices.load(settings.prices),
@@ -67,10 +81,31 @@ class Exchange:
             ledger=Ledger.open(settings.ledger),
         )
 
+    async def for_call(self) -> Exchange:
+        """The same, with the policy for a call that begins now. The call keeps it, whatever is rolled out meanwhile.
+
+        The policy is archived in the ledger, so that the call can be replayed under it.
+        """
+        policy = await self.policies.current()
+        prepared = asyncio.get_running_loop().run_in_executor(None, self._prepare, policy)
+        await asyncio.wait({prepared}, timeout=ARCHIVE_S)
+        if prepared.done():
+            prepared.result()
+        return replace(self, policy=policy)
+
+    def _prepare(self, policy: Policy) -> None:
+        """What takes a while with a policy that is new, and must not hold up calls that are on."""
+        policy.for_tenant(self.settings.tenant)
+        try:
+            self.ledger.keep_policy(policy.hash, policy.name, policy.version, policy.content.source)
+        except LedgerError as error:  # the call matters more
+            logger.error("a policy is not archived, so calls cannot be replayed under it: %s", error)
+
     @property
     def simulated(self) -> tuple[str, ...]:
         """The providers that are simulated by the lab."""
         return self.endpoints.simulated(self.catalogue.components())
 
     def close(self) -> None:
+        self.policies.close()
         self.ledger.close()

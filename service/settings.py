@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from classifiers import emotion, tool_need
 from policies import shipped
+from service.policies.addresses import is_address, safe_address
+
+
+def _place(value: object) -> object:
+    """An address stays the text that it is, for a ``Path`` would fold its slashes; anything else is a path."""
+    if isinstance(value, str):
+        return safe_address(value) if is_address(value) else Path(value)
+    return value
 
 
 class Settings(BaseSettings):
@@ -17,8 +25,16 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PATCHBAY_", extra="ignore", frozen=True)
 
-    policy: Path = shipped("default.yaml")
-    """The routing policy."""
+    policy: Annotated[Path | str, BeforeValidator(_place)] = shipped("default.yaml")
+    """The routing policy: a file, a folder of signed bundles, or the ``https`` address of one."""
+    policy_keys: str = ""
+    """Public keys that may sign policies, separated by commas; with one set, only signed bundles are accepted."""
+    policy_cache: Path | None = None
+    """Where the last policy that was accepted is kept; by default the folder ``policies`` beside the ledger."""
+    policy_poll_s: float = Field(default=30.0, ge=1.0, le=86_400.0)
+    """Seconds between two questions to the address of a policy, give or take a fifth."""
+    policy_allow_downgrade: bool = False
+    """Whether a bundle may replace one of a higher version, or one of another name."""
     catalogue: Path = shipped("engines.yaml")
     """The engine catalogue."""
     prices: Path = shipped("prices.yaml")
@@ -37,6 +53,12 @@ class Settings(BaseSettings):
     """Whose law applies to callers of this line."""
     consent_voice_ai: bool = False
     """Whether callers of this line have consented to a speech-to-speech vendor hearing them; no until you say so."""
+    consent_emotion: bool = True
+    """Whether callers' voices may be judged for emotion; where they may not, nothing listens for it."""
+    consent_recording: bool = True
+    """Whether calls may be recorded beyond the redacted record, for policies that ask."""
+    tenant: str = ""
+    """Whose calls this line answers, where the policy has an overlay for that tenant."""
     queue: str = "support"
     """The queue this line answers."""
     budget_usd: float = Field(default=1.0, gt=0)
@@ -51,6 +73,12 @@ class Settings(BaseSettings):
     """The address on which a worker answers health checks; ``0.0.0.0`` where a probe comes from outside."""
     health_port: int = Field(default=8081, ge=0, le=65535)
     """The port on which a worker answers health checks; 0 is any free one."""
+
+    def policy_folder(self) -> Path:
+        """The folder in which accepted policies are kept."""
+        if self.policy_cache is not None:
+            return self.policy_cache
+        return (Path(".patchbay") if "://" in self.ledger else Path(self.ledger).parent) / "policies"
 
     def tool_servers(self) -> tuple[str, ...]:
         """The MCP servers, in order."""

@@ -51,7 +51,8 @@ def prepare(process: JobProcess) -> None:
 
 async def answer(context: JobContext) -> None:
     """Answer one call. The call goes on in a task of its own when this returns; :func:`hang_up` ends it."""
-    exchange: Exchange = context.proc.userdata[EXCHANGE]
+    loaded: Exchange = context.proc.userdata[EXCHANGE]
+    exchange = await loaded.for_call()  # this process may have been waiting for hours
     console = AgentsConsole.get_instance()
     if console.enabled:
         call = Call(exchange, port=ConsolePort(console), source="console")

@@ -40,7 +40,7 @@ async def answer_recording(settings: Settings, recording: Path, *, out: Path, as
         running.callback(exchange.close)
         line = Line()
         call = Call(
-            exchange,
+            await exchange.for_call(),
             port=LinePort(line),
             clock=line.clock,
             source=f"file:{recording.name}",

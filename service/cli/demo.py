@@ -12,9 +12,10 @@ from compliance.events import Event
 from lab.caller import Caller, CallerReport
 from lab.callers import RecordedCall, recorded_calls
 from service.call import Call
+from service.cli.errors import RigError
 from service.cli.finished import Finished, finish, show
 from service.cli.progress import following, starting
-from service.cli.rig import RigError, rig
+from service.cli.rig import rig
 from service.exchange import Exchange
 from service.line import Line
 from service.live import LiveCalls
@@ -76,7 +77,7 @@ async def _answer(
 ) -> Finished:
     line = Line()
     call = Call(
-        exchange,
+        await exchange.for_call(),
         port=LinePort(line),
         clock=line.clock,
         source=f"lab:{recorded.name}",

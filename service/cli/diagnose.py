@@ -13,7 +13,6 @@ from engines.catalogue import Catalogue
 from engines.plugins import KEY_ENVIRONMENT
 from engines.prices import Prices
 from policies import DocumentError
-from router import Policy
 from service.cli.rig import SIMULATED
 from service.doctor import (
     KEYS,
@@ -26,6 +25,9 @@ from service.doctor import (
     findings_json,
     findings_table,
 )
+from service.policies.errors import KeyFileError
+from service.policies.examining import examined
+from service.policies.following import shown
 from service.settings import Settings
 
 
@@ -40,14 +42,11 @@ def diagnose(settings: Settings, *, as_json: bool) -> int:
         },
         documents={
             str(settings.catalogue): lambda: Catalogue.load(settings.catalogue),
-            str(settings.policy): lambda: Policy.load(
-                settings.policy, engines=Catalogue.load(settings.catalogue).engines
-            ),
             str(settings.prices): lambda: Prices.load(settings.prices),
         },
         keys=_keys(settings),
     )
-    findings += _unpriced(settings)
+    findings += (*_policy(settings), *_unpriced(settings))
     if as_json:
         json.dump(findings_json(findings), sys.stdout, indent=2)
         print()
@@ -68,6 +67,34 @@ def _keys(settings: Settings) -> tuple[Key, ...]:
         known.get(name, Key(plugin, name, "an engine", simulated=plugin in SIMULATED))
         for name, plugin in sorted(wanted.items())
     )
+
+
+def _policy(settings: Settings) -> tuple[Finding, ...]:
+    """What calls are answered under; nothing when the engine catalogue cannot be read. No address is asked."""
+    try:
+        found = examined(settings, Catalogue.load(settings.catalogue).engines)
+    except DocumentError:
+        return ()
+    except KeyFileError as error:
+        return (Finding("policy keys", Status.PROBLEM, str(error), "Correct PATCHBAY_POLICY_KEYS."),)
+    if found.reasons:
+        serves = f"\nServed meanwhile: {shown(found.kept.policy)}." if found.kept else ""
+        return (
+            Finding(
+                found.source, Status.PROBLEM, "\n".join(found.reasons) + serves, "Correct what is listed."
+            ),
+        )
+    if found.served is None:
+        return (
+            Finding(
+                found.source,
+                Status.MISSING,
+                "No policy was fetched yet: a worker starts only if the address answers.",
+                "Ask it with `patchbay policy status`.",
+            ),
+        )
+    what = "loads without an error" if found.offered else "was accepted earlier"
+    return (Finding(found.source, Status.OK, f"{shown(found.served.policy)} {what}."),)
 
 
 def _unpriced(settings: Settings) -> tuple[Finding, ...]:

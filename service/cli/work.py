@@ -13,10 +13,14 @@ from pathlib import Path
 from anyio.from_thread import start_blocking_portal
 from livekit.agents import cli
 
-from service.cli.rig import RigError, rig
+from service.cli.errors import RigError
+from service.cli.rig import rig
 from service.exchange import Exchange
+from service.policies.following import shown
 from service.settings import Settings
 from service.worker import make_server
+
+logger = logging.getLogger(__name__)
 
 IN_ROOMS = ("start", "dev", "connect")
 """LiveKit's modes that answer calls in rooms."""
@@ -60,8 +64,14 @@ def work(settings: Settings, arguments: Sequence[str]) -> None:
         # Calls are answered in processes of their own, which read their settings from the environment.
         os.environ["PATCHBAY_STAND_INS"] = json.dumps(ready.stand_ins)
         os.environ["PATCHBAY_MCP"] = ready.mcp
-        Exchange.load(ready).close()  # an error in a policy or catalogue is said now, not at the first call
-        cli.run_app(make_server(ready))
+        exchange = Exchange.load(ready)  # an error in a catalogue is said now, not at the first call
+        exchange.close()
+        server = make_server(ready)
+        # Said again, for what was logged before now went by LiveKit's log.
+        server.once(
+            "worker_started", lambda: logger.info("calls are answered under %s", shown(exchange.policy))
+        )
+        cli.run_app(server)
 
 
 def check_server(arguments: Sequence[str], environment: Mapping[str, str]) -> None:

@@ -31,13 +31,16 @@ def test_every_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATCHBAY_MCP", " http://a/mcp , ,http://b/mcp,")
     monkeypatch.setenv("PATCHBAY_STAND_INS", '{"openai": "http://127.0.0.1:1/v1"}')
     monkeypatch.setenv("PATCHBAY_CONSENT_VOICE_AI", "true")
+    monkeypatch.setenv("PATCHBAY_CONSENT_EMOTION", "false")
+    monkeypatch.setenv("PATCHBAY_TENANT", "acme")
     monkeypatch.setenv("PATCHBAY_REGION", "ch")
     settings = Settings()
     assert settings.policy == Path("mine.yaml")
     assert settings.tool_servers() == ("http://a/mcp", "http://b/mcp")
     assert settings.stand_ins == {"openai": "http://127.0.0.1:1/v1"}
     assert settings.consent_voice_ai
-    assert settings.region == "ch"
+    assert (settings.consent_emotion, settings.consent_recording) == (False, True)
+    assert (settings.region, settings.tenant) == ("ch", "acme")
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,20 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name(
     monkeypatch.setenv(f"PATCHBAY_{name}", value)
     with pytest.raises((ValidationError, ValueError), match=name.lower()):
         Settings()
+
+
+def test_a_policy_is_a_path_or_a_safe_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATCHBAY_POLICY", "https://policies.example.com/support.bundle.json")
+    assert Settings().policy == "https://policies.example.com/support.bundle.json"
+    monkeypatch.setenv("PATCHBAY_POLICY", "http://policies.example.com/support.bundle.json")
+    with pytest.raises(ValidationError, match="over https"):
+        Settings()
+
+
+def test_accepted_policies_are_kept_beside_the_ledger_unless_another_place_is_named() -> None:
+    assert Settings(ledger="kept/ledger.sqlite").policy_folder() == Path("kept/policies")
+    assert Settings(ledger="postgresql://db/calls").policy_folder() == Path(".patchbay/policies")
+    assert Settings(policy_cache=Path("elsewhere")).policy_folder() == Path("elsewhere")
 
 
 def test_settings_do_not_change_during_a_call() -> None:
