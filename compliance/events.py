@@ -52,6 +52,10 @@ class CallStarted(_Event):
     """The name of the policy that the call keeps to its end."""
     policy_hash: str
     """SHA-256 of what the policy says, in hex."""
+    policy_version: int = 0
+    """The policy's own version; 0 in records from before it was kept."""
+    tenant: str = ""
+    """Whose calls the line answers; empty where it has no tenants."""
     simulated: tuple[str, ...] = ()
     """Providers that are the lab's, such as ``openai``; empty when every part is a vendor's."""
 
@@ -137,6 +141,26 @@ class Decided(_Event):
     """Engines that were denied, and the guard that did it."""
     took_us: float = 0
     """How long deciding took."""
+    policy_version: int = 0
+    """The policy's own version; 0 in records from before it was kept."""
+    arms: dict[str, str] = Field(default_factory=dict)
+    """Experiments that the turn takes part in, and the call's arm in each."""
+    shadow: dict[str, str] = Field(default_factory=dict)
+    """Shadow rules, and the engine that would have answered had each been served."""
+    endpointing_ms: int | None = None
+    """Silence that ends a turn by the rule's hint; without one, as the engine catalogue says."""
+
+
+class TurnMoved(_Event):
+    """Another engine answers the turn than the one decided, because a provider failed."""
+
+    kind: Literal["turn_moved"] = "turn_moved"
+    turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
+    from_engine: str
+    """Who was to answer."""
+    to_engine: str
+    """Who takes over."""
 
 
 class HandedOff(_Event):
@@ -308,6 +332,7 @@ Event = Annotated[
     | EmotionHeard
     | TurnEnded
     | Decided
+    | TurnMoved
     | HandedOff
     | PreviewSettled
     | ToolCalled

@@ -9,6 +9,7 @@ is spoken; and a turn that stays unanswered goes to the next engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -102,7 +103,7 @@ class Desk:
                 model,
                 feed,
                 session,
-                wanted=lambda: not self._closed and routing.warm(),
+                wanted=partial(self._wants_warm, name),
                 instructions=instructions,
                 tools=tools,
                 failed=partial(self._warmth_failed, name, model.provider),
@@ -172,11 +173,11 @@ class Desk:
         return self._answer(route, message, turn_ctx)
 
     def _answer(self, route: Route, message: llm.ChatMessage, turn_ctx: llm.ChatContext) -> bool:
-        fits = self._previews.decided(route.engine, route.turn)
+        fits = self._previews.decided(route)
         if (preview := self._previews.adopted) is not None:
             self._failed = preview.failed
             if preview.engine != route.engine:  # it failed, and the next one has begun already
-                route = Route(route.turn, preview.engine)
+                route = replace(route, engine=preview.engine)
                 self._routing.moved(preview.engine)
         previous, self._engine = self._engine, route.engine
         self._route, self._message, self._turn_ctx = route, message, turn_ctx
@@ -270,9 +271,9 @@ class Desk:
                 return None
             self._previews.thrown_away()
             generation.engine, generation.turn, generation.confirmed = self._engine, self._route.turn, True
+            generation.denied = self._route.denied
             return generation
-        engine = self._routing.preview(asked.text_content or "")
-        self._previews.begin(generation, engine=engine, turn=self._route.turn + 1)
+        self._previews.begin(generation, self._routing.preview(asked.text_content or ""))
         return None if generation.closed else generation
 
     def thought(self, generation: Generation) -> None:
@@ -310,7 +311,7 @@ class Desk:
         tried = self._failed if in_hand else generation.failed
         tried.add(failed)
         self._routing.failed(failed)
-        following = self._next_cascade(failed, tried)
+        following = self._next_cascade(Route(generation.turn, failed, generation.denied), tried)
         self._record.failed(
             generation.turn,
             failed,
@@ -326,14 +327,15 @@ class Desk:
             self._routing.moved(following)
         return True
 
-    def _next_cascade(self, failed: str, have_failed: Collection[str]) -> str | None:
-        tried, engine = set(have_failed), failed
-        while (following := self._routing.fallback(engine, tried)) is not None:
+    def _next_cascade(self, route: Route, have_failed: Collection[str]) -> str | None:
+        """The next cascade that may answer the turn of ``route``; a failed turn is never handed to a realtime one."""
+        tried = set(have_failed)
+        while (following := self._routing.fallback(route, tried)) is not None:
             if following in self.cascades:
                 return following
             tried.add(following)
-            engine = following
-        return next((name for name in self.cascades if name not in have_failed), None)
+            route = replace(route, engine=following)
+        return None
 
     def voice_failed(self, generation: Generation | None, error: BaseException) -> None:
         engine = self._engine if generation is None else generation.engine
@@ -347,7 +349,7 @@ class Desk:
         failed, begun = self._engine, not self._watch.running
         self._failed.add(failed)
         self._routing.failed(failed)
-        following = self._next_cascade(failed, self._failed)
+        following = self._next_cascade(replace(self._route, engine=failed), self._failed)
         self._record.failed(
             self._route.turn,
             failed,
@@ -368,7 +370,7 @@ class Desk:
         turn_ctx = self._session.history.copy(
             exclude_handoff=True, exclude_config_update=True, exclude_instructions=True
         )
-        if self._answer(Route(self._route.turn, following), message, turn_ctx):
+        if self._answer(replace(self._route, engine=following), message, turn_ctx):
             return
         known = self._session.history.get_by_id(message.id) is not None
         self._session.generate_reply(user_input=NOT_GIVEN if known else message)
@@ -430,6 +432,9 @@ class Desk:
         reply, model = self.answering, self._realtime.get(self._engine)
         session = None if model is None else model.warm
         return reply is not None and not reply.closed and session is not None and session.busy
+
+    def _wants_warm(self, engine: str) -> bool:
+        return not self._closed and self._routing.warm(engine)
 
     def _keep_warm(self) -> None:
         if not self._closed and self._engine in self.cascades:

@@ -42,6 +42,8 @@ class Generation:
     apologised: bool = False
     failed: set[str] = field(default_factory=set)
     """The engines that failed while it was a preview."""
+    denied: frozenset[str] = frozenset()
+    """The engines that may not answer its turn."""
 
     def close(self) -> None:
         self.closed = True

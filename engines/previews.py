@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from engines.generations import Generation
 from engines.record import Record
+from engines.routing import Route
 
 
 class Previews:
@@ -24,13 +25,13 @@ class Previews:
         """The engine that was to make the preview; another one has if it failed."""
         self._adopted: Generation | None = None
 
-    def begin(self, preview: Generation, *, engine: str, turn: int) -> None:
+    def begin(self, preview: Generation, route: Route) -> None:
         """A reply to the running turn begins, by the engine that would be chosen now."""
         if self._begun is not None and self._begun.engine in self._cascades:
             self._settle(self._begun, used=False)  # superseded by one with more of the words
-        preview.engine, preview.turn = engine, turn
-        self._begun, self._chosen = preview, engine
-        if engine not in self._cascades:
+        preview.engine, preview.turn, preview.denied = route.engine, route.turn, route.denied
+        self._begun, self._chosen = preview, route.engine
+        if route.engine not in self._cascades:
             preview.close()
 
     @property
@@ -38,19 +39,20 @@ class Previews:
         """The preview that answers the turn in hand and is not heard yet."""
         return self._adopted
 
-    def decided(self, engine: str, turn: int) -> bool:
-        """The turn is over and goes to ``engine``. False when a preview by another one must be thrown away.
+    def decided(self, route: Route) -> bool:
+        """The turn is over and routed. False when a preview by another engine must be thrown away.
 
-        A preview that moved on because ``engine`` failed is kept: to ask ``engine`` again would cost its
-        time-out twice.
+        A preview that moved on because the engine of ``route`` failed is kept, unless the turn turned out to be
+        one that the other engine may not answer: to ask an engine again would cost its time-out twice.
         """
         preview, self._begun = self._begun, None
         if self._adopted is not None:
             self._settle(self._adopted, used=True)  # the caller cut in before it was heard
         if preview is None:
             return True
-        if engine in (self._chosen, preview.engine) and not preview.closed:
-            preview.turn, preview.confirmed = turn, True
+        moved_on = self._chosen == route.engine and preview.engine not in route.denied
+        if (preview.engine == route.engine or moved_on) and not preview.closed:
+            preview.turn, preview.denied, preview.confirmed = route.turn, route.denied, True
             self._adopted = preview
             return True
         if preview.engine in self._cascades:

@@ -21,26 +21,33 @@ class CallerTurn:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The engine that answers a turn."""
+    """The engine that answers a turn, and what holds for the turn whoever answers it."""
 
     turn: int
     engine: str
+    denied: frozenset[str] = frozenset()
+    """Engines that may not answer the turn, whatever fails."""
+    endpointing_ms: int | None = None
+    """Silence that should end the turn, while it lasts, and the next; ``None``: as the catalogue says."""
 
 
 class Routing(Protocol):
     """Decides which engine answers."""
 
-    def preview(self, text: str) -> str:
-        """The engine that would answer if the turn ended now with ``text``. Nothing is remembered."""
+    def preview(self, text: str) -> Route:
+        """How the running turn would be routed if it ended now with ``text``. Nothing is remembered."""
 
     def decide(self, turn: CallerTurn) -> Route:
         """The engine for this turn. Never raises: a failure inside yields the policy's default engine."""
 
-    def fallback(self, engine: str, failed: Collection[str]) -> str | None:
-        """The engine to try when ``engine`` failed, or None when all that may answer have failed."""
+    def fallback(self, route: Route, failed: Collection[str]) -> str | None:
+        """The engine to try when that of ``route`` failed, never one that it denies.
 
-    def warm(self) -> bool:
-        """Whether the next turn may need the realtime engine, and may reach it under the guards."""
+        ``None`` when all that may answer the turn have failed.
+        """
+
+    def warm(self, engine: str) -> bool:
+        """Whether the next turn may need ``engine``, a realtime one, and may reach it under the guards."""
 
     def moved(self, engine: str) -> None:
         """The turn in hand is answered by ``engine`` after all; stickiness should count from there."""

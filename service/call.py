@@ -53,7 +53,8 @@ from engines.feed import TurnFeed
 from engines.tools import Toolbox, ToolHooks, ToolReport
 from engines.usage import usage
 from service.cast import cast
-from service.emotion_ear import EmotionEar
+from service.emotion_ear import ClosedEar, EmotionEar
+from service.endpointing import Endpointing
 from service.exchange import Exchange
 from service.heard_text import HeardText
 from service.latency import waits
@@ -99,6 +100,8 @@ class Call:
             queue=settings.queue,
             region=settings.region,
             consent_voice_ai=settings.consent_voice_ai,
+            consent_emotion=settings.consent_emotion,
+            consent_recording=settings.consent_recording,
             budget_usd=settings.budget_usd,
         )
         self._recorder = Recorder(exchange.ledger, Redactor(), self.call_id)
@@ -114,6 +117,7 @@ class Call:
         self._speech_began_ms: float | None = None
         self._agent_speaking = False
         self._deaf = False
+        self._ear: EmotionEar | ClosedEar = ClosedEar()
 
     @property
     def recorder(self) -> Recorder:
@@ -143,14 +147,18 @@ class Call:
     # -- answering --------------------------------------------------------------------------------------
     async def _answer(self) -> None:
         exchange, catalogue = self._exchange, self._exchange.catalogue
+        tenant = exchange.settings.tenant
+        policy = exchange.policy.for_tenant(tenant)
         self._emit(
             CallStarted(
                 call_id=self.call_id,
                 at_ms=0,
                 started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                 source=self._source,
-                policy=exchange.policy.name,
-                policy_hash=exchange.policy.hash,
+                policy=policy.name,
+                policy_hash=policy.hash,
+                policy_version=policy.version,
+                tenant=tenant,
                 simulated=exchange.simulated,
             )
         )
@@ -182,18 +190,22 @@ class Call:
         self._transcriber.on_condition.append(self._ears_changed)
         self._transcriber.start()
         self._open.push_async_callback(self._transcriber.aclose)
-        self._ear = EmotionEar(
-            exchange.emotion, self.tap, heard=self._voice_changed, failed=self._emotion_failed
-        )
-        self._open.push_async_callback(self._ear.aclose)
+        if self._facts.consent_emotion:
+            self._ear = ear = EmotionEar(
+                exchange.emotion, self.tap, heard=self._voice_changed, failed=self._emotion_failed
+            )
+            self._open.push_async_callback(ear.aclose)
         self.router = TurnRouter(
-            exchange.policy,
+            policy,
             tool_need=exchange.tool_need,
             emotion=self._ear,
             facts=self._facts,
             clock=self.clock,
             emit=self._emit,
             call_id=self.call_id,
+        )
+        self._endpointing = Endpointing(
+            catalogue.endpointing_s, preview=self.router.preview, changed=self._endpoint_after
         )
         self.desk = Desk(
             session=self.session,
@@ -259,9 +271,11 @@ class Call:
                 self._waiting_turn = event.turn
                 self._speech_end_ms = self.tap.last_voiced_ms or event.end_ms
                 self._marks["endpointing"] = event.at_ms
+                self._endpointing.turn_ended()
             case Decided():
                 self._marks["decision"] = self.clock.now_ms()
                 self._ear.turn_ended()
+                self._endpointing.decided(event.endpointing_ms)
             case HandedOff():
                 self._marks["hand_off"] = event.at_ms
             case AgentSaid():
@@ -363,6 +377,10 @@ class Call:
     def _transcribed(self, event: UserInputTranscribedEvent) -> None:
         if event.is_final:
             self._marks["transcription"] = self.clock.now_ms()
+        self._endpointing.heard(event)
+
+    def _endpoint_after(self, silence_s: float) -> None:
+        self.session.update_options(endpointing_opts={"min_delay": silence_s})
 
     def _session_closed(self, event: CloseEvent) -> None:
         if event.error is not None:

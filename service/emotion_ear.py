@@ -16,6 +16,16 @@ BATCH_MS = 200.0
 UNKNOWN = EmotionReading("unknown", 0.0, 0.0, 0)
 
 
+class ClosedEar:
+    """Stands where an ear would when the caller's voice may not be judged: it hears nothing."""
+
+    def reading(self) -> EmotionReading:
+        return UNKNOWN
+
+    def speech(self, speaking: bool) -> None: ...
+    def turn_ended(self) -> None: ...
+
+
 class EmotionEar:
     """Keeps the emotion reading of the caller's running turn up to date.
 

@@ -23,6 +23,7 @@ from compliance.events import (
     SpeechHeard,
     TurnAnswered,
     TurnEnded,
+    TurnMoved,
 )
 from service.tables import engine_text, redacted_text
 from service.words import length, milliseconds
@@ -130,7 +131,7 @@ def _after(row: _Row, event: Event) -> _Row:
             return replace(row, state=CallState.DECIDING, turn=event.turn)
         case Decided():
             return replace(row, state=CallState.ANSWERING, engine=event.engine)
-        case HandedOff():
+        case HandedOff() | TurnMoved():
             return replace(row, engine=event.to_engine)
         case TurnAnswered():
             return replace(row, state=CallState.ANSWERING, engine=event.engine, heard_ms=event.heard_ms)

@@ -23,6 +23,7 @@ from compliance.events import (
     ProviderFailed,
     TurnAnswered,
     TurnEnded,
+    TurnMoved,
     UsageIncurred,
 )
 from service.segments import by_turn
@@ -87,8 +88,23 @@ class Record:
             (event.turn, event.engine) for event in self.events if isinstance(event, ProviderFailed)
         )
 
+    @cached_property
+    def moved(self) -> Mapping[int, frozenset[str]]:
+        """By turn, the engines that took it over from one that failed."""
+        moves = [event for event in self.events if isinstance(event, TurnMoved)]
+        return {
+            turn: frozenset(event.to_engine for event in moves if event.turn == turn)
+            for turn in {event.turn for event in moves}
+        }
+
     def replies_to(self, turn: int) -> tuple[AgentSaid, ...]:
         return tuple(reply for reply in self.replies if reply.turn == turn)
+
+    def answering(self, turn: int) -> tuple[str, ...]:
+        """The engines that were heard to answer ``turn``."""
+        answer = self.answered.get(turn)
+        heard = [reply.engine for reply in self.replies_to(turn)] + ([answer.engine] if answer else [])
+        return tuple(dict.fromkeys(heard))
 
     def left_no_time(self, turn: TurnEnded) -> bool:
         """Whether the caller spoke on or hung up, or the record stops, before ``turn`` could be answered."""
@@ -166,16 +182,26 @@ def one_decision(record: Record) -> Iterator[_Found]:
 def the_engine_decided_answers(record: Record) -> Iterator[_Found]:
     """Every turn is answered by the engine that was decided, unless a provider's failure explains another."""
     for number, decision in sorted(record.decided.items()):
-        engines = dict.fromkeys(reply.engine for reply in record.replies_to(number))
-        answer = record.answered.get(number)
-        if answer is not None:
-            engines.setdefault(answer.engine)
-        for engine in engines:
-            if engine != decision.engine and (number, decision.engine) not in record.failed:
+        failed = (number, decision.engine) in record.failed
+        for engine in record.answering(number):
+            # Records from before moves were kept have the failure alone.
+            explained = failed and engine in record.moved.get(number, {engine})
+            if engine != decision.engine and not explained:
                 yield _Found(
                     number,
                     f"Turn {number} was decided for `{decision.engine}` but answered by `{engine}`,"
                     " and no provider's failure explains it.",
+                )
+
+
+def guards_hold(record: Record) -> Iterator[_Found]:
+    """No turn is answered by an engine that a guard denied it, whatever failed."""
+    for number, decision in sorted(record.decided.items()):
+        for engine in record.answering(number):
+            if engine in decision.denied:
+                yield _Found(
+                    number,
+                    f"Turn {number} was answered by `{engine}`, which `{decision.denied[engine]}` had denied.",
                 )
 
 
@@ -279,6 +305,7 @@ CHECKS: Mapping[str, Callable[[Record], Iterator[_Found]]] = {
     "Each turn is there once": each_turn_once,
     "Each turn is decided once": one_decision,
     "The engine decided is the one that answers": the_engine_decided_answers,
+    "Guards hold": guards_hold,
     "Every turn is answered": every_turn_is_answered,
     "Heard latency is measured and adds up": heard_latency_adds_up,
     "One voice at a time, nothing twice": one_voice_at_a_time,

@@ -75,6 +75,15 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A provider failed, and another engine took the turn over."""
+
+    from_engine: str
+    to_engine: str
+    at_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """A reply as the caller heard it."""
 
@@ -111,7 +120,8 @@ class TurnSummary:
     """One caller utterance and the reply to it.
 
     ``route`` is the engine that was decided, ``engine`` the one that answered: they differ only after a
-    provider failed. Text is as stored, that is redacted.
+    provider failed. ``arms`` are experiments and the call's arm in each, ``shadow`` rules that are only logged and
+    the engine each would have chosen. Text is as stored, that is redacted.
     """
 
     turn: int
@@ -127,6 +137,11 @@ class TurnSummary:
     tried: tuple[tuple[str, str], ...] = ()
     denied: tuple[tuple[str, str], ...] = ()
     deciding_us: float = 0
+    arms: tuple[tuple[str, str], ...] = ()
+    shadow: tuple[tuple[str, str], ...] = ()
+    endpointing_ms: int | None = None
+    """Silence that the rule asked for; ``None``: as the engine catalogue says."""
+    moves: tuple[Move, ...] = ()
     emotion: Emotion | None = None
     heard_ms: float | None = None
     waits: tuple[Wait, ...] = ()
@@ -159,6 +174,10 @@ class CallSummary:
     simulated: tuple[str, ...]
     policy: str
     policy_hash: str
+    policy_version: int
+    """0 when it is not on record."""
+    tenant: str
+    """Empty where the line has no tenants."""
     duration_ms: float
     ended: str | None
     """Why the call ended; ``None`` when its end is not on record."""

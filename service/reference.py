@@ -11,12 +11,14 @@ import ast
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
+
+from router.keys import POLICY_KEYS, TEST_KEYS, Key
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -60,61 +62,6 @@ PRICE_KEYS: Keys = {
     "as_of": "the day on which the prices were looked up",
     "prices": "`plugin/model`, or `plugin/*` for a plugin's other models → prices by unit",
 }
-
-POLICY_KEYS: Mapping[str, Keys] = {
-    "the document": {
-        "policy": "which policy this is; required",
-        "params": "name → a number that conditions read as `p.NAME`",
-        "derived": "name → a signal smoothed over turns, which conditions read as `NAME`",
-        "engines": "the engines it may choose, of those in the catalogue; required",
-        "last_resort": "the engine that no guard may deny and that answers when routing fails; by default the last "
-        "rule's route",
-        "stability": "limits on switching",
-        "guards": "take engines away, before any rule is asked",
-        "rules": "tried in order; the first that matches, and whose engine is left, chooses; required",
-    },
-    "`policy`": {
-        "name": "stands in every call's record",
-        "version": "a whole number, raised by whoever edits",
-    },
-    "a param": {
-        "value": "the number; `0.6` is a double, `3` an int, and CEL tells them apart",
-        "min": "refuse the policy when `value` is below",
-        "max": "refuse the policy when `value` is above",
-    },
-    "a derived signal": {
-        "from": "the reading of a turn: an expression that gives a double",
-        "only_if": "a turn for which it is false leaves the value as it was",
-        "ewma": "weight of the newest reading, above 0 to 1: `ewma * reading + (1 - ewma) * value before`",
-        "unknown": "the value before the first reading; by default 0",
-        "noise": "how far two readings of an unchanged call may lie apart",
-    },
-    "an engine": {
-        "fallback": "engines to try, in order, when this one is unhealthy, denied or fails",
-        "min_turns": "turns it answers before a rule may leave it",
-        "warm": "when it is worth paying for a session that waits; never while a guard denies the engine",
-    },
-    "`stability`": {
-        "max_switches": "switches by rules in one call",
-        "cooldown_turns": "turns after a switch in which rules do not switch again",
-    },
-    "a guard": {
-        "id": "its name in records",
-        "when": "a condition; one that cannot be evaluated counts as true",
-        "deny": "engines that may not answer this turn",
-        "force": "the engine that must",
-        "because": "the reason, in words, for the record",
-    },
-    "a rule": {
-        "id": "its name in records",
-        "when": "a condition; one that cannot be evaluated counts as false. The last rule's is `true`",
-        "hold": "keeps the rule chosen last turn while this is true, though `when` no longer is: hysteresis",
-        "route": "the engine",
-        "else_route": "the engine when a guard denies `route`",
-        "because": "the reason, in words, for the record",
-    },
-}
-"""What a policy may say, by the kind of thing that says it."""
 
 
 # -- pages --------------------------------------------------------------------------------------------------
@@ -191,6 +138,22 @@ def settings_markdown() -> str:
     )
 
 
+def commands() -> Mapping[str, Any]:
+    """Every command by what is typed after ``patchbay``, those of groups as ``policy check``."""
+    from typer.main import get_command
+
+    from service.cli import app
+
+    def within(group: Any, before: str) -> Iterator[tuple[str, Any]]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from within(command, f"{before}{name} ")
+            else:
+                yield f"{before}{name}", command
+
+    return dict(within(get_command(app), ""))
+
+
 def commands_markdown() -> str:
     """Every command of ``patchbay`` with its arguments, options and what its exit status says."""
     from typer.main import get_command
@@ -198,15 +161,14 @@ def commands_markdown() -> str:
     from service.cli import app
 
     root = get_command(app)
-    commands: Mapping[str, Any] = getattr(root, "commands")  # noqa: B009 # typer keeps the group's type to itself
     parts = [
         "# Commands\n",
         f"{root.help}\n\n`patchbay --help` and `patchbay COMMAND --help` say the same.\n",
         _table(
             ("command", "what it does"),
             (
-                (f"[`{name}`](#patchbay-{name})", _first_line(command.help))
-                for name, command in commands.items()
+                (f"[`{name}`](#patchbay-{name.replace(' ', '-')})", _first_line(command.help))
+                for name, command in commands().items()
             ),
         ),
         "Options before the command:\n",
@@ -214,22 +176,27 @@ def commands_markdown() -> str:
         "Exit status: 0 when all is well; 1 when a promise was broken or a finding is a problem; 2 when the command "
         "could not do its work, with the reason on standard error; 130 when it was interrupted.\n",
     ]
-    for name, command in commands.items():
-        takes = " ".join(p.name.upper() for p in command.params if p.param_type_name == "argument")
+    for name, command in commands().items():
+        takes = " ".join(_metavar(p) for p in command.params if p.param_type_name == "argument")
         usage = " ".join(
             filter(None, ("patchbay", name, "[OPTIONS]" if _option_rows(command.params) else "", takes))
         )
         more = " MODE [ARGUMENTS]" if command.context_settings.get("allow_extra_args") else ""
         parts += [f"## patchbay {name}\n", f"```\n{usage}{more}\n```\n", f"{command.help}\n"]
         if arguments := [
-            (f"`{p.name.upper()}`", _json_name(p), p.help)
+            (f"`{_metavar(p).strip('[]').removesuffix('...')}`", _json_name(p), p.help)
             for p in command.params
             if p.param_type_name == "argument"
         ]:
             parts.append(_table(("argument", "type", "meaning"), arguments))
         if options := _option_rows(command.params):
             parts.append(_table(("option", "type", "default", "meaning"), options))
-    return _page(parts, "service/cli/app.py")
+    return _page(parts, "service/cli")
+
+
+def _metavar(argument: Any) -> str:
+    """An argument as usage lines write it."""
+    return str(argument.metavar or argument.name.upper())
 
 
 def catalogue_markdown() -> str:
@@ -261,7 +228,7 @@ def catalogue_markdown() -> str:
 
 
 def policy_markdown() -> str:
-    """The keys of a policy."""
+    """The keys of a policy and of its tests."""
     parts = [
         "# Policy\n",
         "A policy says which engine answers a turn. Conditions are [CEL](https://cel.dev) expressions over the "
@@ -273,9 +240,20 @@ def policy_markdown() -> str:
         "4. `min_turns` and `stability` may keep the engine in charge;\n"
         "5. an engine that is unhealthy is replaced from its fallbacks.\n",
     ]
-    for what, keys in POLICY_KEYS.items():
-        parts += [f"## Keys of {what}\n", _key_table(keys)]
-    return _page(parts, "router/reader.py")
+    tests = [
+        "## Tests\n",
+        "Tests stand beside the policy, `default.test.yaml` beside `default.yaml`; `patchbay policy test` runs them. "
+        "A case is a test of one turn, a scenario of several. What a test does not expect, it does not check.\n",
+    ]
+    return _page([*parts, *_kinds(POLICY_KEYS), *tests, *_kinds(TEST_KEYS)], "router/keys.py")
+
+
+def _kinds(kinds: Mapping[str, Mapping[str, Key]]) -> Iterator[str]:
+    """A table of keys for each kind of thing."""
+    for what, keys in kinds.items():
+        meanings = {name: key.meaning + ("; required" if key.required else "") for name, key in keys.items()}
+        yield f"## Keys of {what}\n"
+        yield _key_table(meanings)
 
 
 def signals_markdown() -> str:
@@ -396,7 +374,7 @@ def _json_type(schema: Mapping[str, Any]) -> str:
 
 def _default(value: object) -> str:
     match value:
-        case "":
+        case "" | None:
             return "none"
         case Path() if value.is_relative_to(ROOT):
             return f"`{value.relative_to(ROOT).as_posix()}`"

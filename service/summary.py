@@ -27,6 +27,7 @@ from compliance.events import (
     ToolCalled,
     TurnAnswered,
     TurnEnded,
+    TurnMoved,
     UsageIncurred,
 )
 from service.latency import in_order
@@ -36,6 +37,7 @@ from service.records import (
     Failure,
     HandOff,
     LedgerCheck,
+    Move,
     Percentiles,
     Said,
     ToolUse,
@@ -51,6 +53,7 @@ __all__ = [
     "Failure",
     "HandOff",
     "LedgerCheck",
+    "Move",
     "Percentiles",
     "RecordError",
     "Said",
@@ -92,6 +95,8 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         simulated=started.simulated if started else (),
         policy=started.policy if started else "",
         policy_hash=started.policy_hash if started else "",
+        policy_version=started.policy_version if started else 0,
+        tenant=started.tenant if started else "",
         duration_ms=max(map(_until_ms, events)),
         ended=ended.reason if ended else None,
         greeting=tuple(
@@ -141,6 +146,7 @@ class _Fold:
     said: defaultdict[int, list[Said]] = field(default_factory=lambda: defaultdict(list))
     tools: defaultdict[int, list[ToolUse]] = field(default_factory=lambda: defaultdict(list))
     failures: defaultdict[int, list[Failure]] = field(default_factory=lambda: defaultdict(list))
+    moves: defaultdict[int, list[Move]] = field(default_factory=lambda: defaultdict(list))
     hand_offs: list[HandedOff] = field(default_factory=list)
     previews: list[PreviewSettled] = field(default_factory=list)
     usage: list[UsageIncurred] = field(default_factory=list)
@@ -189,6 +195,8 @@ class _Fold:
                 self.failures[event.turn].append(
                     Failure(event.engine, event.provider, event.error, event.action, event.at_ms)
                 )
+            case TurnMoved():
+                self.moves[event.turn].append(Move(event.from_engine, event.to_engine, event.at_ms))
             case HandedOff():
                 self.hand_offs.append(event)
             case PreviewSettled():
@@ -230,6 +238,10 @@ class _Fold:
             tried=decided.tried if decided else (),
             denied=tuple(sorted(decided.denied.items())) if decided else (),
             deciding_us=decided.took_us if decided else 0,
+            arms=tuple(sorted(decided.arms.items())) if decided else (),
+            shadow=tuple(sorted(decided.shadow.items())) if decided else (),
+            endpointing_ms=decided.endpointing_ms if decided else None,
+            moves=tuple(self.moves[number]),
             emotion=self.emotion.get(number),
             heard_ms=answered.heard_ms if answered else None,
             waits=tuple(Wait(name, ms) for name, ms in in_order(answered.waits)) if answered else (),

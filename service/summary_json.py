@@ -8,15 +8,16 @@ key                    value
 =====================  ==============================================================================
 ``schema``             ``"patchbay.call/1"``
 ``call``               ``id``, ``name``, ``source``, ``started_at`` (ISO 8601, UTC), ``duration_ms``,
-                       ``ended`` (reason), ``policy``, ``policy_hash``, ``simulated`` (providers),
-                       ``events`` (count)
+                       ``ended`` (reason), ``policy``, ``policy_hash``, ``policy_version``,
+                       ``tenant``, ``simulated`` (providers), ``events`` (count)
 ``totals``             ``turns``, ``cost_usd``, ``cost_by_provider_usd``, ``cost_by_engine_usd``,
                        ``hand_offs``, ``interruptions``, ``late_dropped``, ``previews_used``,
                        ``previews_discarded``, ``heard_ms`` (``count``, ``p50``, ``p95``, ``max``)
 ``greeting``           list of what was said before the first turn: ``engine``, ``text``, ``start_ms``,
                        ``end_ms``, ``interrupted``
-``turns``              list, see :func:`_turn`: route, engine, rule, reason, signals, emotion,
-                       heard latency and its named waits, tools, hand-offs, replies, failures, cost
+``turns``              list, see :func:`_turn`: route, engine, rule, reason, signals, experiment arms,
+                       shadow rules, emotion, heard latency and its named waits, tools, hand-offs,
+                       moves to other engines, replies, failures, cost
 ``usage``              list of ``provider``, ``model``, ``quantities``, ``cost_usd``
 ``part_failures``      list of ``part``, ``error``, ``action``, ``at_ms``
 ``broken``             list of ``promise``, ``turn``, ``sentence``; empty when all promises are kept
@@ -51,6 +52,8 @@ def summary_json(
             "ended": summary.ended,
             "policy": summary.policy,
             "policy_hash": summary.policy_hash,
+            "policy_version": summary.policy_version,
+            "tenant": summary.tenant,
             "simulated": list(summary.simulated),
             "events": summary.events,
         },
@@ -108,11 +111,15 @@ def _turn(turn: TurnSummary) -> dict[str, Any]:
         "tried": [list(step) for step in turn.tried],
         "denied": dict(turn.denied),
         "deciding_us": turn.deciding_us,
+        "arms": dict(turn.arms),
+        "shadow": dict(turn.shadow),
+        "endpointing_ms": turn.endpointing_ms,
         "emotion": asdict(turn.emotion) if turn.emotion else None,
         "heard_ms": turn.heard_ms,
         "waits_ms": {wait.name: wait.took_ms for wait in turn.waits},
         "tools": [asdict(tool) for tool in turn.tools],
         "hand_offs": [asdict(hand_off) for hand_off in turn.hand_offs],
+        "moves": [asdict(move) for move in turn.moves],
         "previews_used": turn.previews_used,
         "previews_discarded": turn.previews_discarded,
         "agent_text": turn.agent_text,

@@ -18,7 +18,7 @@ from service.promises import Broken
 from service.redacted import pieces
 from service.summary import CallSummary, Emotion, LedgerCheck, TurnSummary
 from service.transcript import AgentLine, CallerLine, FailureLine, Line, RouteLine, ToolLine, transcript
-from service.words import SIMULATED_NOTE, clock, count, dollars, length, milliseconds, notes
+from service.words import SIMULATED_NOTE, asides, clock, count, dollars, length, milliseconds, notes, policy
 
 _STYLES = {
     "fast": "cyan",
@@ -136,7 +136,7 @@ def _facts(summary: CallSummary) -> Text:
     facts = Text()
     facts.append(summary.name, style="bold")
     turns = count(len(summary.turns), "turn")
-    facts.append(f" · {turns} · {length(summary.duration_ms)} · policy {summary.policy or '–'}")
+    facts.append(f" · {turns} · {length(summary.duration_ms)} · policy {policy(summary) or '–'}")
     facts.append(f" {summary.policy_hash[:8]}", style="dim")
     facts.append(f" · {summary.ended}" if summary.ended else " · the record has no end")
     if summary.simulated:
@@ -183,7 +183,7 @@ def _route(turn: TurnSummary) -> Text:
 
 
 def _what_happened(turn: TurnSummary) -> Text:
-    happened = notes(turn)
+    happened = (*notes(turn), *asides(turn))
     return Text(turn.rule or "–").append(f": {'; '.join(happened)}" if happened else "", style="dim")
 
 
@@ -203,8 +203,9 @@ def _line(line: Line) -> tuple[Text, RenderableType]:
                 " (in no turn)", style="dim"
             ) if line.turn is None else words
         case RouteLine(turn=turn):
+            aside = "".join(f" · {one}" for one in asides(turn))
             why = Text.assemble(
-                "→ ", engine_text(turn.route), f" by “{turn.rule}”: {turn.reason}", style="dim"
+                "→ ", engine_text(turn.route), f" by “{turn.rule}”: {turn.reason}{aside}", style="dim"
             )
             return Text(), Padding(why, (0, 0, 0, 2))
         case ToolLine(tool=tool):

@@ -16,16 +16,16 @@ from typing import Protocol
 from classifiers.emotion import EmotionReading
 from classifiers.tool_need import ToolNeed, ToolNeedModel
 from compliance.clock import CallClock
-from compliance.events import Decided, EmotionHeard, Event, Part, PartFailed, TurnEnded
+from compliance.events import Decided, EmotionHeard, Event, Part, PartFailed, TurnEnded, TurnMoved
 from engines.routing import CallerTurn, Route
-from router import Memory, Policy, Signals
-from service.cues import asks_for_human, repeats_themselves
+from router import Decision, Memory, Policy, Signals
+from service.cues import asks_for_human, corrects, digits, repeats_themselves
 
 NEEDS_TOOLS_AT = 0.5
 """The tool-need classifier's own threshold, for policies that ask it for a verdict."""
 LATELY = 3
 """Replies that an engine's 95th percentile needs: one slow start says little."""
-SICK_S = 30.0
+SICK_MS = 30_000.0
 """How long an engine that failed counts as unhealthy."""
 
 
@@ -45,6 +45,8 @@ class CallFacts:
     queue: str = "support"
     region: str = "other"
     consent_voice_ai: bool = False
+    consent_emotion: bool = True
+    consent_recording: bool = True
     budget_usd: float = 1.0
 
 
@@ -56,26 +58,26 @@ class Tally:
     cost_usd: float = 0.0
     tool_failures: int = 0
     repeats: int = 0
+    corrections: int = 0
     asked_human: bool = False
     last_agent_text: str = ""
     last_turn_end_ms: float = 0.0
     heard_ms: dict[str, list[float]] = field(default_factory=dict)
-    sick_until_s: dict[str, float] = field(default_factory=dict)
+    sick_until_ms: dict[str, float] = field(default_factory=dict)
 
 
 class TurnRouter:
     """Implements :class:`engines.routing.Routing` with a policy.
 
     Args:
-        policy: decides; a call keeps it to its end.
+        policy: decides, as it is for the call's tenant; a call keeps it to its end.
         tool_need: scores what a turn needs.
         emotion: reads the caller's voice.
         facts: of the call.
         clock: the call's clock.
         emit: takes events for the record.
         call_id: goes into every event.
-        now: seconds on a monotonic clock, for engine health.
-        hour: the hour of the day at the line.
+        now: the time of day at the line, with its zone.
     """
 
     def __init__(
@@ -88,8 +90,7 @@ class TurnRouter:
         clock: CallClock,
         emit: Callable[[Event], None],
         call_id: str,
-        now: Callable[[], float] = time.monotonic,
-        hour: Callable[[], int] = lambda: datetime.now().astimezone().hour,
+        now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         self.tally = Tally()
         self._policy = policy
@@ -101,16 +102,19 @@ class TurnRouter:
         self._emit = emit
         self._call_id = call_id
         self._now = now
-        self._hour = hour
+        self._engine = policy.default_engine
+        self._decided = False
+        """Whether the policy decided the turn in hand; else routing had failed, and memory knows nothing of it."""
 
     # -- engines.routing.Routing ------------------------------------------------------------------------
-    def preview(self, text: str) -> str:
+    def preview(self, text: str) -> Route:
+        turn = self.tally.turns + 1
         try:
             signals, _ = self._signals(text, silence_ms=self._silence_ms)
             decision, _ = self._policy.decide(signals, self._memory)
         except Exception:
-            return self._policy.default_engine  # the decision itself will report what is wrong
-        return decision.engine
+            return self._without_policy(turn)  # the decision itself will report what is wrong
+        return _route(decision)
 
     def decide(self, turn: CallerTurn) -> Route:
         self.tally.turns += 1
@@ -132,18 +136,33 @@ class TurnRouter:
             )
             decision, self._memory = self._policy.decide(signals, self._memory)
         except Exception as error:
-            engine = self._policy.default_engine
+            route, self._decided = self._without_policy(number), False
+            self._engine = route.engine
             self._emit(
                 PartFailed(
                     call_id=self._call_id,
                     at_ms=at_ms,
                     part="router",
                     error=type(error).__name__,
-                    action=f"turn {number} goes to the default engine, {engine}",
+                    action=f"turn {number} goes to the default engine, {route.engine}",
                 )
             )
-            self._emit(self._without_policy(number, at_ms, engine))
-            return Route(number, engine)
+            self._emit(
+                Decided(
+                    call_id=self._call_id,
+                    at_ms=at_ms,
+                    turn=number,
+                    engine=route.engine,
+                    rule="default-engine",
+                    reason="The router failed, so the policy's default engine answers.",
+                    policy_hash=self._policy.hash,
+                    policy_version=self._policy.version,
+                    signals={},
+                    denied=dict.fromkeys(sorted(route.denied), "default-engine"),
+                )
+            )
+            return route
+        self._engine, self._decided = decision.engine, True
         took_us = (time.perf_counter() - began) * 1e6
         self._emit(
             EmotionHeard(
@@ -165,29 +184,48 @@ class TurnRouter:
                 rule=decision.rule,
                 reason=decision.reason,
                 policy_hash=decision.policy_hash,
+                policy_version=decision.policy_version,
                 signals=dict(decision.signals),
                 tried=tuple(decision.tried),
                 denied=dict(decision.denied),
                 took_us=took_us,
+                arms=dict(decision.arms),
+                shadow=dict(decision.shadow),
+                endpointing_ms=decision.endpointing_ms,
             )
         )
-        return Route(number, decision.engine)
+        return _route(decision)
 
-    def fallback(self, engine: str, failed: Collection[str]) -> str | None:
-        return self._policy.fallback(engine, failed)
+    def fallback(self, route: Route, failed: Collection[str]) -> str | None:
+        excluded = {route.engine, *route.denied, *failed}
+        named = self._policy.fallback(route.engine, excluded)
+        return named or next((engine for engine in self._policy.engines if engine not in excluded), None)
 
-    def warm(self) -> bool:
+    def warm(self, engine: str) -> bool:
         try:
             signals, _ = self._signals("", silence_ms=self._silence_ms)
-            return self._policy.warm(signals, self._memory)
+            return self._policy.warm(signals, self._memory, engine=engine)
         except Exception:
             return False  # the decision will report it; warmth is only a head start
 
     def moved(self, engine: str) -> None:
-        self._memory = self._memory.moved_to(engine)
+        if engine == self._engine:
+            return
+        self._emit(
+            TurnMoved(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                turn=self.tally.turns,
+                from_engine=self._engine,
+                to_engine=engine,
+            )
+        )
+        self._engine = engine
+        if self._decided:
+            self._memory = self._memory.moved_to(engine)
 
     def failed(self, engine: str) -> None:
-        self.tally.sick_until_s[engine] = self._now() + SICK_S
+        self.tally.sick_until_ms[engine] = self._clock.now_ms() + SICK_MS
 
     # -- what the call tells ------------------------------------------------------------------------------
     def answered(self, engine: str, heard_ms: float) -> None:
@@ -205,14 +243,18 @@ class TurnRouter:
         tally, facts = self.tally, self._facts
         asked_human = tally.asked_human or asks_for_human(text)
         repeats = tally.repeats + repeats_themselves(text)
+        corrections = tally.corrections + corrects(text)
         if ended:
-            tally.asked_human, tally.repeats = asked_human, repeats
+            tally.asked_human, tally.repeats, tally.corrections = asked_human, repeats, corrections
+        spoken, now_ms, now = digits(text), self._clock.now_ms(), self._now()
         need = self._need(text, report=ended)
         reading = self._reading(report=ended)
         values = {
             "turn.count": tally.turns if ended else tally.turns + 1,
             "turn.chars": len(text),
             "turn.words": len(text.split()),
+            "turn.digits": spoken.count,
+            "turn.ends_in_digits": spoken.at_end,
             "turn.tool_p": need.probability,
             "turn.needs_tools": need.probability >= NEEDS_TOOLS_AT,
             "emotion.label": reading.label,
@@ -225,15 +267,21 @@ class TurnRouter:
             "call.asked_human": asked_human,
             "call.tool_failures": tally.tool_failures,
             "call.repeats": repeats,
+            "call.corrections": corrections,
+            "call.duration_ms": int(now_ms),
             "call.silence_ms": max(0, int(silence_ms)),
             "caller.consent_voice_ai": facts.consent_voice_ai,
+            "caller.consent_emotion": facts.consent_emotion,
+            "caller.consent_recording": facts.consent_recording,
             "caller.region": facts.region,
             "cost.usd": tally.cost_usd,
             "cost.budget_usd": facts.budget_usd,
-            "time.hour": self._hour(),
+            "time.hour": now.hour,
+            "time.weekday": now.isoweekday(),
+            "time.unix_s": int(now.timestamp()),
         }
         for engine in self._policy.engines:
-            values[f"provider.{engine}_healthy"] = self._now() >= tally.sick_until_s.get(engine, 0.0)
+            values[f"provider.{engine}_healthy"] = now_ms >= tally.sick_until_ms.get(engine, 0.0)
             heard = tally.heard_ms.get(engine, ())
             if len(heard) >= LATELY:
                 values[f"provider.{engine}_p95_ms"] = int(sorted(heard)[math.ceil(0.95 * len(heard)) - 1])
@@ -266,14 +314,11 @@ class TurnRouter:
             )
         )
 
-    def _without_policy(self, turn: int, at_ms: float, engine: str) -> Decided:
-        return Decided(
-            call_id=self._call_id,
-            at_ms=at_ms,
-            turn=turn,
-            engine=engine,
-            rule="default-engine",
-            reason="The router failed, so the policy's default engine answers.",
-            policy_hash=self._policy.hash,
-            signals={},
-        )
+    def _without_policy(self, turn: int) -> Route:
+        """Where a turn goes that the policy cannot decide: to the one engine that no guard may deny."""
+        default = self._policy.default_engine
+        return Route(turn, default, frozenset(self._policy.engines) - {default})
+
+
+def _route(decision: Decision) -> Route:
+    return Route(decision.turn, decision.engine, frozenset(decision.denied), decision.endpointing_ms)

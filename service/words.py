@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.summary import TurnSummary
+from service.summary import CallSummary, TurnSummary
 
 SIMULATED_NOTE = "the lab stands in for these providers: replies, voices and delays are not the vendor's"
 
@@ -37,6 +37,22 @@ def quantity(name: str, value: float) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """``1 hand-off``, ``2 hand-offs``."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def policy(summary: CallSummary) -> str:
+    """Which policy routed a call: ``default v3, tenant acme``."""
+    version = f" v{summary.policy_version}" if summary.policy_version else ""
+    tenant = f", tenant {summary.tenant}" if summary.tenant else ""
+    return f"{summary.policy}{version}{tenant}"
+
+
+def asides(turn: TurnSummary) -> tuple[str, ...]:
+    """What a decision says beside its rule and reason; of shadow rules only those that would choose otherwise."""
+    said = [f"arm {arm} of {experiment}" for experiment, arm in turn.arms]
+    said += [f"shadow {rule}: {engine}" for rule, engine in turn.shadow if engine != turn.route]
+    if turn.endpointing_ms is not None:
+        said.append(f"waits for {milliseconds(turn.endpointing_ms)} of silence")
+    return tuple(said)
 
 
 def notes(turn: TurnSummary) -> tuple[str, ...]:

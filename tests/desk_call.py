@@ -99,22 +99,25 @@ class Plan:
     previews: Mapping[int, str] = field(default_factory=dict)
     order: Sequence[str] = ("standard", "tool", "fast", "realtime")
     wants_warm: bool = True
+    denied: frozenset[str] = frozenset()
     turns: list[CallerTurn] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
-    def preview(self, text: str) -> str:
-        turn = min(len(self.turns) + 1, len(self.engines))
-        return self.previews.get(turn, self.engines[turn - 1])
+    def preview(self, text: str) -> Route:
+        number = len(self.turns) + 1
+        turn = min(number, len(self.engines))
+        return Route(number, self.previews.get(turn, self.engines[turn - 1]), self.denied)
 
     def decide(self, turn: CallerTurn) -> Route:
         self.turns.append(turn)
         number = len(self.turns)
-        return Route(number, self.engines[min(number, len(self.engines)) - 1])
+        return Route(number, self.engines[min(number, len(self.engines)) - 1], self.denied)
 
-    def fallback(self, engine: str, failed: Collection[str]) -> str | None:
-        return next((one for one in self.order if one != engine and one not in failed), None)
+    def fallback(self, route: Route, failed: Collection[str]) -> str | None:
+        out = {route.engine, *route.denied, *failed}
+        return next((one for one in self.order if one not in out), None)
 
-    def warm(self) -> bool:
+    def warm(self, engine: str) -> bool:
         return self.wants_warm
 
     def moved(self, engine: str) -> None:

@@ -148,6 +148,8 @@ def _environment() -> jinja2.Environment:
         usd=words.dollars,
         pieces=pieces,
         json=_json,
+        policy=words.policy,
+        asides=words.asides,
         entity=lambda name: name.replace("_", " ").lower(),
     )
     environment.globals.update(

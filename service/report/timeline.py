@@ -150,7 +150,8 @@ def _route(axis: _Axis, summary: CallSummary) -> tuple[Span, ...]:
             (turn.decided_ms, turn.route, str(turn.turn), f"Turn {turn.turn} · {turn.rule}\n{turn.reason}")
         )
         if turn.engine and turn.engine != turn.route:
-            fell_ms = turn.failures[0].at_ms if turn.failures else turn.decided_ms
+            left = turn.moves or turn.failures
+            fell_ms = left[0].at_ms if left else turn.decided_ms
             why = f"Turn {turn.turn} · {turn.route} could not answer"
             changes.append((fell_ms, turn.engine, str(turn.turn), why))
     ends_ms = [change[0] for change in changes[1:]] + [axis.until_ms]

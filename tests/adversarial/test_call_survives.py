@@ -74,6 +74,9 @@ class Wrapped:
 
 
 class BrokenPolicy(Wrapped):
+    def for_tenant(self, tenant: str) -> Any:
+        return self
+
     def decide(self, *_: object) -> Any:
         raise PartBrokenError
 

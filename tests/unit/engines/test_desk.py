@@ -1,111 +1,14 @@
 """The desk's rules that need no call: previews, failures, apologies. Whole hand-offs are scenario tests."""
 
-from collections.abc import Callable, Collection
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from livekit.agents import APIStatusError, llm
 
-from compliance.clock import CallClock
-from compliance.events import Event, HandedOff, PreviewSettled, ProviderFailed
-from engines.cascade import Cascade
-from engines.desk import Desk
-from engines.feed import TurnFeed
-from engines.generations import Generation
-from engines.routing import CallerTurn, Route
+from compliance.events import HandedOff, PreviewSettled, ProviderFailed
+from tests.unit.engines.sat import Sat
 
 pytestmark = pytest.mark.unit
-
-
-class Plan:
-    """Routing by list; ``chosen`` is what the turn in hand, and a preview of it, go to."""
-
-    def __init__(self) -> None:
-        self.chosen = "fast"
-        self.turns = 0
-        self.failures: list[str] = []
-
-    def preview(self, text: str) -> str:
-        return self.chosen
-
-    def decide(self, turn: CallerTurn) -> Route:
-        self.turns += 1
-        return Route(self.turns, self.chosen)
-
-    def fallback(self, engine: str, failed: Collection[str]) -> str | None:
-        return next((one for one in ("standard", "tool") if one not in failed), None)
-
-    def warm(self) -> bool:
-        return False
-
-    def moved(self, engine: str) -> None:
-        """Nothing sticks to a plan."""
-
-    def failed(self, engine: str) -> None:
-        self.failures.append(engine)
-
-
-class Session:
-    """As much of a LiveKit session as the desk asks of it between hand-offs."""
-
-    def __init__(self) -> None:
-        self.history = llm.ChatContext()
-        self.user_state = "listening"
-        self.did: list[str] = []
-
-    def on(self, event: str, listener: Callable[..., None]) -> None: ...
-
-    def interrupt(self, *, force: bool = False) -> None:
-        self.did.append("interrupt")
-
-    def say(self, text: str) -> None:
-        self.did.append(f"say {text}")
-
-    def generate_reply(self, **how: Any) -> None:
-        self.did.append("reply")
-
-
-class Sat:
-    """A desk with three cascades."""
-
-    def __init__(self, silence_limit_s: float = 60.0) -> None:
-        self.plan, self.session = Plan(), Session()
-        self.events: list[Event] = []
-        nothing: Any = SimpleNamespace(provider="nobody")
-        tap: Any = SimpleNamespace(sinks=[])
-        session: Any = self.session
-        self.desk = Desk(
-            session=session,
-            clock=CallClock(),
-            cascades={
-                name: Cascade(name, nothing, nothing, True, 1.0) for name in ("fast", "standard", "tool")
-            },
-            realtime={},
-            recogniser=nothing,
-            feed=TurnFeed(tap),
-            routing=self.plan,
-            emit=self.events.append,
-            call_id="call",
-            instructions="",
-            tools=[],
-            silence_limit_s=silence_limit_s,
-        )
-
-    def ends_turn(self, text: str = "hello") -> tuple[llm.ChatMessage, llm.ChatContext]:
-        message, context = llm.ChatMessage(role="user", content=[text]), llm.ChatContext()
-        assert self.desk.turn_completed(context, message) is False
-        return message, context
-
-    def begins(self, message: llm.ChatMessage) -> Generation | None:
-        """A reply to ``message`` begins, as LiveKit would begin it in a speech of its own."""
-        generations = self.desk.generations
-        generation = generations.open(message.id, engine=self.desk.engine, turn=self.desk.turn)
-        generations.current = lambda: generation  # type: ignore[method-assign]
-        return self.desk.begin_reply(llm.ChatContext([message]))
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 @pytest.fixture
@@ -235,6 +138,79 @@ async def test_when_every_engine_has_failed_there_is_none_left(sat: Sat) -> None
     tried = [sat.desk.fail_over(reply, provider="openai", error=TimeoutError()) for _ in range(3)]
     assert tried == [True, True, False]
     assert sat.plan.failures == ["fast", "standard", "tool"]
+
+
+async def test_an_engine_that_a_guard_denied_does_not_answer_although_others_fail(sat: Sat) -> None:
+    sat.plan.denied = frozenset({"standard"})
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    assert sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+    assert (reply.engine, sat.desk.engine, sat.plan.moves) == ("tool", "tool", ["tool"])
+    assert not sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+    assert sat.of(ProviderFailed)[-1].action == "apologised: no engine is left"
+    assert (sat.desk.engine, sat.plan.moves) == ("tool", ["tool"])
+
+
+async def test_a_cascade_that_routing_does_not_name_never_answers(sat: Sat) -> None:
+    sat.plan.order = ()
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    assert not sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+
+
+async def test_a_turn_left_unanswered_is_not_moved_to_an_engine_that_a_guard_denied(sat: Sat) -> None:
+    sat.plan.denied = frozenset({"standard", "tool"})
+    sat.ends_turn()
+    sat.desk.rescue()
+    assert (sat.desk.engine, sat.plan.moves) == ("fast", [])
+    assert sat.session.did == ["interrupt", f"say {sat.desk.wording.cannot_help}"]
+
+
+async def test_guards_hold_for_a_turn_to_its_last_engine(sat: Sat) -> None:
+    sat.plan.denied = frozenset({"tool"})
+    sat.ends_turn()
+    for _ in range(3):
+        sat.desk.rescue()
+    assert sat.plan.moves == ["standard"]
+    assert sat.session.did[-1] == f"say {sat.desk.wording.cannot_help}"
+
+
+async def test_a_preview_moves_only_to_engines_that_its_own_turn_may_have(sat: Sat) -> None:
+    sat.ends_turn()
+    sat.plan.denied = frozenset({"standard"})
+    preview = sat.begins(message("and now"))
+    assert preview is not None
+    assert sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    assert (preview.engine, sat.desk.engine) == ("tool", "fast")
+
+
+async def test_a_preview_by_an_engine_that_the_decision_denies_is_not_the_reply(sat: Sat) -> None:
+    preview = sat.begins(message())
+    assert preview is not None
+    assert sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    assert preview.engine == "standard"
+    sat.plan.denied = frozenset({"standard"})  # the last words, or the voice, changed it
+    said, context = sat.ends_turn()
+    assert preview.closed
+    assert [item.type for item in context.items] == ["agent_handoff"]
+    assert (sat.desk.engine, sat.plan.moves) == ("fast", [])
+    reply = sat.begins(said)
+    assert reply is not None
+    assert sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+    assert reply.engine == "tool"
+
+
+async def test_a_reply_that_outlives_its_turn_keeps_to_the_guards_of_that_turn(sat: Sat) -> None:
+    sat.plan.denied = frozenset({"standard"})
+    said, _ = sat.ends_turn()
+    late = sat.begins(said)
+    assert late is not None
+    sat.plan.denied = frozenset()
+    sat.ends_turn("something else")
+    assert sat.desk.fail_over(late, provider="openai", error=TimeoutError())
+    assert late.engine == "tool"
 
 
 async def test_engines_that_failed_in_a_turn_are_tried_again_in_the_next(sat: Sat) -> None:

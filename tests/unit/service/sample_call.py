@@ -28,6 +28,7 @@ from compliance.events import (
     ToolCalled,
     TurnAnswered,
     TurnEnded,
+    TurnMoved,
     UsageIncurred,
 )
 
@@ -42,6 +43,7 @@ class CallBuilder:
     call_id: str
     source: str
     simulated: tuple[str, ...] = ("deepgram", "elevenlabs", "openai")
+    tenant: str = ""
     events: list[Event] = field(default_factory=list)
     now_ms: float = 0
     turns: int = 0
@@ -58,6 +60,8 @@ class CallBuilder:
                 source=self.source,
                 policy="default",
                 policy_hash=POLICY_HASH,
+                policy_version=3,
+                tenant=self.tenant,
                 simulated=self.simulated,
             )
         )
@@ -101,6 +105,9 @@ class CallBuilder:
         fails_over_to: str = "",
         gap_ms: float = 600,
         cost: Sequence[tuple[str, str, dict[str, float], float]] = (),
+        arms: dict[str, str] | None = None,
+        shadow: str = "",
+        endpointing_ms: int | None = None,
     ) -> None:
         """One caller utterance and its reply. ``barge``: the caller begins over the agent's last words."""
         self.turns += 1
@@ -148,6 +155,10 @@ class CallBuilder:
                 tried=(("guard: spend", "passed"), ("wants a person", "no match"), (rule, "matched")),
                 denied={"realtime": "guard: spend"} if turn == 1 else {},
                 took_us=41.5,
+                policy_version=3,
+                arms=arms or {},
+                shadow={"try-lower": shadow or engine},
+                endpointing_ms=endpointing_ms,
             ),
         ]
         if preview is not None:
@@ -184,6 +195,9 @@ class CallBuilder:
                     error="APITimeoutError",
                     action=f"apologised, moved to {fails_over_to}",
                 )
+            )
+            self.events.append(
+                TurnMoved(**call, at_ms=failed_at_ms, turn=turn, from_engine=engine, to_engine=fails_over_to)
             )
             self._hand_off(turn, fails_over_to, failed_at_ms + 6)
             self.events.append(
@@ -295,7 +309,7 @@ def furious_call(
     call_id: str = "call-0004", source: str = "lab:04_calm_becomes_furious"
 ) -> tuple[Event, ...]:
     """Seven turns, calm to furious and back, with one of everything that can happen."""
-    call = CallBuilder(call_id, source)
+    call = CallBuilder(call_id, source, tenant="acme")
     call.start("Thank you for calling Northwind Kitchen. How can I help?")
     call.turn(
         "hi what are your opening hours on saturday",
@@ -314,6 +328,8 @@ def furious_call(
         rule="needs tools",
         reason="the caller asks about an order (tool need 0.94)",
         waits=cascade_waits(hand_off=6.1, thinking=364.0),
+        arms={"earlier-tools": "tool"},
+        endpointing_ms=1_200,
         tools=[
             (
                 "look_up_order",
@@ -331,6 +347,7 @@ def furious_call(
         engine="standard",
         rule="otherwise",
         reason="no other rule matched",
+        shadow="tool",
         emotion=("uneasy", 0.61, 0.42),
         waits=cascade_waits(hand_off=6.1),
         cost=cascade_cost(5.8, 820, 104),

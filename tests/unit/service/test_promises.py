@@ -17,6 +17,7 @@ from compliance.events import (
     ProviderFailed,
     TurnAnswered,
     TurnEnded,
+    TurnMoved,
 )
 from service.promises import CHECKS, promises
 from tests.unit.service.sample_call import furious_call, quick_call
@@ -134,6 +135,22 @@ def test_a_turn_answered_by_another_engine_is_told() -> None:
 def test_the_wrong_engine_cannot_hide_behind_the_right_reply() -> None:
     events = changed(furious_call(), of_turn(TurnAnswered, 3), engine="fast")
     assert len(promises(events)) == 1
+
+
+def test_a_failure_explains_only_the_engine_that_the_turn_was_moved_to() -> None:
+    events = changed(furious_call(), lambda event: isinstance(event, TurnMoved), to_engine="tool")
+    assert [broken.sentence for broken in promises(events)] == [
+        "Turn 5 was decided for `realtime` but answered by `standard`, and no provider's failure explains it."
+    ]
+
+
+def test_in_a_record_from_before_moves_were_kept_the_failure_explains_a_fall_over() -> None:
+    assert promises(without(furious_call(), lambda event: isinstance(event, TurnMoved))) == ()
+
+
+def test_an_answer_by_an_engine_that_a_guard_denied_is_told_whatever_failed() -> None:
+    events = changed(furious_call(), of_turn(Decided, 5), denied={"standard": "consent", "tool": "budget"})
+    assert sentences(events) == ["Turn 5 was answered by `standard`, which `consent` had denied."]
 
 
 def test_without_the_failure_a_fall_over_is_not_explained() -> None:

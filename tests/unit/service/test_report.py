@@ -101,6 +101,10 @@ def test_the_page_has_what_each_reader_looks_for(html: str) -> None:
     for expected in (
         "Simulated: deepgram, elevenlabs, openai",
         "upset 0.83 ≥ 0.70 with confidence 0.88",
+        "policy default v3, tenant acme",
+        "· arm tool of earlier-tools · waits for 1,200 ms of silence",
+        "· shadow try-lower: tool",
+        "Shadow rule try-lower would have chosen fast",
         "1,575 ms",
         "cut by the caller",
         "9c1f" * 16,
@@ -140,6 +144,8 @@ def test_hostile_words_names_and_reasons_stay_text() -> None:
                         "reason": HOSTILE,
                         "engine": HOSTILE,
                         "signals": {HOSTILE: HOSTILE},
+                        "arms": {HOSTILE: HOSTILE},
+                        "shadow": {HOSTILE: HOSTILE + "other"},
                     }
                 )
             case ToolCalled():

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from compliance.events import EVENT, CallerSaid, EmotionHeard, HandedOff, PartFailed
+from compliance.events import EVENT, CallerSaid, EmotionHeard, HandedOff, PartFailed, TurnMoved
 from service.promises import promises
 from service.segments import by_turn
 from service.summary import LedgerCheck, RecordError, percentiles, summarise
@@ -38,6 +38,35 @@ def test_a_turn_has_its_words_its_decision_and_its_reply() -> None:
     assert [tool.name for tool in turn.tools] == ["look_up_order"]
     assert (turn.previews_used, turn.previews_discarded) == (0, 1)
     assert not turn.interrupted
+
+
+def test_a_decision_has_its_arms_its_shadow_and_its_hint() -> None:
+    summary = summarise(furious_call())
+    assert (summary.policy_version, summary.tenant) == (3, "acme")
+    turn = summary.turns[1]
+    assert (turn.arms, turn.shadow) == ((("earlier-tools", "tool"),), (("try-lower", "tool"),))
+    assert (turn.endpointing_ms, summary.turns[0].endpointing_ms) == (1_200, None)
+
+
+def test_a_turn_that_moved_tells_between_whom_and_when() -> None:
+    summary = summarise(furious_call())
+    [move] = summary.turns[4].moves
+    assert (move.from_engine, move.to_engine) == ("realtime", "standard")
+    assert move.at_ms == summary.turns[4].failures[0].at_ms
+    assert summary.turns[3].moves == ()
+
+
+def test_a_record_from_before_versions_arms_and_moves_still_reads() -> None:
+    added = {"policy_version", "tenant", "arms", "shadow", "endpointing_ms"}
+    old = [
+        {name: value for name, value in event.model_dump(mode="json").items() if name not in added}
+        for event in furious_call()
+        if not isinstance(event, TurnMoved)
+    ]
+    summary = summarise([EVENT.validate_python(body) for body in old])
+    assert (summary.policy_version, summary.tenant, len(summary.turns)) == (0, "", 7)
+    turn = summary.turns[1]
+    assert (turn.arms, turn.shadow, turn.endpointing_ms, turn.moves) == ((), (), None, ())
 
 
 def test_a_hand_off_tells_from_where_and_how() -> None:
@@ -171,6 +200,11 @@ def test_the_json_says_its_schema_and_all_that_the_tables_show() -> None:
     }
     assert value["broken"] == []
     assert value["ledger"]["head"] == "ab" * 32
+    assert (value["call"]["policy_version"], value["call"]["tenant"]) == (3, "acme")
+    decided = value["turns"][1]
+    assert (decided["arms"], decided["shadow"]) == ({"earlier-tools": "tool"}, {"try-lower": "tool"})
+    assert decided["endpointing_ms"] == 1_200
+    assert [move["to_engine"] for move in value["turns"][4]["moves"]] == ["standard"]
     turn = value["turns"][3]
     assert (turn["route"], turn["interrupted"]) == ("realtime", True)
     assert sum(turn["waits_ms"].values()) == pytest.approx(turn["heard_ms"])

@@ -7,7 +7,15 @@ from io import StringIO
 import pytest
 from rich.console import Console, RenderableType
 
-from compliance.events import AgentSaid, CallStarted, Decided, ProviderFailed, TurnAnswered, TurnEnded
+from compliance.events import (
+    AgentSaid,
+    CallStarted,
+    Decided,
+    ProviderFailed,
+    TurnAnswered,
+    TurnEnded,
+    TurnMoved,
+)
 from service.live import LiveCalls
 from service.promises import promises
 from service.redacted import masked, pieces
@@ -44,6 +52,18 @@ def test_a_call_shows_route_rule_emotion_latency_and_cost_per_turn(width: int) -
         "turn heard as audio",
     ):
         assert note in squeezed(text)
+
+
+@WIDTHS
+def test_a_call_shows_its_policy_tenant_arms_and_where_a_shadow_rule_would_differ(width: int) -> None:
+    events = furious_call()
+    summary = summarise(events)
+    table = squeezed(shown(call_table(summary), width))
+    assert "policy default v3, tenant acme" in table
+    for text in (table, squeezed(shown(transcript_view(events, summary), width))):
+        assert text.count("arm tool of earlier-tools") == 1
+        assert text.count("shadow try-lower: tool") == 1  # in the other turns it would choose the same
+        assert "waits for 1,200 ms of silence" in text
 
 
 def test_a_call_on_the_lab_is_said_to_be_simulated() -> None:
@@ -136,6 +156,17 @@ def test_a_followed_call_says_what_it_is_doing() -> None:
         (TurnAnswered, "answering"),
     ):
         assert all(state in text for of, text in seen if of is kind)
+
+
+def test_a_turn_that_moves_is_followed_to_the_engine_that_takes_it_over() -> None:
+    live = LiveCalls()
+    for event in furious_call():
+        live.take(event)
+        if isinstance(event, TurnMoved):
+            break
+    row = next(line for line in shown(live).splitlines() if "04_calm_becomes_furious" in line)
+    assert "standard" in row
+    assert "realtime" not in row
 
 
 def test_masks_are_found_in_stored_text_and_counted_in_a_record() -> None:

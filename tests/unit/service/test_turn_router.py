@@ -1,5 +1,6 @@
 """Routing the turns of a call: what is gathered, what is remembered, and what happens when a part fails."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -7,16 +8,36 @@ import pytest
 from classifiers.emotion import EmotionReading
 from classifiers.tool_need import ToolNeed
 from compliance.clock import CallClock
-from compliance.events import Decided, EmotionHeard, Event, PartFailed, TurnEnded
-from engines.routing import CallerTurn
+from compliance.events import Decided, EmotionHeard, Event, PartFailed, TurnEnded, TurnMoved
+from engines.routing import CallerTurn, Route
 from policies import shipped
-from router import Policy
-from service.turn_router import SICK_S, CallFacts, TurnRouter
+from router import Memory, Policy, Signals
+from service.turn_router import SICK_MS, CallFacts, TurnRouter
 
 pytestmark = pytest.mark.unit
 
 CALM = EmotionReading("calm", 0.9, 0.1, 5)
 FURIOUS = EmotionReading("upset", 0.95, 0.95, 5)
+THURSDAY = datetime(2026, 12, 31, 14, 30, tzinfo=UTC)
+STRICT = """
+policy: {name: strict, version: 7}
+engines:
+  fast: {fallback: [standard]}
+  standard: {fallback: [tool]}
+  tool: {}
+  realtime: {fallback: [tool, standard]}
+last_resort: fast
+guards:
+  - {id: no-voice, when: '!caller.consent_voice_ai', deny: [realtime], because: no consent}
+  - {id: refund, when: turn.tool_p > 0.5, deny: [standard, tool], because: a person must look at it}
+rules:
+  - {id: digits, when: turn.ends_in_digits, route: standard, endpointing_ms: 1200, because: time to read it out}
+  - {id: otherwise, when: 'true', route: fast, because: no other rule matched}
+shadow:
+  - {id: try-tool, replaces: otherwise, when: 'true', route: tool, because: would it be better}
+experiments:
+  - {id: fast-or-tool, rule: otherwise, by: call.id, arms: {control: 100, tool: {weight: 0, route: tool}}, because: see}
+"""
 
 
 class Voice:
@@ -44,14 +65,14 @@ class Need:
 
 
 class Routed:
-    """A router on the shipped policy, with everything around it in a test's hands."""
+    """A router on the shipped policy, or another, with everything around it in a test's hands."""
 
-    def __init__(self, **facts: Any) -> None:
+    def __init__(self, text: str = "", **facts: Any) -> None:
         self.now_s = 100.0
         self.voice, self.need = Voice(), Need()
         self.events: list[Event] = []
         need: Any = self.need
-        self.policy = Policy.load(shipped("default.yaml"))
+        self.policy = Policy.parse(text) if text else Policy.load(shipped("default.yaml"))
         self.router = TurnRouter(
             self.policy,
             tool_need=need,
@@ -60,8 +81,7 @@ class Routed:
             clock=CallClock(monotonic=lambda: self.now_s, wall=lambda: self.now_s),
             emit=self.events.append,
             call_id="call",
-            now=lambda: self.now_s,
-            hour=lambda: 14,
+            now=lambda: THURSDAY,
         )
 
     def turn(self, text: str, start_ms: float = 0.0, end_ms: float = 0.0) -> str:
@@ -124,13 +144,77 @@ def test_what_the_agent_said_last_helps_to_understand_the_turn() -> None:
     assert routed.need.asked == [("four four one", "What is your order number?")]
 
 
+def test_time_is_that_of_the_line() -> None:
+    routed = Routed()
+    routed.now_s += 12.5
+    routed.turn("hello")
+    expected = {
+        "time.hour": 14,
+        "time.weekday": 4,
+        "time.unix_s": int(THURSDAY.timestamp()),
+        "call.duration_ms": 12_500,
+    }
+    assert {name: routed.signals[name] for name in expected} == expected
+
+
+def test_digits_and_corrections_are_signals() -> None:
+    routed = Routed()
+    routed.turn("no it's four double five")
+    assert routed.signals["turn.digits"] == 3
+    assert routed.signals["turn.ends_in_digits"] is True
+    routed.turn("that's not what i said")
+    routed.turn("all right")
+    assert routed.signals["call.corrections"] == 2
+    assert routed.signals["turn.ends_in_digits"] is False
+
+
+def test_consents_are_signals() -> None:
+    routed = Routed(consent_voice_ai=False, consent_emotion=False)
+    routed.turn("hello")
+    consents = {name: value for name, value in routed.signals.items() if name.startswith("caller.consent_")}
+    assert consents == {
+        "caller.consent_voice_ai": False,
+        "caller.consent_emotion": False,
+        "caller.consent_recording": True,
+    }
+
+
+def test_every_signal_of_the_call_is_filled() -> None:
+    routed = Routed(language="de", queue="vip", region="ch", transport="sip", budget_usd=2.0, codec_hz=8_000)
+    routed.need.probability = 0.7
+    routed.now_s += 60
+    tally = routed.router.tally
+    tally.cost_usd, tally.tool_failures, tally.turns = 0.25, 2, 4
+    routed.turn("as i said i meant a real person, number four", 9_000, 9_900)
+    unknown = Signals().values
+    same = {name for name, value in routed.signals.items() if name in unknown and value == unknown[name]}
+    assert {name for name in same if not name.startswith("provider.")} == set()
+
+
+def test_a_decision_is_recorded_with_its_version_arm_and_shadow() -> None:
+    routed = Routed(STRICT)
+    routed.turn("hello")
+    [decided] = routed.of(Decided)
+    assert (decided.policy_version, decided.rule, decided.engine) == (7, "otherwise", "fast")
+    assert (decided.arms, decided.shadow) == ({"fast-or-tool": "control"}, {"try-tool": "tool"})
+    assert decided.endpointing_ms is None
+
+
+def test_a_rules_hint_at_how_long_to_wait_goes_with_its_route() -> None:
+    routed = Routed(STRICT)
+    assert routed.router.preview("four four one").endpointing_ms == 1200
+    assert routed.router.preview("four four one please").endpointing_ms is None
+    routed.turn("four four one")
+    assert routed.of(Decided)[0].endpointing_ms == 1200
+
+
 # -- previews -------------------------------------------------------------------------------------------------
 def test_a_preview_says_what_the_decision_will_be_and_remembers_nothing() -> None:
     routed = Routed()
     routed.need.probability = 0.9
     tally = repr(routed.router.tally)
-    assert routed.router.preview("i told you where is it, get me a human") == "standard"
-    assert routed.router.preview("where is my order") == "tool"
+    assert routed.router.preview("i told you where is it, get me a human").engine == "standard"
+    assert routed.router.preview("where is my order").engine == "tool"
     assert repr(routed.router.tally) == tally
     assert routed.events == []
     assert routed.turn("where is my order") == "tool"
@@ -140,8 +224,8 @@ def test_a_preview_says_what_the_decision_will_be_and_remembers_nothing() -> Non
 def test_a_preview_never_raises_and_leaves_the_report_to_the_decision() -> None:
     routed = Routed()
     routed.need.probability = float("nan")  # no signal takes it
-    assert routed.router.preview("hello") == routed.policy.default_engine
-    assert routed.router.warm() is False
+    assert routed.router.preview("hello").engine == routed.policy.default_engine
+    assert routed.router.warm("realtime") is False
     assert routed.events == []
 
 
@@ -158,15 +242,74 @@ def test_a_furious_caller_is_kept_with_the_engine_that_hears_tone() -> None:
     routed = Routed()
     routed.voice.heard = FURIOUS
     assert routed.turn("why does nobody answer the phone") == "realtime"
-    assert routed.router.warm() is True
+    assert routed.router.warm("realtime") is True
     assert routed.turn("i will not wait any longer") == "realtime"
 
 
 def test_without_consent_no_voice_goes_to_a_realtime_engine() -> None:
     routed = Routed(consent_voice_ai=False)
     routed.voice.heard = FURIOUS
-    assert routed.router.warm() is False
+    assert routed.router.warm("realtime") is False
     assert routed.turn("why does nobody answer the phone") != "realtime"
+
+
+# -- guards, when something fails ------------------------------------------------------------------------------
+def test_a_route_says_who_may_not_answer_and_no_fallback_is_one_of_them() -> None:
+    routed = Routed(STRICT, consent_voice_ai=False)
+    routed.need.probability = 0.9
+    for route in (routed.router.preview("refund"), routed.router.decide(CallerTurn("refund", 0, 0))):
+        assert (route.engine, route.denied) == ("fast", {"standard", "tool", "realtime"})
+        assert routed.router.fallback(route, {"fast"}) is None
+
+
+def test_the_guards_of_a_preview_are_not_those_of_the_turn_before() -> None:
+    routed = Routed(STRICT)
+    routed.need.probability = 0.9
+    routed.turn("refund")
+    routed.need.probability = 0.0
+    preview = routed.router.preview("hello")
+    assert (preview.turn, preview.denied) == (2, frozenset())
+    assert routed.router.fallback(preview, {"fast"}) == "standard"
+
+
+def test_when_guards_could_not_be_asked_only_the_engine_that_none_may_deny_answers() -> None:
+    routed = Routed(STRICT)
+    routed.need.probability = float("nan")  # no signal takes it
+    for route in (routed.router.preview("hello"), routed.router.decide(CallerTurn("hello", 0, 0))):
+        assert (route.turn, route.engine) == (1, "fast")
+        assert routed.router.fallback(route, {"fast"}) is None
+    assert routed.of(Decided)[0].denied.keys() == {"standard", "tool", "realtime"}
+
+
+def test_a_turn_that_another_engine_answers_is_recorded_and_counts_as_a_switch() -> None:
+    routed = Routed(STRICT)
+    routed.turn("hello")
+    routed.router.moved("fast")
+    routed.router.moved("standard")
+    routed.router.moved("standard")
+    routed.router.moved("tool")
+    moves = [(event.turn, event.from_engine, event.to_engine) for event in routed.of(TurnMoved)]
+    assert moves == [(1, "fast", "standard"), (1, "standard", "tool")]
+
+
+def test_a_call_can_be_decided_again_from_its_record() -> None:
+    routed = Routed()
+    texts = ("hello there", "where is my order", "no i said where is my order", "and now", "thank you", "bye")
+    for number, text in enumerate(texts):
+        routed.need.probability = float("nan") if number == 3 else 0.9 * (number in (1, 2))
+        routed.turn(text)
+        if number in (1, 3):
+            routed.router.moved("realtime")
+    moves = {event.turn: event.to_engine for event in routed.of(TurnMoved)}
+    memory = Memory.start("call")
+    for decided in routed.of(Decided):
+        if decided.rule == "default-engine":
+            continue
+        signals = {name: value for name, value in decided.signals.items() if name in Signals().values}
+        decision, memory = routed.policy.decide(Signals(signals), memory)
+        assert (decision.engine, decision.rule) == (decided.engine, decided.rule)
+        if decided.turn in moves:
+            memory = memory.moved_to(moves[decided.turn])
 
 
 # -- failures --------------------------------------------------------------------------------------------------
@@ -216,7 +359,7 @@ def test_a_failure_of_the_emotion_model_is_told_once_a_turn() -> None:
     routed.voice.heard = RuntimeError("broken")
     routed.router.preview("hel")
     routed.router.preview("hello")
-    routed.router.warm()
+    routed.router.warm("realtime")
     routed.turn("hello")
     assert len(routed.of(PartFailed)) == 1
 
@@ -224,28 +367,34 @@ def test_a_failure_of_the_emotion_model_is_told_once_a_turn() -> None:
 # -- health ----------------------------------------------------------------------------------------------------
 def test_an_engine_that_failed_is_avoided_for_half_a_minute() -> None:
     routed = Routed()
-    assert routed.router.preview("hello") == "fast"
+    assert routed.router.preview("hello").engine == "fast"
     routed.router.failed("fast")
-    assert routed.router.preview("hello") == "standard"
-    routed.now_s += SICK_S - 1
-    assert routed.router.preview("hello") == "standard"
+    assert routed.router.preview("hello").engine == "standard"
+    routed.now_s += SICK_MS / 1000 - 1
+    assert routed.router.preview("hello").engine == "standard"
     routed.now_s += 1
-    assert routed.router.preview("hello") == "fast"
+    assert routed.router.preview("hello").engine == "fast"
 
 
 def test_a_realtime_engine_that_failed_is_not_kept_warm() -> None:
     routed = Routed()
     routed.voice.heard = FURIOUS
-    assert routed.router.warm()
+    assert routed.router.warm("realtime")
     routed.router.failed("realtime")
-    assert not routed.router.warm()
+    assert not routed.router.warm("realtime")
 
 
 def test_fallbacks_are_the_policys() -> None:
     routed = Routed()
-    assert routed.router.fallback("fast", {"fast"}) == "standard"
-    assert routed.router.fallback("realtime", {"realtime", "tool"}) == "standard"
-    assert routed.router.fallback("fast", {"fast", "standard"}) is None
+    assert routed.router.fallback(Route(1, "fast"), {"fast"}) == "standard"
+    assert routed.router.fallback(Route(1, "realtime"), {"realtime", "tool"}) == "standard"
+
+
+def test_when_the_fallbacks_are_used_up_any_other_engine_of_the_policy_may_answer() -> None:
+    routed = Routed()
+    assert routed.router.fallback(Route(1, "fast"), {"fast", "standard"}) == "tool"
+    assert routed.router.fallback(Route(1, "fast"), {"fast", "standard", "tool"}) == "realtime"
+    assert routed.router.fallback(Route(1, "fast"), set(routed.policy.engines)) is None
 
 
 def test_the_heard_latency_of_an_engine_is_a_signal_by_its_slow_answers() -> None:

@@ -18,7 +18,7 @@ from livekit.agents.cli import AgentsConsole, _legacy
 from typer.testing import CliRunner
 
 from service.cli import app, work
-from service.cli.rig import RigError
+from service.cli.errors import RigError
 from service.ports import ConsolePort
 from service.private_logs import PrivateLogs, keep_private
 from service.settings import Settings

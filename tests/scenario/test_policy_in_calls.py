@@ -1,0 +1,183 @@
+"""What a policy and the consents change in whole calls: who is given time to read out a number, who is judged.
+
+All calls run at once, on one exchange, as calls of different tenants.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compliance.events import CallStarted, Decided, EmotionHeard, PartFailed, TurnEnded
+from compliance.tap import RATE_HZ
+from compliance.voiced import Samples
+from lab.callers import load_pcm, recorded_call
+from service.call import Call
+from service.emotion_ear import ClosedEar, EmotionEar
+from service.line import Line
+from service.promises import promises
+from tests.whole_call import WholeCall, answered, asks, exchange, greeted, silence, without_settings
+
+pytestmark = [pytest.mark.scenario, pytest.mark.alone]
+
+POLICY = """
+policy: {name: patience, version: 5}
+engines: {fast: {fallback: [standard]}, standard: {}, realtime: {fallback: [standard]}}
+last_resort: standard
+rules:
+  - {id: otherwise, when: 'true', route: fast, because: no other rule matched}
+overlays:
+  patient:
+    insert:
+      - {before: otherwise, id: digits, when: turn.ends_in_digits, route: fast, endpointing_ms: 1200, because: a number}
+  spoken:
+    insert:
+      - {before: otherwise, id: digits, when: turn.ends_in_digits, route: realtime, endpointing_ms: 1200,
+         because: a number}
+      - {before: otherwise, id: all, when: 'true', route: realtime, because: heard by a realtime engine}
+"""
+BREATH_MS = 700
+DIGITS = ["five", "five", "five", "zero", "one", "four", "two", "seven", "seven", "eight"]
+
+
+def phone_number() -> Samples:
+    """A caller who reads out a phone number, and breathes for 700 ms in the middle of it."""
+    [turn] = [turn for turn in recorded_call("03").turns if turn.number == 3]
+    assert turn.breath_ms is not None
+    samples = load_pcm(turn.path, sample_rate_hz=RATE_HZ)
+    begins, ends = (RATE_HZ * ms // 1000 for ms in turn.breath_ms)
+    return np.concatenate([samples[:begins], silence(BREATH_MS), samples[ends:]])
+
+
+async def reads_a_number(line: Line, _: Call) -> None:
+    await greeted(line)
+    said = await line.say(phone_number())
+    await line.agent_started(said.end_ms)
+    await line.agent_finished(900)
+
+
+async def asks_and_reads_a_number(line: Line, call: Call) -> None:
+    await greeted(line)
+    await asks(line, "01_quick_question_t01")
+    said = await line.say(phone_number())
+    await line.agent_started(said.end_ms)
+    await line.agent_finished(900)
+
+
+class Run:
+    """The calls by name, and the furious callers' ears by whether there is consent."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, WholeCall] = {}
+        self.ears: dict[bool, EmotionEar | ClosedEar] = {}
+
+    async def make(self, folder: Path) -> None:
+        policy = folder / "policy.yaml"
+        policy.write_text(POLICY, encoding="utf-8")
+        async with exchange(folder, policy=policy) as ready:
+
+            async def call(
+                name: str, speak: Callable[[Line, Call], Awaitable[None]], **settings: Any
+            ) -> None:
+                mine = replace(ready, settings=ready.settings.model_copy(update=settings))
+                self.calls[name] = await answered(mine, speak, source=f"lab:{name}")
+
+            async def furious(line: Line, call: Call) -> None:
+                self.ears[call._facts.consent_emotion] = call._ear
+                await greeted(line)
+                await asks(line, "05_furious_from_first_word_t01")
+
+            await asyncio.gather(
+                call("hurried", reads_a_number),
+                call("patient", reads_a_number, tenant="patient"),
+                call("spoken", asks_and_reads_a_number, tenant="spoken"),
+                call("judged", furious, tenant="unknown"),
+                call("unjudged", furious, consent_emotion=False),
+            )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    made = Run()
+    with pytest.MonkeyPatch.context() as patch:
+        without_settings(patch)
+        asyncio.run(made.make(tmp_path_factory.mktemp("calls")))
+    return made
+
+
+def turns_on_record(call: WholeCall) -> list[tuple[str, str, int | None, Any]]:
+    """Engine, rule, hint and number of digits of each decision."""
+    return [
+        (one.engine, one.rule, one.endpointing_ms, one.signals["turn.digits"]) for one in call.of(Decided)
+    ]
+
+
+@pytest.mark.parametrize("name", ["hurried", "patient", "spoken", "judged", "unjudged"])
+def test_every_promise_is_kept(run: Run, name: str) -> None:
+    assert promises(run.calls[name].events) == ()
+    assert run.calls[name].of(PartFailed) == []
+
+
+# -- the hint ------------------------------------------------------------------------------------------------
+def test_without_a_hint_a_breath_cuts_a_number_into_two_turns(run: Run) -> None:
+    assert turns_on_record(run.calls["hurried"]) == [
+        ("fast", "otherwise", None, 3),
+        ("fast", "otherwise", None, 7),
+    ]
+
+
+def test_a_rules_hint_gives_the_caller_time_to_read_the_number_out(run: Run) -> None:
+    assert turns_on_record(run.calls["patient"]) == [("fast", "digits", 1200, len(DIGITS))]
+
+
+def test_the_hint_holds_while_a_realtime_engine_is_in_charge(run: Run) -> None:
+    call = run.calls["spoken"]
+    assert turns_on_record(call) == [("realtime", "all", None, 0), ("realtime", "digits", 1200, len(DIGITS))]
+
+
+@pytest.mark.parametrize(("name", "least_ms", "most_ms"), [("hurried", 300, 1200), ("patient", 1200, 2500)])
+def test_a_turn_is_over_after_the_silence_asked_for(
+    run: Run, name: str, least_ms: float, most_ms: float
+) -> None:
+    for turn in run.calls[name].of(TurnEnded):
+        assert least_ms <= turn.at_ms - turn.end_ms < most_ms
+
+
+# -- the tenant ----------------------------------------------------------------------------------------------
+def test_a_call_is_routed_by_the_policy_of_its_tenant_and_says_so(run: Run) -> None:
+    started = {name: call.of(CallStarted)[0] for name, call in run.calls.items()}
+    assert {name: event.tenant for name, event in started.items()} == {
+        "hurried": "",
+        "patient": "patient",
+        "spoken": "spoken",
+        "judged": "unknown",
+        "unjudged": "",
+    }
+    assert {event.policy_version for event in started.values()} == {5}
+    for name, call in run.calls.items():
+        for decided in call.of(Decided):
+            assert (decided.policy_hash, decided.policy_version) == (started[name].policy_hash, 5)
+
+
+# -- consent to be judged --------------------------------------------------------------------------------------
+def test_who_has_not_consented_to_it_is_not_judged_by_the_voice(run: Run) -> None:
+    assert isinstance(run.ears[False], ClosedEar)
+    call = run.calls["unjudged"]
+    assert [(event.windows, event.label, event.upset) for event in call.of(EmotionHeard)] == [
+        (0, "unknown", 0)
+    ]
+    [decided] = call.of(Decided)
+    assert decided.signals["caller.consent_emotion"] is False
+    assert decided.signals["emotion.label"] == "unknown"
+
+
+def test_the_same_caller_is_judged_where_there_is_consent(run: Run) -> None:
+    [heard] = run.calls["judged"].of(EmotionHeard)
+    assert heard.windows > 0
+    assert heard.label == "upset"

@@ -1,0 +1,109 @@
+"""A desk with nothing around it: routing by list, and as much of a session as the desk asks between hand-offs."""
+
+from collections.abc import Callable, Collection
+from types import SimpleNamespace
+from typing import Any
+
+from livekit.agents import llm
+
+from compliance.clock import CallClock
+from compliance.events import Event
+from engines.cascade import Cascade
+from engines.desk import Desk
+from engines.feed import TurnFeed
+from engines.generations import Generation
+from engines.routing import CallerTurn, Route, Routing
+
+
+class Plan:
+    """Routing by list: ``chosen`` is what the turn in hand, and a preview of it, go to; ``denied`` may not answer."""
+
+    def __init__(self) -> None:
+        self.chosen = "fast"
+        self.denied: frozenset[str] = frozenset()
+        self.order = ("standard", "tool")
+        self.turns = 0
+        self.failures: list[str] = []
+        self.moves: list[str] = []
+
+    def preview(self, text: str) -> Route:
+        return Route(self.turns + 1, self.chosen, self.denied)
+
+    def decide(self, turn: CallerTurn) -> Route:
+        self.turns += 1
+        return Route(self.turns, self.chosen, self.denied)
+
+    def fallback(self, route: Route, failed: Collection[str]) -> str | None:
+        out = {route.engine, *route.denied, *failed}
+        return next((one for one in self.order if one not in out), None)
+
+    def warm(self, engine: str) -> bool:
+        return False
+
+    def moved(self, engine: str) -> None:
+        self.moves.append(engine)
+
+    def failed(self, engine: str) -> None:
+        self.failures.append(engine)
+
+
+class Session:
+    """As much of a LiveKit session as the desk asks of it between hand-offs."""
+
+    def __init__(self) -> None:
+        self.history = llm.ChatContext()
+        self.user_state = "listening"
+        self.did: list[str] = []
+
+    def on(self, event: str, listener: Callable[..., None]) -> None: ...
+
+    def interrupt(self, *, force: bool = False) -> None:
+        self.did.append("interrupt")
+
+    def say(self, text: str) -> None:
+        self.did.append(f"say {text}")
+
+    def generate_reply(self, **how: Any) -> None:
+        self.did.append("reply")
+
+
+class Sat:
+    """A desk with three cascades; ``routing`` stands in for its plan."""
+
+    def __init__(self, silence_limit_s: float = 60.0, routing: Routing | None = None) -> None:
+        self.plan, self.session = Plan(), Session()
+        self.events: list[Event] = []
+        nothing: Any = SimpleNamespace(provider="nobody")
+        tap: Any = SimpleNamespace(sinks=[])
+        session: Any = self.session
+        self.desk = Desk(
+            session=session,
+            clock=CallClock(),
+            cascades={
+                name: Cascade(name, nothing, nothing, True, 1.0) for name in ("fast", "standard", "tool")
+            },
+            realtime={},
+            recogniser=nothing,
+            feed=TurnFeed(tap),
+            routing=routing or self.plan,
+            emit=self.events.append,
+            call_id="call",
+            instructions="",
+            tools=[],
+            silence_limit_s=silence_limit_s,
+        )
+
+    def ends_turn(self, text: str = "hello") -> tuple[llm.ChatMessage, llm.ChatContext]:
+        message, context = llm.ChatMessage(role="user", content=[text]), llm.ChatContext()
+        assert self.desk.turn_completed(context, message) is False
+        return message, context
+
+    def begins(self, message: llm.ChatMessage) -> Generation | None:
+        """A reply to ``message`` begins, as LiveKit would begin it in a speech of its own."""
+        generations = self.desk.generations
+        generation = generations.open(message.id, engine=self.desk.engine, turn=self.desk.turn)
+        generations.current = lambda: generation  # type: ignore[method-assign]
+        return self.desk.begin_reply(llm.ChatContext([message]))
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
