@@ -18,69 +18,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 from policies.document import Document
 from router import overlay
+from router.choosing import Chooser
 from router.conditions import Condition, Failed, Language
 from router.content import Content, Engine, Rule
 from router.decision import Decision
-from router.gates import BY_CALL, pick, share
 from router.memory import Memory
 from router.reader import read
 from router.signals import Scalar, Signals
-from router.smoothing import Smoother, View
-
-Outcome = Scalar | Failed
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """An engine as one stage leaves it to the next."""
-
-    rule: str
-    engine: str
-    reason: str
-    endpointing_ms: int | None = None
-    arms: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Trace:
-    """What was tried in a decision, and what failed."""
-
-    tried: list[tuple[str, str]]
-    errors: list[str]
-
-    def note(self, name: str, outcome: str) -> None:
-        self.tried.append((name, outcome))
-
-    def failed(self, name: str, failure: Failed, *, counts_as: str) -> None:
-        self.tried.append((name, f"failed, counts as {counts_as}: {failure.reason}"))
-        self.errors.append(f"{name}: {failure.reason}")
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A rule, and where the outcomes of its conditions stand among those of all conditions."""
-
-    rule: Rule
-    when: int
-    hold: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """What all stages of one decision ask."""
-
-    number: int
-    view: View
-    outcomes: Sequence[Outcome]
-    memory: Memory
-    denied: Mapping[str, str]
+from router.smoothing import Smoother
+from router.turn import Choice, Outcome, Slot, Trace, Turn
 
 
 class Policy:
@@ -96,8 +48,8 @@ class Policy:
             conditions.append(condition)
             return len(conditions) - 1
 
-        def slot(rule: Rule) -> _Slot:
-            return _Slot(rule, place(rule.when), place(rule.hold) if rule.hold else None)
+        def slot(rule: Rule) -> Slot:
+            return Slot(rule, place(rule.when), place(rule.hold) if rule.hold else None)
 
         barring = [guard.when for guard in content.guards] + [each.when for each in content.never]
         conditions += barring
@@ -105,11 +57,11 @@ class Policy:
         self._shadow = tuple((one, self._instead(slot(one.rule), one.replaces)) for one in content.shadow)
         self._conditions = language.fuse(conditions)
         self._barring = language.fuse(barring)
-        self._experiments = {experiment.rule: experiment for experiment in content.experiments}
+        self._chooser = Chooser(content)
         self._params = {param.name: param.value for param in content.params.values()}
         self._tenants: dict[str, Policy] = {}
 
-    def _instead(self, shadow: _Slot, replaces: str | None) -> tuple[_Slot, ...]:
+    def _instead(self, shadow: Slot, replaces: str | None) -> tuple[Slot, ...]:
         if replaces is None:
             return (shadow, *self._rules)
         # Under the id of the rule in whose place it stands: by that go hold, rollout and experiments.
@@ -231,9 +183,9 @@ class Policy:
         """
         view = self._smoother.view(signals, memory, self._params)
         outcomes = self._conditions.evaluate(view.facts)
-        trace = _Trace([], list(view.errors))
+        trace = Trace([], list(view.errors))
         denied, forced = self._guard(outcomes, trace)
-        turn = _Turn(int(signals["turn.count"]), view, outcomes, memory, denied)
+        turn = Turn(int(signals["turn.count"]), view, outcomes, memory, denied)
         choice = self._serve(forced, self._rules, turn, trace)
         after = memory.served(choice.engine, choice.rule, turn=turn.number, smoothed=view.smoothed)
         content = self._content
@@ -254,7 +206,7 @@ class Policy:
             endpointing_ms=choice.endpointing_ms,
             arms=choice.arms,
             shadow={
-                shadow.rule.id: self._serve(forced, slots, turn, _Trace([], [])).engine
+                shadow.rule.id: self._serve(forced, slots, turn, Trace([], [])).engine
                 for shadow, slots in self._shadow
             },
             errors=tuple(trace.errors),
@@ -262,19 +214,20 @@ class Policy:
         return decision, after
 
     # -- stages -----------------------------------------------------------------------------------------
-    def _serve(self, forced: _Choice | None, rules: Sequence[_Slot], turn: _Turn, trace: _Trace) -> _Choice:
+    def _serve(self, forced: Choice | None, rules: Sequence[Slot], turn: Turn, trace: Trace) -> Choice:
         """Stages 3 to 5, with the denials checked after each."""
         if forced:
             choice = self._allowed(forced, turn.denied, trace)
         else:
-            choice = self._settled(self._rule(rules, turn, trace), turn, trace)
+            chosen = self._allowed(self._chooser.choose(rules, turn, trace), turn.denied, trace)
+            choice = self._settled(chosen, turn, trace)
         choice = self._standing(choice, turn, trace)
         return self._allowed(choice, turn.denied, trace)  # whatever the stages did, a guard has the last word
 
-    def _guard(self, outcomes: Sequence[Outcome], trace: _Trace) -> tuple[dict[str, str], _Choice | None]:
+    def _guard(self, outcomes: Sequence[Outcome], trace: Trace) -> tuple[dict[str, str], Choice | None]:
         """The denied engines and the first forced one. A guard that fails counts as true: it fails closed."""
         denied: dict[str, str] = {}
-        forced: _Choice | None = None
+        forced: Choice | None = None
         guards, never = self._content.guards, self._content.never
         for guard, outcome in zip(guards, outcomes, strict=False):
             if outcome is False:
@@ -289,7 +242,7 @@ class Policy:
             if guard.force:
                 trace.note(guard.id, f"forces {guard.force}")
                 if forced is None:
-                    forced = _Choice(guard.id, guard.force, guard.because)
+                    forced = Choice(guard.id, guard.force, guard.because)
         for each, outcome in zip(never, outcomes[len(guards) :], strict=False):
             if outcome is False:
                 continue
@@ -301,73 +254,7 @@ class Policy:
                 trace.note(each.id, f"never {', '.join(left)}, which no guard denies")
         return denied, forced
 
-    def _rule(self, rules: Sequence[_Slot], turn: _Turn, trace: _Trace) -> _Choice:
-        """The first rule that matches, or still holds, and has an engine that is allowed."""
-        denied, outcomes, before = turn.denied, turn.outcomes, turn.memory.rule
-        for slot in rules:
-            rule, outcome = slot.rule, outcomes[slot.when]
-            if isinstance(outcome, Failed):
-                trace.failed(rule.id, outcome, counts_as="false")
-                continue
-            held = outcome is not True and (
-                slot.hold is not None and before == rule.id and outcomes[slot.hold] is True
-            )
-            if outcome is not True and not held:
-                trace.note(rule.id, "no")
-                continue
-            if closed := self._closed(rule, turn):
-                trace.note(rule.id, closed)
-                continue
-            choice = self._chosen(rule, held, turn)
-            if choice.engine not in denied:
-                trace.note(rule.id, f"{'held' if held else 'matched'}: {choice.engine}")
-                return choice
-            by = denied[choice.engine]
-            if rule.else_route and rule.else_route not in denied:
-                trace.note(rule.id, f"{choice.engine} denied by {by}, instead {rule.else_route}")
-                reason = f"{choice.reason}; {choice.engine} is denied by {by}"
-                return replace(choice, engine=rule.else_route, reason=reason)
-            trace.note(rule.id, f"{choice.engine} denied by {by}")
-        last = rules[-1].rule
-        return self._allowed(_Choice(last.id, last.route, last.because, last.endpointing_ms), denied, trace)
-
-    def _closed(self, rule: Rule, turn: _Turn) -> str | None:
-        """Why a rule does not exist for this call at this hour, if it does not."""
-        facts = turn.view.facts
-        if rule.schedule is not None and not rule.schedule.covers(int(facts["time.unix_s"])):
-            return "outside its hours"
-        if (rollout := rule.rollout) is not None:
-            key = self._key(rollout.by, turn)
-            if not rollout.includes(self._content.salt, rule.id, key):
-                return f"not in its rollout to {rollout.percent:g} %"
-        return None
-
-    def _key(self, by: str, turn: _Turn) -> str:
-        return turn.memory.call_id if by == BY_CALL else str(turn.view.facts[by])
-
-    def _chosen(self, rule: Rule, held: bool, turn: _Turn) -> _Choice:
-        """What a rule chooses, and the arm of the experiment on it, if any."""
-        reason = rule.because
-        if held and rule.hold:
-            reason += f" (held: {rule.hold.source})"
-        choice = _Choice(rule.id, rule.route, reason, rule.endpointing_ms)
-        experiment = self._experiments.get(rule.id)
-        if experiment is None:
-            return choice
-        now_s, key = int(turn.view.facts["time.unix_s"]), self._key(experiment.by, turn)
-        over = experiment.until is not None and (
-            now_s <= 0 or datetime.fromtimestamp(now_s, UTC).date() > experiment.until
-        )
-        if over or not key:
-            return choice
-        at = share(self._content.salt, experiment.id, key)
-        arm = experiment.arms[pick([each.weight for each in experiment.arms], at)]
-        choice = replace(choice, arms={experiment.id: arm.name})
-        if arm.route is None or arm.route in turn.denied:
-            return choice
-        return replace(choice, engine=arm.route, reason=f"{reason} (arm {arm.name} of {experiment.id})")
-
-    def _allowed(self, choice: _Choice, denied: Mapping[str, str], trace: _Trace) -> _Choice:
+    def _allowed(self, choice: Choice, denied: Mapping[str, str], trace: Trace) -> Choice:
         """The choice, or the next engine that is not denied; the last resort cannot be."""
         if choice.engine not in denied:
             return choice
@@ -376,7 +263,7 @@ class Policy:
         trace.note(choice.rule, f"{choice.engine} denied by {by}, instead {engine}")
         return replace(choice, engine=engine, reason=f"{choice.reason}; {choice.engine} is denied by {by}")
 
-    def _settled(self, choice: _Choice, turn: _Turn, trace: _Trace) -> _Choice:
+    def _settled(self, choice: Choice, turn: Turn, trace: Trace) -> Choice:
         """Dwell and stability: stay with the engine in charge, if it may and can still answer."""
         memory = turn.memory
         current = memory.engine
@@ -390,7 +277,7 @@ class Policy:
         stage, why = stay
         trace.note(stage, f"keeps {current}, not {choice.engine}: {why}")
         reason = f"stays on {current}: {why}; rule {choice.rule} asked for {choice.engine}"
-        return _Choice(memory.rule or choice.rule, current, reason, choice.endpointing_ms)
+        return Choice(memory.rule or choice.rule, current, reason, choice.endpointing_ms)
 
     def _stays(self, current: str, memory: Memory, turn: int) -> tuple[str, str] | None:
         least, stability = self._engine(current).min_turns, self._content.stability
@@ -402,7 +289,7 @@ class Policy:
             return "stability", f"the call was switched at turn {memory.switched_at}"
         return None
 
-    def _standing(self, choice: _Choice, turn: _Turn, trace: _Trace) -> _Choice:
+    def _standing(self, choice: Choice, turn: Turn, trace: Trace) -> Choice:
         """The choice, or the nearest healthy engine that is not denied; the choice itself if there is none."""
         view = turn.view
         if view.is_healthy(choice.engine):

@@ -24,7 +24,8 @@ last_resort: standard
 """
 CALM_RULES = """
 rules:
-  - {id: upset, when: emotion.upset >= p.enter, hold: emotion.upset >= p.leave, route: realtime, else_route: tool, because: so}
+  - {id: upset, when: emotion.upset >= p.enter, hold: emotion.upset >= p.leave, route: realtime, else_route: tool,
+     because: so}
   - {id: tools, when: turn.needs_tools, route: tool, because: the reply needs a tool}
   - {id: otherwise, when: true, route: standard, because: so}
 """
@@ -53,7 +54,7 @@ def test_the_first_rule_that_matches_chooses_and_says_why() -> None:
     (decision,) = play(policy, {"turn.needs_tools": True})
     assert (decision.engine, decision.rule, decision.reason) == ("tool", "tools", "the reply needs a tool")
     assert decision.tried == (("upset", "no"), ("tools", "matched: tool"))
-    assert decision.policy_hash == policy.hash
+    assert (decision.policy, decision.policy_version, decision.policy_hash) == ("t", 1, policy.hash)
     assert decision.errors == ()
 
 
@@ -319,7 +320,16 @@ def test_memory_survives_json() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"turn": "4"}, {"turn": True}, {"engine": 3}, {"smoothed": []}, {"smoothed": {"upset": "high"}}],
+    [
+        {"turn": "4"},
+        {"turn": True},
+        {"engine": 3},
+        {"smoothed": []},
+        {"smoothed": {"upset": "high"}},
+        {"smoothed": {"upset": True}},
+        {"smoothed": {"upset": float("nan")}},
+        {"smoothed": {"upset": 10**400}},
+    ],
 )
 def test_a_record_that_is_not_a_memory_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(MemoryRecordError, match="not a routing memory"):
@@ -347,7 +357,11 @@ def test_the_hash_is_of_what_the_policy_says_not_of_how_it_is_written() -> None:
 
 def test_conditions_that_together_pass_the_limits_of_cel_are_evaluated_one_by_one() -> None:
     deep = "(" * 30 + "turn.needs_tools" + ")" * 30
-    rules = f"rules:\n  - {{id: deep, when: '{deep}', route: tool, because: so}}\n  - {{id: otherwise, when: true, route: fast, because: so}}\n"
+    rules = f"""
+rules:
+  - {{id: deep, when: '{deep}', route: tool, because: so}}
+  - {{id: otherwise, when: true, route: fast, because: so}}
+"""
     assert engines(Policy.parse(BASE + rules), {"turn.needs_tools": True}, {}) == ["tool", "fast"]
 
 
@@ -373,3 +387,80 @@ def test_an_engine_that_operators_add_is_routed_to_and_has_health() -> None:
         "tool",
         "standard",
     ]
+
+
+READS_OUT = """
+stability: {cooldown_turns: 1}
+guards:
+  - {id: person, when: call.asked_human, force: standard, because: so}
+rules:
+  - {id: digits, when: turn.ends_in_digits, route: tool, else_route: fast, endpointing_ms: 1500, because: so}
+  - {id: otherwise, when: true, route: standard, endpointing_ms: 700, because: so}
+"""
+
+
+def test_the_rule_that_chooses_says_how_much_silence_ends_the_turn() -> None:
+    first, second, forced = play(
+        Policy.parse(BASE + READS_OUT), {"turn.ends_in_digits": True}, {}, {"call.asked_human": True}
+    )
+    assert (first.rule, first.endpointing_ms) == ("digits", 1500)
+    assert (second.rule, second.endpointing_ms) == ("otherwise", 700)
+    assert (forced.rule, forced.endpointing_ms) == ("person", None)
+
+
+def test_the_silence_is_that_of_the_rule_that_matched_though_another_engine_answers() -> None:
+    policy = Policy.parse(BASE + READS_OUT)
+    (_, second, kept) = play(policy, {}, {"turn.ends_in_digits": True}, {})
+    assert (second.engine, second.endpointing_ms) == ("tool", 1500)
+    assert (kept.engine, kept.rule, kept.endpointing_ms) == ("tool", "digits", 700)
+    (sick,) = play(policy, {"turn.ends_in_digits": True, "provider.tool_healthy": False})
+    assert (sick.engine, sick.endpointing_ms) == ("fast", 1500)
+    for taken, engine in (("tool", "fast"), ("tool, fast", "standard")):
+        text = (BASE + READS_OUT).replace(
+            "guards:", f"guards:\n  - {{id: g, when: true, deny: [{taken}], because: so}}"
+        )
+        (denied,) = play(Policy.parse(text), {"turn.ends_in_digits": True})
+        assert (denied.engine, denied.endpointing_ms) == (engine, 1500 if engine == "fast" else 700)
+
+
+def test_the_last_rule_says_how_much_silence_ends_the_turn_also_when_its_engine_is_denied() -> None:
+    text = (BASE + READS_OUT).replace("route: standard, endpointing", "route: realtime, endpointing")
+    text = text.replace("guards:", "guards:\n  - {id: g, when: true, deny: [realtime], because: so}")
+    (decision,) = play(Policy.parse(text), {})
+    assert (decision.engine, decision.rule, decision.endpointing_ms) == ("tool", "otherwise", 700)
+
+
+def test_signals_of_an_engine_that_the_policy_does_not_know_change_nothing() -> None:
+    policy = Policy.parse(BASE + NO_CONSENT + CALM_RULES)
+    known, stray = (
+        play(policy, {"emotion.upset": 0.9}),
+        play(policy, {"emotion.upset": 0.9, "provider.x_healthy": False}),
+    )
+    assert [(one.engine, one.rule, one.denied, one.errors) for one in stray] == [
+        (one.engine, one.rule, one.denied, one.errors) for one in known
+    ]
+
+
+def test_a_boolean_with_an_anchor_is_a_boolean_and_anchors_are_not_in_the_hash() -> None:
+    text = BASE + CALM_RULES
+    anchored = text.replace("when: true", "when: &always true")
+    assert Policy.parse(anchored).hash == Policy.parse(text).hash
+
+
+@pytest.mark.parametrize("failing", [0, 7, 8, 19])
+def test_a_condition_that_fails_leaves_all_others_as_they_are(failing: int) -> None:
+    rules = [
+        f"  - {{id: r{number}, when: 1 / turn.words > 0, route: realtime, because: so}}\n"
+        if number == failing
+        else f"  - {{id: r{number}, when: turn.chars == {number}, route: tool, because: so}}\n"
+        for number in range(20)
+    ]
+    last = "  - {id: otherwise, when: true, route: fast, because: so}\n"
+    policy = Policy.parse(f"{BASE}rules:\n{''.join(rules)}{last}")
+    for number in range(21):
+        (decision,) = play(policy, {"turn.chars": number})
+        expected = "otherwise" if number in (failing, 20) else f"r{number}"
+        assert decision.rule == expected
+        assert [error.split(":")[0] for error in decision.errors] == (
+            [f"r{failing}"] if number >= failing else []
+        )

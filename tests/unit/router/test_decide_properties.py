@@ -3,107 +3,164 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies import shipped
-from router import CATALOGUE, Memory, Policy, Signals
-from router.signals import Kind, Scalar, Spec
+from router import Memory, Policy, Signals
+from router.conditions import Failed
+from tests.random_policies import (
+    TENANTS,
+    THOROUGH,
+    barred,
+    check,
+    documents,
+    facts,
+    loaded,
+    memories,
+    policies,
+    turns,
+)
 
 pytestmark = pytest.mark.unit
 
 ENGINES = ("fast", "tool", "standard", "realtime")
 DEFAULT = Policy.load(shipped("default.yaml"), engines=ENGINES)
-CONDITIONS = (
-    "true",
-    "emotion.upset > 0.5",
-    "turn.chars < 50",
-    "turn.needs_tools",
-    "caller.consent_voice_ai",
-    'caller.region in ["eu", "ch"]',
-    "10 / turn.words > 2",
-    "mood > 0.4",
-    "provider.realtime_p95_ms > 1000",
-)
 
 
-def _values(spec: Spec) -> st.SearchStrategy[Scalar]:
-    match spec.kind:
-        case Kind.BOOL:
-            return st.booleans()
-        case Kind.ENUM:
-            return st.sampled_from(spec.choices)
-        case Kind.TEXT:
-            return st.text(alphabet="abcé-", max_size=8)
-        case Kind.INT:
-            return st.integers(int(spec.low), min(int(spec.high), int(spec.low) + 3000))
-        case Kind.DOUBLE:
-            return st.floats(spec.low, spec.high)
-
-
-SIGNALS = st.fixed_dictionaries({}, optional={name: _values(spec) for name, spec in CATALOGUE.items()}).map(
-    Signals
-)
-ENGINE = st.sampled_from(ENGINES)
-MEMORY = st.builds(
-    Memory,
-    call_id=st.just("call"),
-    turn=st.integers(0, 50),
-    engine=st.none() | ENGINE,
-    rule=st.none() | st.sampled_from(["de-escalate", "tools", "r0", "r1", "otherwise"]),
-    dwell=st.integers(0, 5),
-    switches=st.integers(0, 6),
-    switched_at=st.none() | st.integers(0, 50),
-    smoothed=st.sampled_from([(), (("upset", 0.7), ("errand", 0.4)), (("mood", 0.9),)]),
-)
-
-
-@st.composite
-def policies(draw: st.DrawFn) -> Policy:
-    """Policies of up to three guards and four rules over a few conditions, some of which fail."""
-    condition = st.sampled_from(CONDITIONS)
-    names = {engine: draw(st.lists(ENGINE, max_size=2)) for engine in ENGINES}
-    dwells = {engine: draw(st.integers(0, 3)) for engine in ENGINES}
-    lines = [
-        "policy: {name: random, version: 1}",
-        "derived: {mood: {from: emotion.upset / double(turn.words), ewma: 0.5}}",
-        "engines:",
-        *(
-            f"  {engine}: {{fallback: {json.dumps(names[engine])}, min_turns: {dwells[engine]}}}"
-            for engine in ENGINES
-        ),
-        f"stability: {{max_switches: {draw(st.integers(0, 3))}, cooldown_turns: {draw(st.integers(0, 3))}}}",
-        "last_resort: standard",
-        "guards:",
-    ]
-    for number in range(draw(st.integers(1, 3))):
-        deny = json.dumps(draw(st.lists(st.sampled_from(["fast", "tool", "realtime"]), min_size=1)))
-        force = draw(st.sampled_from(["", ", force: realtime", ", force: tool"]))
-        lines.append(f"  - {{id: g{number}, when: '{draw(condition)}', deny: {deny}{force}, because: so}}")
-    lines.append("rules:")
-    for number in range(draw(st.integers(0, 3))):
-        extra = draw(st.sampled_from(["", ", hold: 'mood > 0.2'", ", else_route: realtime"]))
-        lines.append(f"  - {{id: r{number}, when: '{draw(condition)}', route: {draw(ENGINE)}{extra}, because: so}}")
-    lines.append(f"  - {{id: otherwise, when: true, route: {draw(ENGINE)}, because: so}}")
-    return Policy.parse("\n".join(lines))
-
-
-@given(policies(), st.lists(SIGNALS, min_size=1, max_size=4), MEMORY)
-@settings(max_examples=100, deadline=None)
-def test_no_policy_ever_decides_for_an_engine_that_it_denies(
-    policy: Policy, turns: list[Signals], memory: Memory
+@given(policies(), st.lists(st.tuples(turns(), st.integers(0, 5)), min_size=1, max_size=4), memories())
+@settings(max_examples=50 * THOROUGH, deadline=None)
+def test_no_turn_is_ever_answered_by_an_engine_that_is_denied_whatever_fails(
+    policy: Policy, calls: list[tuple[Signals, int]], memory: Memory
 ) -> None:
-    for signals in turns:
-        decision, memory = policy.decide(signals, memory)
-        assert decision.engine in policy.engines
-        assert decision.engine not in decision.denied
-        assert memory.engine == decision.engine
+    for signals, failures in calls:
+        decision, after = policy.decide(signals, memory)
+        check(policy, decision, memory, after)
+        memory, engine, failed = after, decision.engine, {decision.engine}
+        for _ in range(failures):
+            following = policy.fallback(engine, {*decision.denied, *failed})
+            if following is None:
+                break
+            assert following in policy.engines
+            assert following not in {*barred(policy, dict(decision.signals)), *failed}
+            memory = memory.moved_to(following)
+            engine = following
+            failed.add(following)
 
 
-@given(SIGNALS, MEMORY)
-@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(documents(), min_size=2, max_size=2),
+    st.lists(st.tuples(turns(), st.integers(0, 1), st.sampled_from(TENANTS)), min_size=2, max_size=4),
+)
+@settings(max_examples=25 * THOROUGH, deadline=None)
+def test_a_reload_and_another_tenants_memory_open_no_way_round_a_guard(
+    versions: list[dict[str, object]], steps: list[tuple[Signals, int, str]]
+) -> None:
+    both = [loaded(version) for version in versions]
+    memory = kept = Memory.start("call")
+    for signals, version, tenant in steps:
+        policy = both[version].for_tenant(tenant)
+        decision, after = policy.decide(signals, memory)
+        check(policy, decision, memory, after)
+        memory = after
+        decision, after = both[0].decide(
+            signals, kept
+        )  # a call in progress keeps the policy that it began with
+        check(both[0], decision, kept, after)
+        kept = after
+
+
+@given(policies(), turns(), memories())
+@settings(max_examples=50 * THOROUGH, deadline=None)
+def test_the_same_turn_is_decided_the_same_also_from_what_is_on_record(
+    policy: Policy, signals: Signals, memory: Memory
+) -> None:
+    first = policy.decide(signals, memory)
+    assert policy.decide(signals, memory) == first
+    stored = Memory.from_dict(json.loads(json.dumps(memory.as_dict())))
+    assert stored == memory
+    assert policy.decide(Signals(json.loads(json.dumps(signals.as_dict()))), stored) == first
+
+
+def turned_round(value: Any) -> Any:
+    """The same document with the keys of every mapping in the opposite order."""
+    if isinstance(value, dict):
+        return {key: turned_round(inner) for key, inner in reversed(value.items())}
+    return [turned_round(inner) for inner in value] if isinstance(value, list) else value
+
+
+@given(documents(), turns(), memories())
+@settings(max_examples=25 * THOROUGH, deadline=None)
+def test_policies_with_one_hash_decide_the_same(
+    document: dict[str, Any], signals: Signals, memory: Memory
+) -> None:
+    one, other = loaded(document), loaded(turned_round(document))
+    assert one.hash == other.hash
+    (decision, after), (same, afterwards) = one.decide(signals, memory), other.decide(signals, memory)
+    assert replace(decision, errors=()) == replace(same, errors=())
+    assert sorted(decision.errors) == sorted(same.errors)
+    assert after.as_dict() == afterwards.as_dict()
+
+
+@given(policies(), turns(), memories())
+@settings(max_examples=50 * THOROUGH, deadline=None)
+def test_a_guard_that_forces_is_obeyed_while_its_engine_may_and_can_answer(
+    policy: Policy, signals: Signals, memory: Memory
+) -> None:
+    decision, _ = policy.decide(signals, memory)
+    seen = facts(policy, dict(decision.signals))
+    forced = [
+        guard.force
+        for guard in policy.content.guards
+        if guard.force and guard.when.evaluate(seen) is not False
+    ]
+    if forced and forced[0] not in decision.denied and seen.get(f"provider.{forced[0]}_healthy", True):
+        assert decision.engine == forced[0]
+
+
+@given(policies(), turns(), memories())
+@settings(max_examples=50 * THOROUGH, deadline=None)
+def test_an_unhealthy_engine_answers_only_when_nothing_that_may_replace_it_is_healthy(
+    policy: Policy, signals: Signals, memory: Memory
+) -> None:
+    decision, _ = policy.decide(signals, memory)
+    sick = {engine for engine in policy.engines if signals.values.get(f"provider.{engine}_healthy") is False}
+    if decision.engine in sick:
+        assert policy.fallback(decision.engine, {*decision.denied, *sick}) is None
+
+
+@given(policies(), turns(), memories())
+@settings(max_examples=50 * THOROUGH, deadline=None)
+def test_an_engine_is_kept_warm_only_where_the_next_turn_could_reach_it(
+    policy: Policy, signals: Signals, memory: Memory
+) -> None:
+    decision, _ = policy.decide(signals, memory)
+    seen = facts(policy, dict(decision.signals))
+    for name, engine in policy.content.engines.items():
+        wanted = engine.warm is not None and engine.warm.evaluate(seen) is True
+        assert policy.warm(signals, memory, engine=name) == (wanted and name not in decision.denied)
+
+
+@given(policies(), turns(), memories())
+@settings(max_examples=50 * THOROUGH, deadline=None)
+def test_conditions_evaluated_together_have_the_values_they_have_alone(
+    policy: Policy, signals: Signals, memory: Memory
+) -> None:
+    decision, _ = policy.decide(signals, memory)
+    seen = facts(policy, dict(decision.signals))
+    failing = {
+        guard.id for guard in policy.content.guards if isinstance(guard.when.evaluate(seen), Failed)
+    } | {each.id for each in policy.content.never if isinstance(each.when.evaluate(seen), Failed)}
+    named = {error.split(":")[0] for error in decision.errors}
+    assert failing == {name for name in named if name.startswith(("guard-", "their-", "never-"))}
+
+
+@given(turns(), memories())
+@settings(max_examples=200 * THOROUGH, deadline=None)
 def test_the_default_policy_never_sends_a_voice_without_consent_to_realtime(
     signals: Signals, memory: Memory
 ) -> None:
@@ -114,15 +171,3 @@ def test_the_default_policy_never_sends_a_voice_without_consent_to_realtime(
         or signals["call.asked_human"] is False
         or (signals["provider.standard_healthy"] is False)
     )
-
-
-@given(SIGNALS, MEMORY)
-@settings(max_examples=100, deadline=None)
-def test_the_same_inputs_give_the_same_decision_and_a_stored_memory_gives_it_again(
-    signals: Signals, memory: Memory
-) -> None:
-    first = DEFAULT.decide(signals, memory)
-    stored = Memory.from_dict(json.loads(json.dumps(memory.as_dict())))
-    assert stored == memory
-    assert DEFAULT.decide(Signals(json.loads(json.dumps(signals.as_dict()))), stored) == first
-    assert Memory.from_dict(json.loads(json.dumps(first[1].as_dict()))) == first[1]
