@@ -50,9 +50,9 @@ class Smoother:
         for each, reading in zip(self._derived, outcomes, strict=False):
             counted = next(counts) if each.only_if else True
             value = before.get(each.name, each.unknown)
-            for part in (reading, counted):
-                if isinstance(part, Failed):
-                    errors.append(f"{each.name}: {part.reason}")
+            errors.extend(
+                [f"{each.name}: {part.reason}" for part in (reading, counted) if isinstance(part, Failed)]
+            )
             if counted is True and isinstance(reading, float) and math.isfinite(reading):
                 value = each.ewma * reading + (1.0 - each.ewma) * value
             smoothed.append((each.name, value))

@@ -42,7 +42,9 @@ def conditions(count: int) -> list[str]:
 
 def policy_of(whens: list[str]) -> str:
     """A policy with one rule per condition, two guards, a smoothed signal and a default rule."""
-    rules = "".join(f"  - {{id: r{i}, when: '{when}', route: tool, because: so}}\n" for i, when in enumerate(whens))
+    rules = "".join(
+        f"  - {{id: r{i}, when: '{when}', route: tool, because: so}}\n" for i, when in enumerate(whens)
+    )
     return (
         "policy: {name: bench, version: 1}\n"
         "derived: {upset: {from: emotion.upset, ewma: 0.6}}\n"

@@ -20,7 +20,7 @@ from compliance.errors import ComplianceError
 from engines.errors import EngineError
 from policies import DocumentError
 from service.audio import AudioFileError
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.policies.errors import PolicyLifeError
 from service.settings import Settings
 
@@ -50,7 +50,7 @@ def explained() -> Iterator[None]:
         ComplianceError,
         AudioFileError,
         PolicyLifeError,
-        RigError,
+        CommandError,
     ) as error:
         errors.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2) from error
@@ -66,7 +66,7 @@ def run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
 
 
 def settings() -> Settings:
-    """The settings from the environment. Raises :class:`RigError`, which names every variable that is wrong."""
+    """The settings from the environment. Raises :class:`CommandError`, which names every variable that is wrong."""
     try:
         return Settings()
     except ValidationError as error:
@@ -80,7 +80,7 @@ def settings() -> Settings:
             for name in Settings.model_fields
             if f'"{name}"' in str(error)
         ]
-    raise RigError("\n".join(wrong))
+    raise CommandError("\n".join(wrong))
 
 
 @app.callback()

@@ -12,7 +12,7 @@ from compliance.events import Event
 from lab.caller import Caller, CallerReport
 from lab.callers import RecordedCall, recorded_calls
 from service.call import Call
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.cli.finished import Finished, finish, show
 from service.cli.progress import following, starting
 from service.cli.rig import rig
@@ -57,7 +57,7 @@ async def demonstrate(
 
 
 def choose(recorded: tuple[RecordedCall, ...], *, every: bool, only: str) -> tuple[RecordedCall, ...]:
-    """The calls to run. Raises :class:`RigError` for a name that no call has."""
+    """The calls to run. Raises :class:`CommandError` for a name that no call has."""
     if not only:
         return recorded if every else tuple(call for call in recorded if call.name[:2] in SHOWN)
     chosen = []
@@ -67,7 +67,7 @@ def choose(recorded: tuple[RecordedCall, ...], *, every: bool, only: str) -> tup
         ]
         if not found:
             names = ", ".join(call.name for call in recorded)
-            raise RigError(f"no recorded call is named '{wanted}'; there are {names}")
+            raise CommandError(f"no recorded call is named '{wanted}'; there are {names}")
         chosen += [call for call in found if call not in chosen]
     return tuple(chosen)
 

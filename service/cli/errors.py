@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class RigError(Exception):
+class CommandError(Exception):
     """Something a command needs is not there or cannot be used; the message says what to do."""

@@ -13,7 +13,7 @@ from engines.errors import EngineNotConfiguredError
 from engines.plugins import KEY_ENVIRONMENT, Endpoint, Endpoints
 from engines.prices import Prices
 from policies import DocumentError
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.policies.addresses import is_address
 from service.policies.errors import PolicyLifeError
 from service.policies.following import following
@@ -29,7 +29,7 @@ def check_documents(settings: Settings) -> Catalogue:
     """Read what an operator edits, before anything is started for it.
 
     Raises:
-        RigError: with every error of the catalogue, the policy and the price list.
+        CommandError: with every error of the catalogue, the policy and the price list.
     """
     catalogue, wrong = None, []
     try:
@@ -43,7 +43,7 @@ def check_documents(settings: Settings) -> Catalogue:
         except (DocumentError, PolicyLifeError) as error:
             wrong.append(str(error))
     if wrong or catalogue is None:
-        raise RigError("\n".join(wrong))
+        raise CommandError("\n".join(wrong))
     return catalogue
 
 
@@ -78,7 +78,7 @@ async def rig(settings: Settings, folder: Path, *, lab_only: bool = False) -> As
         The settings with the lab and the shop in place.
 
     Raises:
-        RigError: a document has errors, the folder cannot be made, or the lab is needed and not installed, cannot
+        CommandError: a document has errors, the folder cannot be made, or the lab is needed and not installed, cannot
             stand in for a provider, or did not start.
         service.policies.errors.PolicyLifeError: there is no policy to answer calls under.
     """
@@ -86,7 +86,9 @@ async def rig(settings: Settings, folder: Path, *, lab_only: bool = False) -> As
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     except OSError as error:
-        raise RigError(f"{folder} cannot be made ({error.strerror}): choose another place for it") from error
+        raise CommandError(
+            f"{folder} cannot be made ({error.strerror}): choose another place for it"
+        ) from error
     async with (
         following(settings, catalogue.engines),
         _stood_in_for(settings, catalogue, folder, lab_only) as ready,
@@ -109,13 +111,13 @@ async def _stood_in_for(
         return
     if beyond := {plugin: key for plugin, key in missing.items() if plugin not in SIMULATED}:
         names = ", ".join(beyond)
-        raise RigError(
+        raise CommandError(
             f"the lab cannot stand in for {names}: leave {names} out of {settings.catalogue}"
             + ("" if lab_only else f", or set {', '.join(beyond.values())}")
         )
     if absent := [part for part in LAB_PARTS if importlib.util.find_spec(part) is None]:
         keys = "" if lab_only else f", or set {', '.join(missing.values())} (see `patchbay doctor`)"
-        raise RigError(
+        raise CommandError(
             f"{', '.join(missing)} would run on the lab, which is not installed ({', '.join(absent)}): "
             f"run `uv sync --extra lab`{keys}"
         )
@@ -130,7 +132,7 @@ async def _stood_in_for(
             if not servers:
                 servers = (await running.enter_async_context(ShopProcess(folder / "shop.sqlite"))).url
         except LabError as error:
-            raise RigError(str(error)) from error
+            raise CommandError(str(error)) from error
         urls = lab.stand_ins
         stand_ins = {**configured, **{plugin: urls[plugin] for plugin in missing}}
         yield settings.model_copy(update={"stand_ins": stand_ins, "mcp": servers})

@@ -13,7 +13,7 @@ from pathlib import Path
 from anyio.from_thread import start_blocking_portal
 from livekit.agents import cli
 
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.cli.rig import rig
 from service.exchange import Exchange
 from service.policies.following import shown
@@ -38,7 +38,7 @@ def work(settings: Settings, arguments: Sequence[str]) -> None:
     """Hand over to LiveKit's command line, which ends the process when the worker ends.
 
     Raises:
-        RigError: what the mode needs is missing; the message says what to do.
+        CommandError: what the mode needs is missing; the message says what to do.
     """
     sys.argv = ["patchbay worker", *arguments]
     # LiveKit sets up logging for a worker, JSON on standard output; what it finds set up would log all twice.
@@ -75,13 +75,13 @@ def work(settings: Settings, arguments: Sequence[str]) -> None:
 
 
 def check_server(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Raises :class:`RigError` when nothing says which LiveKit server to work for."""
+    """Raises :class:`CommandError` when nothing says which LiveKit server to work for."""
     given = {argument.partition("=")[0] for argument in arguments}
     missing = [
         name for name, option in ROOM_OPTIONS.items() if option not in given and not environment.get(name)
     ]
     if missing:
-        raise RigError(
+        raise CommandError(
             f"`patchbay worker {arguments[0]}` answers calls of a LiveKit server, and {', '.join(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} not set: set {'it' if len(missing) == 1 else 'them'} in the "
             f"environment or pass {', '.join(ROOM_OPTIONS[name] for name in missing)}"
@@ -89,11 +89,11 @@ def check_server(arguments: Sequence[str], environment: Mapping[str, str]) -> No
 
 
 def check_sound(arguments: Sequence[str]) -> None:
-    """Raises :class:`RigError` when there is nothing to hear the caller with, or to speak to them through."""
+    """Raises :class:`CommandError` when there is nothing to hear the caller with, or to speak to them through."""
     if "--text" in arguments:
-        raise RigError("a call is heard, not read: leave out --text and speak into the microphone")
+        raise CommandError("a call is heard, not read: leave out --text and speak into the microphone")
     if "--record" in arguments:
-        raise RigError("--record would keep the call unredacted: leave it out, the ledger has the record")
+        raise CommandError("--record would keep the call unredacted: leave it out, the ledger has the record")
     # Without the PortAudio library, or without a device, this fails in ways of the platform's own.
     try:
         import sounddevice  # type: ignore[import-untyped]
@@ -101,7 +101,7 @@ def check_sound(arguments: Sequence[str]) -> None:
         for kind in () if "--list-devices" in arguments else ("input", "output"):
             sounddevice.query_devices(kind=kind)
     except Exception as error:
-        raise RigError(
+        raise CommandError(
             "`patchbay worker console` needs a microphone, a loudspeaker and the PortAudio library "
             f"(on Debian: apt-get install libportaudio2), and found: {error}. "
             "`patchbay call FILE.wav` answers a recording without them."

@@ -16,9 +16,7 @@ from typing import Any, get_args
 
 import pytest
 from ruamel.yaml import YAML
-from typer.main import get_command
 
-import service.cli
 from compliance.events import CallEnded, Event, PartFailed, redactable
 from compliance.ledger import Ledger
 from engines import catalogue as catalogue_reader
@@ -27,9 +25,12 @@ from engines.catalogue import Catalogue
 from engines.plugins import KEY_ENVIRONMENT, PLUGINS
 from engines.prices import UNITS, Prices
 from engines.wording import Wording
-from policies import DocumentError, shipped
-from router import Policy
+from policies import Document, DocumentError, shipped
+from router import Policy, cases, gate_reader, rule_reader
 from router import reader as policy_reader
+from router.cases import reading as tests_reader
+from router.keys import POLICY_KEYS, TEST_KEYS
+from router.lint import Severity, lint
 from router.signals import CATALOGUE
 from service import reference
 from service.cli.verifying import verify
@@ -97,7 +98,7 @@ def test_every_event_is_documented_with_what_is_masked_in_it(kind: type[Event]) 
 
 def test_every_command_and_option_is_documented() -> None:
     page = generated("commands.md")
-    for name, command in commands().items():
+    for name, command in reference.commands().items():
         _, section = page.split(f"\n## patchbay {name}\n")
         for option in options(command) - {"--help"}:
             assert f"`{option}`" in section.split("\n## ")[0], f"{name} {option}"
@@ -135,9 +136,21 @@ def accepted(module: Any) -> set[frozenset[str]]:
 
 
 def test_the_keys_documented_are_those_that_the_readers_accept() -> None:
-    assert accepted(policy_reader) == {frozenset(keys) for keys in reference.POLICY_KEYS.values()}
     assert accepted(catalogue_reader) == {frozenset(keys) for keys in reference.CATALOGUE_KEYS.values()}
     assert accepted(prices_reader) == {frozenset(reference.PRICE_KEYS)}
+
+
+def test_the_readers_of_policies_accept_the_keys_that_are_documented_and_no_others() -> None:
+    modules = (policy_reader, gate_reader, rule_reader, tests_reader)
+    readers = [ast.parse(inspect.getsource(module)) for module in modules]
+    kinds = []
+    for call in (part for tree in readers for part in ast.walk(tree)):
+        match call:
+            case ast.Call(func=ast.Attribute(attr="only"), args=[accepts]):
+                kinds.append(ast.unparse(accepts))
+    assert {*kinds} == {f"POLICY_KEYS[{kind!r}]" for kind in POLICY_KEYS} | {
+        f"TEST_KEYS[{kind!r}]" for kind in TEST_KEYS
+    }
 
 
 # -- links --------------------------------------------------------------------------------------------------
@@ -172,11 +185,6 @@ def test_the_picture_is_small_enough_to_load_at_once() -> None:
 
 
 # -- commands -----------------------------------------------------------------------------------------------
-def commands() -> dict[str, Any]:
-    found: dict[str, Any] = vars(get_command(service.cli.app))["commands"]
-    return found
-
-
 def options(command: Any) -> set[str]:
     return {option for p in command.params if p.param_type_name == "option" for option in p.opts} | {"--help"}
 
@@ -194,6 +202,7 @@ def command_lines() -> Iterator[tuple[str, str]]:
 
 
 def test_every_command_in_the_documentation_exists() -> None:
+    commands = reference.commands()
     recipes = set(re.findall(r"^([\w-]+)(?: [\w* ]+)?:", (ROOT / "justfile").read_text(), re.MULTILINE))
     seen = set()
     for page, line in command_lines():
@@ -203,13 +212,14 @@ def test_every_command_in_the_documentation_exists() -> None:
         if words[:1] == ["--extra"]:
             words = words[2:]
         match words:
-            case ["patchbay", name, *arguments]:
-                if name.isupper() or name.startswith("-"):
+            case ["patchbay", first, *arguments]:
+                if first.isupper() or first.startswith("-") or line == "patchbay policy":
                     continue
-                assert name in commands(), f"{page}: {line}"
+                name = f"policy {arguments[0]}" if first == "policy" else first
+                assert name in commands, f"{page}: {line}"
                 given = {argument for argument in arguments if argument.startswith("--")}
                 if name != "worker":  # its arguments are LiveKit's
-                    assert given <= options(commands()[name]), f"{page}: {line}"
+                    assert given <= options(commands[name]), f"{page}: {line}"
                 seen.add(name)
             case ["just", recipe, *_]:
                 assert recipe in recipes, f"{page}: {line}"
@@ -231,38 +241,86 @@ def test_every_setting_that_is_mentioned_exists(page: Path) -> None:
 
 
 # -- examples -----------------------------------------------------------------------------------------------
-ADDED = [
-    found.groups()
-    for code in blocks(HOW_TO / "operate.md", "yaml")
-    if (found := re.match(r"# in policies/(\w+)\.yaml, below (\w+):\n(.*)", code, re.DOTALL))
-]
+Addition = tuple[str, str, str]
 
 
-@pytest.mark.parametrize(("document", "section", "text"), ADDED)
-def test_what_operators_are_told_to_add_is_read_without_a_problem(
-    document: str, section: str, text: str, tmp_path: Path
-) -> None:
+def additions(text: str) -> list[Addition]:
+    """What a page tells operators to add: to which document, below which of its sections, and what."""
+    pattern = re.compile(r"# in policies/([\w.]+)\.yaml, below (\w+):\n(.*)", re.DOTALL)
+    codes = (code for language, code in _FENCE.findall(text) if language == "yaml")
+    found = (pattern.match(code) for code in codes)
+    return [(one[1], one[2], one[3]) for one in found if one]
+
+
+def with_added(document: str, added: list[Addition]) -> str:
+    """A shipped document with all that is meant for it on top of the sections it is meant for."""
     yaml = YAML()
-    whole, added = yaml.load(shipped(f"{document}.yaml")), yaml.load(text)
-    if isinstance(added, list):
-        whole[section][:0] = added
-    else:
-        whole[section].update(added)
+    whole = yaml.load(shipped(f"{document}.yaml"))
+    for _, section, text in (one for one in added if one[0] == document):
+        piece = yaml.load(text)
+        if isinstance(piece, list):
+            whole[section] = [*piece, *whole.get(section, [])]
+        else:
+            whole[section] = {**whole.get(section, {}), **piece}
     written = StringIO()
     yaml.dump(whole, written)
-    match document:
+    return written.getvalue()
+
+
+ADDED = [
+    addition
+    for page in ("operate.md", "change-a-policy.md")
+    for addition in additions((HOW_TO / page).read_text(encoding="utf-8"))
+]
+RECIPES = dict(
+    part.split("\n", 1)
+    for part in re.split(
+        r"^## \d+\. ", (HOW_TO / "policy-cookbook.md").read_text("utf-8"), flags=re.MULTILINE
+    )[1:]
+)
+
+
+@pytest.mark.parametrize("added", ADDED, ids=lambda added: f"{added[0]} {added[1]}")
+def test_what_operators_are_told_to_add_is_read_without_a_problem(added: Addition, tmp_path: Path) -> None:
+    text = with_added(added[0], [added])
+    match added[0]:
         case "default":
-            Policy.parse(written.getvalue())
+            Policy.parse(text)
+        case "default.test":
+            cases.read(Document.parse(text), Policy.load(shipped("default.yaml")))
         case "engines":
-            Catalogue.parse(written.getvalue())
+            Catalogue.parse(text)
         case "prices":
             path = tmp_path / "prices.yaml"
-            path.write_text(written.getvalue())
+            path.write_text(text)
             Prices.load(path)
 
 
+def test_the_cookbook_has_ten_recipes() -> None:
+    assert len(RECIPES) == 10
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_does_what_its_tests_say_and_breaks_none_of_the_default_policys(recipe: str) -> None:
+    added = additions(RECIPES[recipe])
+    policy = Policy.parse(
+        with_added("default", added), engines=Catalogue.load(shipped("engines.yaml")).engines
+    )
+    tests = cases.read(Document.parse(with_added("default.test", added)), policy)
+    results = [cases.run(policy, test) for test in tests]
+    own = sum(text.count("- name:") for document, _, text in added if document == "default.test")
+    assert own > 0
+    assert [result.scenario.name for result in results[:own] if not result.passed] == []
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_leaves_nothing_for_lint_to_complain_of(recipe: str) -> None:
+    policy = Policy.parse(with_added("default", additions(RECIPES[recipe])))
+    assert [finding for finding in lint(policy.content).findings if finding.severity is Severity.ERROR] == []
+
+
 def test_every_document_that_operators_edit_has_an_example() -> None:
-    assert {document for document, *_ in ADDED} == {"default", "engines", "prices"}
+    assert {document for document, *_ in ADDED} == {"default", "default.test", "engines", "prices"}
 
 
 def test_the_errors_shown_are_those_of_the_policy_shown() -> None:

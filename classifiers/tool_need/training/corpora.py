@@ -104,7 +104,15 @@ def _tau(folder: Path) -> list[Turn]:
 def _taskmaster(folder: Path) -> list[Turn]:
     """Coffee orders, nearly all positive: a little weight, for their confirmations."""
     return [
-        Turn("Taskmaster-4", row["u"], row["p"], bool(row["y"]), split_of_dialogue(row["d"]), 0.1, row["t"] == 0)
+        Turn(
+            "Taskmaster-4",
+            row["u"],
+            row["p"],
+            bool(row["y"]),
+            split_of_dialogue(row["d"]),
+            0.1,
+            row["t"] == 0,
+        )
         for row in _rows(folder, "tm4_turns.jsonl.gz")
     ]
 

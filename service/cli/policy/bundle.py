@@ -14,7 +14,7 @@ from engines.catalogue import Catalogue
 from policies import Document
 from router import Policy, cases
 from service.cli.app import errors
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.cli.policy.shared import print_json, write_text
 from service.history import moment
 from service.policies.bundles import SUFFIX, Bundle
@@ -54,7 +54,7 @@ def bundle(
     Raises:
         policies.DocumentError: the policy or the catalogue has errors.
         service.policies.errors.PolicyLifeError: the key cannot be used, or the bundle cannot be made.
-        RigError: an option makes no sense.
+        CommandError: an option makes no sense.
     """
     loaded = Policy.load(policy, engines=Catalogue.load(settings.catalogue).engines)
     path, signer = _path(out, loaded), _signer(key)
@@ -127,11 +127,13 @@ def _tests(path: Path, policy: Policy) -> _Tests:
 
 
 def _path(out: Path | None, policy: Policy) -> Path:
-    """Where the bundle goes. Raises :class:`RigError` for a name by which no folder would offer it."""
+    """Where the bundle goes. Raises :class:`CommandError` for a name by which no folder would offer it."""
     usual = f"{policy.name}-{policy.version}{SUFFIX}".replace("/", "-")
     path = Path(usual) if out is None else out / usual if out.is_dir() else out
     if not path.name.endswith(SUFFIX):
-        raise RigError(f"--out {path}: the name of a bundle ends in {SUFFIX}, by which a folder's are found")
+        raise CommandError(
+            f"--out {path}: the name of a bundle ends in {SUFFIX}, by which a folder's are found"
+        )
     return path
 
 
@@ -151,13 +153,13 @@ def _now() -> datetime:
     try:
         return datetime.fromtimestamp(int(epoch), UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise RigError(f"{EPOCH} '{epoch}' is no number of seconds since 1970") from error
+        raise CommandError(f"{EPOCH} '{epoch}' is no number of seconds since 1970") from error
 
 
 def _moment(option: str, text: str) -> datetime | None:
     try:
         return moment(text, last=False) if text else None
     except ValueError as error:
-        raise RigError(
+        raise CommandError(
             f"{option} '{text}' is no time: write 2026-11-01, or 2026-11-01T09:00+01:00"
         ) from error

@@ -22,7 +22,7 @@ from classifiers.tool_need.training import intents
 from classifiers.tool_need.training.corpora import split_of_dialogue
 from router import Scalar
 from router.whatif.calls import PastCall, PastTurn
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.cues import asks_for_human, corrects, digits, repeats_themselves
 from service.turn_router import NEEDS_TOOLS_AT
 
@@ -68,14 +68,14 @@ def read_conversations(folder: Path) -> tuple[Conversation, ...]:
     is drawn by the hash of the conversation's name, half and half.
 
     Raises:
-        RigError: there are none, or a line cannot be used.
+        CommandError: there are none, or a line cannot be used.
     """
     files = sorted([*folder.glob("*_turns.jsonl.gz"), *folder.glob("*_turns.jsonl")])
     found = [conversation for file in files for conversation in _conversations(file)]
     if (questions := folder / _QUESTIONS).is_file():
         found += _strung_together(questions)
     if not found:
-        raise RigError(
+        raise CommandError(
             f"{folder} holds no labelled conversations: no *_turns.jsonl or *_turns.jsonl.gz with turns in it"
         )
     return tuple(found)
@@ -115,14 +115,14 @@ def labelled_calls(
     They know what was said and needed; :func:`router.whatif.circumstances.around` draws the rest.
 
     Raises:
-        RigError: there are none in this split, or a line cannot be used.
+        CommandError: there are none in this split, or a line cannot be used.
     """
     found: defaultdict[str, list[Conversation]] = defaultdict(list)
     for conversation in read_conversations(folder):
         if conversation.split == split:
             found[conversation.source].append(conversation)
     if not found:
-        raise RigError(f"{folder}: no conversation is in the split '{split}'")
+        raise CommandError(f"{folder}: no conversation is in the split '{split}'")
     return {
         source: tuple(
             as_call(conversation, tool_need)
@@ -191,7 +191,7 @@ def _rows(file: Path, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
             for number, line in enumerate(lines, 1):
                 yield _row(line, f"{file}:{number}:1", keys)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as broken:
-        raise RigError(f"{file}:{number + 1}:1: cannot be read ({broken})") from broken
+        raise CommandError(f"{file}:{number + 1}:1: cannot be read ({broken})") from broken
 
 
 def _opened(file: Path) -> IO[str]:
@@ -202,9 +202,9 @@ def _row(line: str, where: str, keys: Iterable[str]) -> dict[str, Any]:
     try:
         row = json.loads(line)
     except ValueError as broken:
-        raise RigError(f"{where}: the line is no JSON ({broken})") from broken
+        raise CommandError(f"{where}: the line is no JSON ({broken})") from broken
     if not isinstance(row, dict):
-        raise RigError(f"{where}: the line is no JSON object")
+        raise CommandError(f"{where}: the line is no JSON object")
     if missing := [key for key in keys if key not in row]:
-        raise RigError(f"{where}: the line has no {', '.join(missing)}")
+        raise CommandError(f"{where}: the line has no {', '.join(missing)}")
     return row

@@ -24,7 +24,7 @@ def fmt(files: Sequence[Path], *, check: bool, diff: bool) -> int:
         diff: the same, and print what would change.
 
     Raises:
-        RigError: a file cannot be written.
+        CommandError: a file cannot be written.
     """
     console, unusable, changed = Console(), 0, 0
     for file in files:

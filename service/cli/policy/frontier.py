@@ -18,7 +18,7 @@ from router.whatif.assumptions import Assumptions
 from router.whatif.frontier import Standing
 from router.whatif.mix import Mix
 from router.whatif.sensitivity import Lead
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.cli.policy.frontier_plot import plot
 from service.cli.policy.frontier_tables import frontier_view
 from service.cli.policy.judging import Frontier, Wanted, judged
@@ -58,7 +58,7 @@ def frontier(
 
     Raises:
         policies.DocumentError: a document has errors, or nothing is assumed of an engine.
-        RigError: the conversations cannot be used, or ``out`` cannot be written.
+        CommandError: the conversations cannot be used, or ``out`` cannot be written.
         classifiers.ClassifierError: the tool-need model cannot be read.
     """
     subject = Policy.load(path)
@@ -92,7 +92,7 @@ def _write(out: Path, found: Frontier) -> None:
         (out / "frontier.svg").write_text(plot(found.standings, found.basis), encoding="utf-8")
         (out / "frontier.json").write_text(json.dumps(_json(found), indent=2) + "\n", encoding="utf-8")
     except OSError as error:
-        raise RigError(
+        raise CommandError(
             f"{out}: cannot be written ({error.strerror}). Choose another folder with --out."
         ) from error
 

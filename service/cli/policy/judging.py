@@ -79,7 +79,7 @@ class Frontier:
 
 
 def judged(wanted: Wanted, tool_need: ToolNeedModel, *, sensitivity: bool = False) -> Frontier:
-    """The policy beside its rivals. Raises :class:`RigError` when the conversations cannot be used."""
+    """The policy beside its rivals. Raises :class:`CommandError` when the conversations cannot be used."""
     by_corpus = labelled_calls(wanted.folder, "judge", tool_need, most=wanted.calls)
     said = [call for some in by_corpus.values() for call in some]
     course, subject, others = _runs(wanted, said, wanted.mix)

@@ -17,7 +17,7 @@ from router import Policy
 from router.whatif.assumptions import Assumptions
 from router.whatif.estimates import as_assumed, from_record, recorded_means
 from router.whatif.replay import ChangedTurn, Compared, Comparison, Route, compare
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.cli.policy.replay_tables import comparison_view, reproduction_view
 from service.cli.policy.shared import each, interval_json, opened, print_json
 from service.history import Archive, Recorded, find_call, moment, recorded
@@ -41,13 +41,13 @@ class Which:
 
     @classmethod
     def read(cls, calls: Sequence[str], since: str, until: str, tenant: str | None) -> Which:
-        """From options; empty times are none. Raises :class:`RigError` for what is no time."""
+        """From options; empty times are none. Raises :class:`CommandError` for what is no time."""
 
         def at(option: str, text: str, *, last: bool) -> datetime | None:
             try:
                 return moment(text, last=last) if text else None
             except ValueError:
-                raise RigError(
+                raise CommandError(
                     f"{option} '{text}' is no time: write 2026-11-01, or 2026-11-01T09:00+01:00"
                 ) from None
 
@@ -210,4 +210,4 @@ def _write_csv(path: Path, changed: Sequence[ChangedTurn]) -> None:
                     )
                 )
     except OSError as error:
-        raise RigError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
+        raise CommandError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error

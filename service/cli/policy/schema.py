@@ -17,7 +17,7 @@ def print_schema(catalogue: Path, out: Path | None) -> int:
 
     Raises:
         policies.DocumentError: the catalogue cannot be used.
-        RigError: the file cannot be written.
+        CommandError: the file cannot be written.
     """
     text = schema_text(Catalogue.load(catalogue).engines)
     if out is None:

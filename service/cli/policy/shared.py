@@ -20,7 +20,7 @@ from compliance.ledger import Ledger
 from router import Scalar
 from router.whatif.figures import Stated
 from router.whatif.statistics import Interval
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all; one that is there keeps its mode, and a link stays a link.
 
     Raises:
-        RigError: it cannot be written.
+        CommandError: it cannot be written.
     """
     target = path.resolve()
     try:
@@ -62,7 +62,7 @@ def write_text(path: Path, text: str) -> None:
             os.unlink(written)
             raise
     except OSError as error:
-        raise RigError(f"{path}: cannot be written: {error.strerror}") from error
+        raise CommandError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def print_json(value: Any) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engines.catalogue import Catalogue
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.cli.policy.shared import print_json
 from service.policies.addresses import is_address, safe_address, shown_address
 from service.policies.errors import FetchError
@@ -24,7 +24,7 @@ from service.settings import Settings
 
 
 def configured_as(settings: Settings, source: str) -> Settings:
-    """The settings with another source, if one is named. Raises :class:`RigError` for an address that is not safe."""
+    """The settings with another source, if one is named. Raises :class:`CommandError` for an unsafe address."""
     if not source:
         return settings
     if not is_address(source):
@@ -32,7 +32,7 @@ def configured_as(settings: Settings, source: str) -> Settings:
     try:
         return settings.model_copy(update={"policy": safe_address(source)})
     except ValueError as error:
-        raise RigError(f"{shown_address(source)}: {error}") from error
+        raise CommandError(f"{shown_address(source)}: {error}") from error
 
 
 async def status(settings: Settings, *, as_json: bool) -> int:

@@ -20,7 +20,7 @@ from policies import Document, DocumentError
 from router import Policy, cases
 from router.explanation import explain
 from service.cli.app import errors
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.cli.policy.explain_tables import steps_view
 from service.cli.policy.junit import Report, junit_xml
 from service.cli.policy.shared import print_json, write_text
@@ -62,13 +62,13 @@ def run_tests(
         as_json: JSON instead of tables.
 
     Raises:
-        RigError: the name of a file does not say what it tests; ``junit`` cannot be written.
+        CommandError: the name of a file does not say what it tests; ``junit`` cannot be written.
     """
     done: list[Tested] = []
     for file in files:
         tested = policy or cases.policy_beside(file)
         if tested is None:
-            raise RigError(
+            raise CommandError(
                 f"{file}: tests of X.yaml stand in X.test.yaml; say with --policy what this file tests"
             )
         try:

@@ -24,7 +24,7 @@ from router.whatif.circumstances import around
 from router.whatif.mix import Mix
 from router.whatif.rewriting import rewritten
 from router.whatif.tune import Objective, Trial, Tuned, chosen, of_emotion, tunable, tune
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.cli.policy.conversations import Split, labelled_calls
 from service.cli.policy.shared import each, interval_json, opened, print_json, stated_json
 from service.cli.policy.tune_tables import tuned_view
@@ -84,7 +84,7 @@ def tune_policy(
 
     Raises:
         policies.DocumentError: a document has errors, or nothing is assumed of an engine.
-        RigError: there are no calls to tune or judge on, a param cannot be tuned, or ``out`` cannot be written.
+        CommandError: there are no calls to tune or judge on, a param cannot be tuned, or ``out`` cannot be written.
         compliance.errors.ComplianceError: the ledger cannot be read.
         classifiers.ClassifierError: the tool-need model cannot be read.
     """
@@ -100,7 +100,7 @@ def tune_policy(
         )
     names = _names(policy, options.params, material)
     if not material.tuned_on or not material.held_out:
-        raise RigError("there are too few calls: some to tune on and others to judge on are needed")
+        raise CommandError("there are too few calls: some to tune on and others to judge on are needed")
     with _Bar(options.trials) as bar:
         found = tune(
             policy,
@@ -128,15 +128,15 @@ def _names(policy: Policy, asked: Sequence[str], material: Material) -> Sequence
     try:
         names = chosen(policy.content, asked) if asked else tunable(policy.content)
     except ParamError as error:
-        raise RigError(str(error)) from error
+        raise CommandError(str(error)) from error
     unheard = of_emotion(policy.content) if not material.emotion_labelled else frozenset()
     if asked and (deaf := unheard.intersection(names)):
-        raise RigError(
+        raise CommandError(
             f"{', '.join(sorted(deaf))}: the record does not say who was upset, so nothing can tune this"
         )
     left = [name for name in names if name not in unheard]
     if not left:
-        raise RigError(
+        raise CommandError(
             f"{policy.content.file}: no param can be tuned: a rule must read it, no guard, within min and max"
         )
     return left
@@ -224,7 +224,7 @@ def _write(out: Path, text: str) -> None:
     try:
         out.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise RigError(
+        raise CommandError(
             f"{out}: cannot be written ({error.strerror}). Choose another place with --out."
         ) from error
 

@@ -12,7 +12,7 @@ import pytest
 from classifiers.tool_need import ToolNeedModel
 from classifiers.tool_need.training.corpora import split_of_dialogue
 from lab.conversations import HERE as SHIPPED
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.cli.policy.conversations import (
     Conversation,
     SaidTurn,
@@ -149,7 +149,7 @@ def test_no_conversation_that_ships_taught_the_tool_need_model_or_is_in_both_spl
 )
 def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "own_turns.jsonl").write_text(text, encoding="utf-8")
-    with pytest.raises(RigError, match=complaint):
+    with pytest.raises(CommandError, match=complaint):
         read_conversations(tmp_path)
 
 
@@ -158,12 +158,12 @@ def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, text: str, complain
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "own_turns.jsonl.gz").write_bytes(content)
-    with pytest.raises(RigError, match=r"own_turns\.jsonl\.gz:1:1: "):
+    with pytest.raises(CommandError, match=r"own_turns\.jsonl\.gz:1:1: "):
         read_conversations(tmp_path)
 
 
 def test_a_folder_without_conversations_says_what_it_looks_for(tmp_path: Path) -> None:
-    with pytest.raises(RigError, match=r"no \*_turns\.jsonl"):
+    with pytest.raises(CommandError, match=r"no \*_turns\.jsonl"):
         read_conversations(tmp_path)
-    with pytest.raises(RigError, match="in the split 'judge'"):
+    with pytest.raises(CommandError, match="in the split 'judge'"):
         labelled_calls(write(tmp_path, row("a", s="tune")), "judge", MODEL)

@@ -18,7 +18,7 @@ from livekit.agents.cli import AgentsConsole, _legacy
 from typer.testing import CliRunner
 
 from service.cli import app, work
-from service.cli.errors import RigError
+from service.cli.errors import CommandError
 from service.ports import ConsolePort
 from service.private_logs import PrivateLogs, keep_private
 from service.settings import Settings
@@ -219,5 +219,5 @@ def test_a_console_without_sound_says_so_and_exits_2(
 def test_a_server_may_be_named_by_the_environment_or_by_options() -> None:
     work.check_server(["start"], SERVER)
     work.check_server(["start", "--url", "ws://h", "--api-key", "k", "--api-secret=s"], {})
-    with pytest.raises(RigError, match="LIVEKIT_API_SECRET is not set: set it"):
+    with pytest.raises(CommandError, match="LIVEKIT_API_SECRET is not set: set it"):
         work.check_server(["start"], {**SERVER, "LIVEKIT_API_SECRET": ""})
