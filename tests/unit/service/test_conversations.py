@@ -154,7 +154,7 @@ def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, text: str, complain
 
 
 @pytest.mark.parametrize(
-    "content", [b"no gzip", gzip.compress(b"x" * 1000)[:20], gzip.compress(b"\xff\xfe\n")]
+    "content", [b"no gzip", gzip.compress(b"x" * 1000, mtime=0)[:20], gzip.compress(b"\xff\xfe\n", mtime=0)]
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "own_turns.jsonl.gz").write_bytes(content)
