@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _MARGIN = Fraction(1, 10**6)
 """How clear of a threshold an example is sought when the first one hangs on rounding."""
-_UNREPRODUCED = "the solver's example did not reproduce"
+_UNREPRODUCED = "the prover cannot follow all of it: its example did not happen"
 
 
 class Prover:

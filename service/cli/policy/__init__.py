@@ -23,6 +23,24 @@ File = Annotated[
     ),
 ]
 
+Mix = Annotated[
+    Path | None,
+    typer.Option(
+        "--mix", help="How callers feel, what they agree to, what is down; by default the shipped mix."
+    ),
+]
+Assume = Annotated[
+    Path | None,
+    typer.Option("--assume", help="Costs, waits and quality of the engines; by default the shipped table."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="A folder of labelled conversations; by default the few that ship."),
+]
+LedgerAt = Annotated[
+    str, typer.Option("--ledger", help="A path or URL; by default the one that is configured.")
+]
+
 
 def chosen(file: Path | None) -> Path:
     """The policy file that a command works on: the one named, or else the one that is configured."""
@@ -38,9 +56,7 @@ def replay(
         str,
         typer.Option("--against", metavar="LOGGED|FILE", help="Compare with the record, or a second policy."),
     ] = "logged",
-    ledger: Annotated[
-        str, typer.Option("--ledger", help="A path or URL; by default the one that is configured.")
-    ] = "",
+    ledger: LedgerAt = "",
     call: Annotated[
         list[str] | None, typer.Option("--call", metavar="ID", help="Only this call; may be given again.")
     ] = None,
@@ -148,9 +164,7 @@ def explain(
     turn: Annotated[
         int | None, typer.Argument(min=1, help="Only this turn, in full.", show_default=False)
     ] = None,
-    ledger: Annotated[
-        str, typer.Option("--ledger", help="A path or URL; by default the one that is configured.")
-    ] = "",
+    ledger: LedgerAt = "",
     json: Json = False,
 ) -> None:
     """Why a recorded call was routed as it was. Exits 1 if its archived policy decides otherwise today."""
@@ -166,12 +180,7 @@ def simulate(
     calls: Annotated[int, typer.Option("--calls", min=1, max=200_000, help="How many calls.")] = 5000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same calls.")] = 0,
     mix: Annotated[Path | None, typer.Option("--mix", help="Who calls; by default the shipped mix.")] = None,
-    assume: Annotated[
-        Path | None,
-        typer.Option(
-            "--assume", help="Costs, waits and quality of the engines; by default the shipped table."
-        ),
-    ] = None,
+    assume: Assume = None,
     against: Annotated[
         Path | None, typer.Option("--against", metavar="POLICY", help="Another policy for the same calls.")
     ] = None,
@@ -305,27 +314,14 @@ def diff(
 @policy.command()
 def frontier(
     file: File = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="A folder of labelled conversations; by default the few that ship."),
-    ] = None,
+    data: Data = None,
     policies: Annotated[
         list[Path] | None, typer.Option("--policy", help="Put this policy beside it; may be given again.")
     ] = None,
     calls: Annotated[int, typer.Option("--calls", min=0, help="At most, of each corpus; 0 is all.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same calls.")] = 0,
-    mix: Annotated[
-        Path | None,
-        typer.Option(
-            "--mix", help="How callers feel, what they agree to, what is down; by default the shipped mix."
-        ),
-    ] = None,
-    assume: Annotated[
-        Path | None,
-        typer.Option(
-            "--assume", help="Costs, waits and quality of the engines; by default the shipped table."
-        ),
-    ] = None,
+    mix: Mix = None,
+    assume: Assume = None,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Say how far assumptions may move before the verdict flips.")
     ] = False,
@@ -359,10 +355,7 @@ def frontier(
 @policy.command()
 def tune(
     file: File = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="A folder of labelled conversations; by default the few that ship."),
-    ] = None,
+    data: Data = None,
     ledger: Annotated[
         str, typer.Option("--ledger", help="Take the calls of this ledger instead: a path or URL.")
     ] = "",
@@ -378,18 +371,8 @@ def tune(
     trials: Annotated[int, typer.Option("--trials", min=10, help="Sets of values to try.")] = 200,
     calls: Annotated[int, typer.Option("--calls", min=0, help="At most, of each corpus; 0 is all.")] = 500,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")] = 0,
-    mix: Annotated[
-        Path | None,
-        typer.Option(
-            "--mix", help="How callers feel, what they agree to, what is down; by default the shipped mix."
-        ),
-    ] = None,
-    assume: Annotated[
-        Path | None,
-        typer.Option(
-            "--assume", help="Costs, waits and quality of the engines; by default the shipped table."
-        ),
-    ] = None,
+    mix: Mix = None,
+    assume: Assume = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the tuned policy here, if it is clearly better.")
     ] = None,

@@ -108,7 +108,7 @@ def _verdict(found: Equivalence) -> Iterator[RenderableType]:
             proof = f": proved by {PROVER}" if found.proved else ": all that decides says the same"
             yield Text.assemble(("✓ ", "bold green"), f"No decision can differ{proof}.")
         case Verdict.UNKNOWN:
-            hint = "" if PROVER else " The lint extra (z3) can prove more."
+            hint = "" if PROVER else " The extra `proof` (z3) can prove more."
             yield Text.assemble(
                 ("? ", "bold yellow"),
                 f"Decisions may differ: none did in {found.turns_tried:,} turns that were tried, but that is no proof."

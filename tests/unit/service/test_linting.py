@@ -16,7 +16,7 @@ from router.lint import case as case_module
 from service.cli import app
 
 pytestmark = pytest.mark.unit
-pytest.importorskip("z3")
+pytest.importorskip("z3", reason="the prover is not installed: it is the extra `proof`")
 
 BROKEN = """
 policy: {name: t, version: 1}

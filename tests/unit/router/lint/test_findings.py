@@ -9,7 +9,7 @@ from router.lint import CODES, Severity, lint
 from tests.unit.router.lint.written import HEAD, LAST, USES, of, one, policy, report, reproduces
 
 pytestmark = pytest.mark.unit
-pytest.importorskip("z3")
+pytest.importorskip("z3", reason="the prover is not installed: it is the extra `proof`")
 
 NO_CONSENT = "{id: no-consent, when: '!caller.consent_voice_ai', deny: [realtime]}"
 

@@ -9,7 +9,7 @@ from router.lint import Finding, Severity, lint
 from tests.unit.router.lint.written import decided, of, policy, reproduces
 
 pytestmark = pytest.mark.unit
-pytest.importorskip("z3")
+pytest.importorskip("z3", reason="the prover is not installed: it is the extra `proof`")
 
 HEAD = """
 policy: {name: t, version: 1}

@@ -11,7 +11,7 @@ from router.lint.report import Finding
 from tests.unit.router.lint.written import USES, decided, one, policy, report, reproduces
 
 pytestmark = pytest.mark.unit
-pytest.importorskip("z3")
+pytest.importorskip("z3", reason="the prover is not installed: it is the extra `proof`")
 
 NO_CONSENT = "{id: no-consent, when: '!caller.consent_voice_ai', deny: [realtime]}"
 CONSENT = "{id: consent, route: realtime, when: '!caller.consent_voice_ai'}"

@@ -21,7 +21,7 @@ from tests.unit.router.lint.generated import Drawn
 from tests.unit.router.lint.written import reproduces
 
 pytestmark = pytest.mark.unit
-pytest.importorskip("z3")
+pytest.importorskip("z3", reason="the prover is not installed: it is the extra `proof`")
 
 CALLS, TURNS = 150, 5
 POLICIES = st.builds(
@@ -131,7 +131,9 @@ def test_a_proved_property_holds_through_all_that_sticks_even_when_it_is_not_enf
     report = lint(content)
     proved, in_part = subjects(report, "never-proved"), subjects(report, "never-proved-in-part")
     broken = {finding.subject: finding for finding in report.findings if finding.code == "never-violated"}
-    assert proved | in_part | set(broken) == {each.id for each in content.never}
+    unread = subjects(report, "never-unproved")  # there are functions that the prover does not follow
+    assert proved | in_part | set(broken) | unread == {each.id for each in content.never}
+    assert not unread & {"voice", "asked-and-fast"}
     for turn, decision in calls(without_properties(policy), 2):
         known = facts(content, decision)
         for each in content.never:

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import pytest
 
-z3 = pytest.importorskip("z3")
+z3 = pytest.importorskip("z3", reason="the prover is not installed: it is the extra `proof`")
 
 from hypothesis import assume, given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
