@@ -24,6 +24,12 @@ def comparisons(case: Case) -> Iterator[Finding]:
             if isinstance(part, Call):
                 yield from _vacuous(case, ranges, (subject, condition), part)
                 yield from _traps(case, ranges, (subject, condition), part)
+    protecting = [(guard.id, guard.when) for guard in case.content.guards]
+    protecting += [(never.id, never.when) for never in case.content.never]
+    for about in protecting:
+        for part in walk(about[1].tree):
+            if isinstance(part, Call):
+                yield from _nought_by_nought(case, ranges, about, part)
 
 
 def _vacuous(case: Case, ranges: Ranges, about: tuple[str, Condition], part: Call) -> Iterator[Finding]:
@@ -54,6 +60,23 @@ def _traps(case: Case, ranges: Ranges, about: tuple[str, Condition], part: Call)
         case Call("matches", (_, Constant(str(pattern)) as literal)) if matches_all(pattern):
             message = f"'{pattern}' matches every text that it was tried on: anchor it with ^ and $, or leave it out"
             yield case.finding("regex-matches-all", Severity.WARNING, about, message, at=literal)
+        case _:
+            pass
+
+
+def _nought_by_nought(
+    case: Case, ranges: Ranges, about: tuple[str, Condition], part: Call
+) -> Iterator[Finding]:
+    """A division of doubles that gives no number rather than an error, so that what protects does not act."""
+    match part:
+        case Call("_/_", (left, right)) if not (_is_whole(ranges, left) and _is_whole(ranges, right)):
+            both = (ranges.of(left), ranges.of(right))
+            if all(bounds is None or bounds.holds(0.0) for bounds in both):
+                message = (
+                    "nought divided by nought is no number, of which every comparison is false, so this would not"
+                    " act: multiply instead, `a >= b * c` for `a / b >= c`"
+                )
+                yield case.finding("not-a-number", Severity.WARNING, about, message, at=left)
         case _:
             pass
 

@@ -27,6 +27,7 @@ CODES: Mapping[str, str] = {
     "never-proved-in-part": "a property that guards and rules assure together, save for what sticks",
     "never-unproved": "a property that was neither proved nor refuted",
     "never-violated": "a property that does not hold",
+    "not-a-number": "a guard or property that divides nought by nought, and is false then",
     "param-unused": "a param that no condition reads",
     "precedence": "a rule that gives way to an earlier one where both are true",
     "regex-matches-all": "a regular expression that matches every text it was tried on",

@@ -202,6 +202,16 @@ def test_a_guard_that_can_fail_is_said_to_count_as_true() -> None:
     assert "counts as true" in one(found, "can-fail").message
 
 
+def test_a_guard_that_may_divide_nought_by_nought_is_said_not_to_act_then() -> None:
+    guard = "{id: dear, when: cost.usd / cost.budget_usd >= 1.0, deny: [tool]}"
+    found = one(report(guards=guard), "not-a-number")
+    assert (found.subject, found.severity) == ("dear", Severity.WARNING)
+    nothing = Signals({"cost.usd": 0.0, "cost.budget_usd": 0.0})
+    assert "tool" not in policy(USES, guards=guard).decide(nothing, Memory.start("c"))[0].denied
+    for safe in ("cost.usd >= cost.budget_usd", "cost.usd / 2.0 >= 1.0"):
+        assert not of(report(guards=guard.replace("cost.usd / cost.budget_usd >= 1.0", safe)), "not-a-number")
+
+
 def test_equality_of_a_measured_number_is_a_trap() -> None:
     assert one(report("{id: a, when: emotion.upset == 0.5, route: tool}"), "measured-equality").subject == "a"
     assert one(report("{id: a, when: p.tool_p != turn.tool_p, route: tool}"), "measured-equality")
