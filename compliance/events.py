@@ -119,6 +119,10 @@ class TurnEnded(_Event):
     """When it ended."""
 
 
+DEFAULT_ENGINE = "default-engine"
+"""What :class:`Decided` names as the rule when routing itself had failed."""
+
+
 class Decided(_Event):
     """The engine for one turn, and why."""
 

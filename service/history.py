@@ -11,15 +11,21 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from compliance.errors import LedgerError
-from compliance.events import CallStarted, Decided, Event, TurnAnswered, TurnMoved, UsageIncurred
+from compliance.events import (
+    DEFAULT_ENGINE,
+    CallStarted,
+    Decided,
+    Event,
+    TurnAnswered,
+    TurnMoved,
+    UsageIncurred,
+)
 from compliance.ledger import Ledger
 from policies import DocumentError
 from router import Decision, Policy, Scalar, SignalError, Signals
 from router.signals import spec_of
 from router.whatif.calls import PastCall, PastTurn
 
-DEFAULT_ENGINE = "default-engine"
-"""What a record names as the rule when routing itself had failed."""
 LATEST = "last"
 """Names the newest call."""
 

@@ -16,7 +16,16 @@ from typing import Protocol
 from classifiers.emotion import EmotionReading
 from classifiers.tool_need import ToolNeed, ToolNeedModel
 from compliance.clock import CallClock
-from compliance.events import Decided, EmotionHeard, Event, Part, PartFailed, TurnEnded, TurnMoved
+from compliance.events import (
+    DEFAULT_ENGINE,
+    Decided,
+    EmotionHeard,
+    Event,
+    Part,
+    PartFailed,
+    TurnEnded,
+    TurnMoved,
+)
 from engines.routing import CallerTurn, Route
 from router import Decision, Memory, Policy, Signals
 from service.cues import asks_for_human, corrects, digits, repeats_themselves
@@ -153,12 +162,12 @@ class TurnRouter:
                     at_ms=at_ms,
                     turn=number,
                     engine=route.engine,
-                    rule="default-engine",
+                    rule=DEFAULT_ENGINE,
                     reason="The router failed, so the policy's default engine answers.",
                     policy_hash=self._policy.hash,
                     policy_version=self._policy.version,
                     signals={},
-                    denied=dict.fromkeys(sorted(route.denied), "default-engine"),
+                    denied=dict.fromkeys(sorted(route.denied), DEFAULT_ENGINE),
                 )
             )
             return route
