@@ -78,6 +78,23 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a decision model is asked about every turn; the answer is the signal ``question.NAME``."""
+
+    name: str
+    ask: str
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Deaf:
+    """When the caller's voice is not judged although the caller consents."""
+
+    unless: Condition
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stability:
     """Limits on switching by rules; guards and failing engines are not bound by them."""
 
@@ -207,6 +224,10 @@ class Content:
     shadow: tuple[Shadow, ...] = ()
     experiments: tuple[Experiment, ...] = ()
     never: tuple[Never, ...] = ()
+    emotion: Deaf | None = None
+    """When the caller's voice is not judged; without it, wherever the caller consents it is."""
+    questions: Mapping[str, Question] = field(default_factory=dict)
+    """By name."""
     overlays: Mapping[str, Overlay] = field(default_factory=dict)
     """By tenant. The content of a tenant's policy has none."""
     tenant: str = ""

@@ -12,7 +12,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from router.conditions import Condition
-from router.content import Content, Derived, Engine, Experiment, Guard, Never, Overlay, Param, Rule, Shadow
+from router.content import (
+    Content,
+    Derived,
+    Engine,
+    Experiment,
+    Guard,
+    Never,
+    Overlay,
+    Param,
+    Question,
+    Rule,
+    Shadow,
+)
 from router.equivalence import Equivalence, equivalence, same_outcome
 from router.gates import DAYS, Rollout, Schedule
 from router.inlining import meaning
@@ -26,8 +38,8 @@ class Change:
     """One thing that is said differently."""
 
     section: str
-    """``policy``, ``param``, ``derived``, ``engine``, ``guard``, ``rule``, ``shadow``, ``experiment``, ``never`` or
-    ``overlay``."""
+    """``policy``, ``param``, ``derived``, ``emotion``, ``question``, ``engine``, ``guard``, ``rule``, ``shadow``,
+    ``experiment``, ``never`` or ``overlay``."""
     name: str
     """Of the entry; empty for the policy itself."""
     what: What
@@ -176,6 +188,8 @@ def _said(content: Content) -> Mapping[str, _Entries]:
         "policy": {"": _policy(content)},
         "param": {param.name: _param(param) for param in content.params.values()},
         "derived": {each.name: _derived(each) for each in content.derived},
+        "emotion": {"": _emotion(content)},
+        "question": {each.name: _question(each) for each in content.questions.values()},
         "engine": {engine.name: _engine(engine) for engine in content.engines.values()},
         "guard": {guard.id: _guard(guard) for guard in content.guards},
         "rule": {rule.id: _rule(rule) for rule in content.rules},
@@ -212,6 +226,22 @@ def _derived(each: Derived) -> _Fields:
         "ewma": _plain(each.ewma),
         "unknown": _plain(each.unknown),
         "noise": _plain(each.noise),
+    }
+
+
+def _emotion(content: Content) -> _Fields:
+    deaf = content.emotion
+    return {
+        "unless": _condition(deaf.unless if deaf else None),
+        "because": _words(deaf.because if deaf else ""),
+    }
+
+
+def _question(each: Question) -> _Fields:
+    return {
+        "ask": _plain(each.ask),
+        "unknown": _plain(each.spec.unknown),
+        "noise": _plain(each.spec.noise),
     }
 
 

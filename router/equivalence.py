@@ -162,6 +162,10 @@ def _decisive(content: Content) -> Iterator[tuple[tuple[object, ...], object]]:
     for derived in content.derived:
         if derived.name in reads:
             yield ("derived", derived.name), _derived(content, derived.name)
+            reads |= derived.reading.reads | (derived.only_if.reads if derived.only_if else frozenset())
+    for question in content.questions.values():
+        if question.spec.name in reads:
+            yield ("question", question.name), question.spec.unknown
 
 
 def _same_derived(before: Content, after: Content, reads: frozenset[str]) -> bool:

@@ -144,6 +144,12 @@ POLICY_KEYS: Mapping[str, Keys] = {
             _named("engine-name", _optional(_ref("an engine")), minProperties=1),
             required=True,
         ),
+        "emotion": Key("when the caller's voice is not judged", _ref("`emotion`")),
+        "questions": Key(
+            "name → what a decision model is asked about every turn, which conditions read as `question.NAME`; needs "
+            "`decisions` in the engine catalogue",
+            _optional(_named("name", _ref("a question"))),
+        ),
         "last_resort": Key(
             "the engine that no guard may deny and that answers when routing fails; by default the last rule's route",
             ENGINE,
@@ -209,6 +215,28 @@ POLICY_KEYS: Mapping[str, Keys] = {
         "warm": Key(
             "when it is worth paying for a session that waits; never while a guard denies the engine",
             CONDITION,
+        ),
+    },
+    "`emotion`": {
+        "unless": Key(
+            "the voice is not judged while this is true, besides where the caller has not consented; one that cannot "
+            "be evaluated counts as true. It cannot read `emotion.*` or derived signals",
+            CONDITION,
+            required=True,
+        ),
+        "because": _BECAUSE,
+    },
+    "a question": {
+        "ask": Key(
+            "a statement about the caller or the call so far, in words: the signal is the probability that it is true",
+            WORDS,
+            required=True,
+        ),
+        "unknown": Key(
+            "the value until an answer for the turn has come; by default 0", _number(minimum=0, maximum=1)
+        ),
+        "noise": Key(
+            "how far two answers about an unchanged call may lie apart; by default 0.1", _number(minimum=0)
         ),
     },
     "`stability`": {

@@ -175,6 +175,16 @@ class Policy:
             for engines, outcome in zip(barred, outcomes, strict=True)
         )
 
+    def judges_voice(self, signals: Signals) -> bool:
+        """Whether the caller's voice may be judged: the caller consents and ``emotion.unless`` is false.
+
+        One that cannot be evaluated is true: where it is not known whether listening is allowed, it is not.
+        """
+        if signals["caller.consent_emotion"] is not True:
+            return False
+        deaf = self._content.emotion
+        return deaf is None or deaf.unless.evaluate({**self._params, **signals.as_dict()}) is False
+
     def decide(self, signals: Signals, memory: Memory) -> tuple[Decision, Memory]:
         """The engine for this turn, and the memory to pass with the next one.
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from policies.document import LARGEST, Document, Node, did_you_mean
 from router.conditions import Language
-from router.content import Content, Derived, Engine, Param, Stability
+from router.content import Content, Deaf, Derived, Engine, Param, Question, Stability
 from router.keys import NAME_PATTERN, POLICY_KEYS
-from router.rule_reader import RuleReader, names
-from router.signals import ENGINES, Kind, Scalar, Spec, catalogue
+from router.rule_reader import RuleReader, names, reason_of
+from router.signals import ENGINES, Kind, Scalar, Spec, catalogue, question
 
 
 def read(document: Document, *, engines: Collection[str] | None) -> Content:
@@ -30,7 +30,11 @@ def read(document: Document, *, engines: Collection[str] | None) -> Content:
     params = {param.name: param for param in _params(root)}
     constants = {param.name: _number(param.name, param.value) for param in params.values()}
     entries = dict(_engine_entries(root, engines))
-    signals = catalogue({*ENGINES, *entries})
+    questions = {each.name: each for each in _questions(root)}
+    signals = {
+        **catalogue({*ENGINES, *entries}),
+        **{each.spec.name: each.spec for each in questions.values()},
+    }
     smoothed = {spec.name: spec for spec in _smoothed(root, signals)}
     derived = tuple(_derived(root, smoothed, Language({**signals, **constants})))
     variables = {**signals, **constants, **smoothed}
@@ -46,6 +50,8 @@ def read(document: Document, *, engines: Collection[str] | None) -> Content:
         derived=derived,
         engines={name: _engine(name, node, language, tuple(entries)) for name, node in entries.items()},
         stability=_stability(root),
+        emotion=_emotion(root, {**signals, **constants}),
+        questions=questions,
         guards=tuple(rules.guards(root)),
         rules=tuple(rules.rules()),
         last_resort=rules.last_resort(),
@@ -138,7 +144,7 @@ def _params(root: Node) -> Iterator[Param]:
 
 def _smoothed(root: Node, signals: Mapping[str, Spec]) -> Iterator[Spec]:
     """The declarations of the derived signals, so that conditions can be checked whatever else is wrong."""
-    families = {name.split(".")[0] for name in signals} | {"p"}
+    families = {name.split(".")[0] for name in signals} | {"p", "question"}
     node = root.get("derived")
     for name, entry in _entries(root, "derived"):
         if node and name in families:
@@ -162,6 +168,32 @@ def _derived(root: Node, specs: Mapping[str, Spec], language: Language) -> Itera
         if reading and weight and name in specs:
             spec = specs[name]
             yield Derived(name, reading, counts, weight, float(spec.unknown), spec.noise)
+
+
+# -- what is listened for -----------------------------------------------------------------------------------
+def _questions(root: Node) -> Iterator[Question]:
+    for name, entry in _entries(root, "questions"):
+        entry.only(POLICY_KEYS["a question"])
+        ask, unknown, noise = entry.require("ask"), entry.get("unknown"), entry.get("noise")
+        words = (ask and ask.text()) or ""
+        if ask and isinstance(ask.value, str) and not words.strip():
+            ask.problem("is empty: a decision model has to be asked something")
+        start = unknown.number(least=0.0, most=1.0) if unknown else None
+        spread = noise.number(least=0.0) if noise else None
+        spec = question(name, unknown=start or 0.0, **({} if spread is None else {"noise": spread}))
+        yield Question(name, words, spec)
+
+
+def _emotion(root: Node, variables: Mapping[str, Spec]) -> Deaf | None:
+    """Read with a language of its own: what the voice says cannot decide whether it is listened to."""
+    node = root.get("emotion")
+    if node is None:
+        return None
+    node.only(POLICY_KEYS["`emotion`"])
+    unless, reason = node.require("unless"), reason_of(node)
+    language = Language({name: spec for name, spec in variables.items() if not name.startswith("emotion.")})
+    condition = language.compile(unless) if unless else None
+    return Deaf(condition, reason) if condition else None
 
 
 # -- engines ------------------------------------------------------------------------------------------------

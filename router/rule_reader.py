@@ -59,7 +59,7 @@ class RuleReader:
             )
             if entry.get("deny") is None and entry.get("force") is None:
                 entry.problem("a guard needs `deny` or `force`")
-            because = self._because(entry)
+            because = reason_of(entry)
             if name and parent is self._root:
                 self._guards.add(name)
             if name and when:
@@ -115,7 +115,7 @@ class RuleReader:
             # By name: policies with one hash are the same policy, and the order of keys is not in the hash.
             arms = tuple(sorted(self._arms(entry), key=lambda arm: arm.name))
             by, last = sorting_key(entry, self._signals), day(until) if until else None
-            because = self._because(entry)
+            because = reason_of(entry)
             if name and rule and arms:
                 taken.setdefault(rule, name)
                 yield Experiment(name, rule, by, arms, last, because, entry.line, entry.column)
@@ -128,7 +128,7 @@ class RuleReader:
                 routes = names(entry, "route", self._engines, what="engine", some=True)
             else:
                 routes = (one,) if (one := self._engine_name(entry, "route")) else ()
-            because = self._because(entry)
+            because = reason_of(entry)
             if name and when and routes:
                 yield Never(name, routes, when, because, entry.line, entry.column)
 
@@ -197,7 +197,7 @@ class RuleReader:
         entry.require("route")
         route, else_route = self._engine_name(entry, "route"), self._engine_name(entry, "else_route")
         hours, share, pause = entry.get("schedule"), entry.get("rollout"), entry.get("endpointing_ms")
-        because = self._because(entry)
+        because = reason_of(entry)
         when_open, sampled = (
             schedule(hours) if hours else None,
             rollout(share, self._signals) if share else None,
@@ -280,9 +280,11 @@ class RuleReader:
         node = entry.get(key)
         return node.one_of(self._engines, what="engine") if node else None
 
-    def _because(self, entry: Node) -> str:
-        node = entry.require("because")
-        text = node.text() if node else None
-        if node and text is not None and not text.strip():
-            node.problem("is empty: say in words why, for whoever reads the record of a call")
-        return text or ""
+
+def reason_of(entry: Node) -> str:
+    """What stands in ``because``, which must be there and not be empty."""
+    node = entry.require("because")
+    text = node.text() if node else None
+    if node and text is not None and not text.strip():
+        node.problem("is empty: say in words why, for whoever reads the record of a call")
+    return text or ""

@@ -80,7 +80,7 @@ _READING = "\n\nA [CEL](https://cel.dev) expression over these signals and `p.NA
 
 def _scalars(engines: Collection[str] | None, signals: Mapping[str, Spec]) -> Schema:
     """What the shapes of the keys refer to, besides kinds of things."""
-    families = sorted({name.split(".")[0] for name in signals} | {"p"})
+    families = sorted({name.split(".")[0] for name in signals} | {"p", "question"})
     return {
         "condition": {"type": ["string", "boolean"], "pattern": r"\S", "examples": list(EXAMPLES)},
         "reading": {"type": "string", "pattern": r"\S", "examples": list(READINGS)},

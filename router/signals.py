@@ -125,6 +125,7 @@ def _choice(name: str, choices: tuple[str, ...], unknown: str, meaning: str, sou
 
 
 _EMOTIONS = ("calm", "upset", "frustrated", "unknown")
+_HEARD = "caller state: voice and words"
 _CALL = (
     _count(
         "turn.count", 10_000, "the caller's turns so far, this one included; 1 is the first", "call", least=1
@@ -143,16 +144,37 @@ _CALL = (
     _flag(
         "turn.needs_tools", "the classifier's own verdict at its default threshold", "tool-need classifier"
     ),
+    _flag("turn.complains", "the caller complains in this turn", "words"),
+    _share(
+        "turn.reading_out",
+        0.1,
+        "probability that the caller is in the middle of reading out digits or letters",
+        "words",
+    ),
+    _share(
+        "turn.topic_change", 0.1, "probability that this turn opens another topic than those before", "words"
+    ),
+    Spec(
+        "turn.language",
+        Kind.TEXT,
+        "BCP 47 tag of the language that the words are in; `und` when they are too few to tell",
+        "words",
+        "und",
+    ),
     _choice(
         "emotion.label",
         _EMOTIONS,
         "unknown",
-        "what was heard in the voice in this turn",
-        "emotion classifier",
+        "how the caller seems, from the voice in this turn and the words so far",
+        _HEARD,
     ),
-    _share("emotion.confidence", 0.1, "probability of `emotion.label`", "emotion classifier"),
+    _share("emotion.confidence", 0.1, "probability of `emotion.label`", _HEARD),
+    _share("emotion.upset", 0.15, "probability that the caller is upset", _HEARD),
     _share(
-        "emotion.upset", 0.15, "probability that the caller is upset, over this turn", "emotion classifier"
+        "emotion.voice",
+        0.15,
+        "probability that the voice alone sounds upset, over this turn",
+        "emotion classifier",
     ),
     Spec("call.language", Kind.TEXT, "BCP 47 tag of the language spoken, such as `en`", "recogniser", "und"),
     _choice(
@@ -214,6 +236,17 @@ def _of_engine(engine: str) -> tuple[Spec, ...]:
     )
 
 
+_A_QUESTION = re.compile(r"question\.[a-z][a-z0-9_]*")
+
+
+def question(name: str, *, unknown: float = 0.0, noise: float = 0.1) -> Spec:
+    """The signal that holds the answer to a policy's question called ``name``."""
+    meaning = "probability that the answer to the policy's question is yes"
+    return Spec(
+        f"question.{name}", Kind.DOUBLE, meaning, "decision model", unknown, "", 0.0, 1.0, noise=noise
+    )
+
+
 _OF_AN_ENGINE = re.compile(r"provider\.([a-z][a-z0-9_]*)_(?:healthy|p95_ms)")
 
 
@@ -243,10 +276,12 @@ _CHOICES = {spec.name: frozenset(spec.choices) for spec in CATALOGUE.values() if
 
 @lru_cache(maxsize=1024)
 def spec_of(name: str) -> Spec | None:
-    """The declaration of a signal, also of an engine that does not ship; ``None`` for what is no signal."""
+    """The declaration of a signal, also of an engine or a question that does not ship; ``None`` for what is none."""
     found = CATALOGUE.get(name)
     if found is None and (of := _OF_AN_ENGINE.fullmatch(name)):
         return catalogue([of[1]]).get(name)
+    if found is None and _A_QUESTION.fullmatch(name):
+        return question(name.removeprefix("question."))
     return found
 
 

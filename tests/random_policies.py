@@ -35,6 +35,7 @@ _CONDITIONS = (
     "cost.usd >= cost.budget_usd",
     "mood > 0.3 || errand > p.a",
     "call.queue.startsWith('v')",
+    "question.churn > 0.5",
     # These fail for some turns.
     "10 / turn.words > 2",
     "turn.chars % turn.words == 0",
@@ -42,6 +43,8 @@ _CONDITIONS = (
     "call.queue.matches(call.language)",
 )
 _CONDITION = st.sampled_from(_CONDITIONS)
+_HEARD = st.sampled_from([text for text in _CONDITIONS if "emotion." not in text and "mood" not in text])
+"""What may decide whether the voice is judged."""
 _SCHEDULE = st.fixed_dictionaries(
     {"tz": st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/St_Johns"])},
     optional={
@@ -107,6 +110,8 @@ def documents(draw: st.DrawFn) -> Document:
             "mood": {"from": "emotion.upset / double(turn.words)", "ewma": 0.5, "unknown": 0.1},
             "errand": {"from": "turn.tool_p", "only_if": "turn.digits / turn.words >= 0", "ewma": 1.0},
         },
+        "emotion": {"unless": draw(_HEARD), "because": "so"},
+        "questions": {"churn": {"ask": "The caller threatens to leave.", "unknown": draw(st.floats(0.0, 1.0))}},
         "engines": {
             name: draw(
                 st.fixed_dictionaries(
@@ -170,6 +175,9 @@ params:
   chars: {value: 50, min: 10}
 derived:
   upset: {from: emotion.upset, only_if: 'emotion.label != "unknown"', ewma: 0.6, unknown: 0.0, noise: 0.1}
+emotion: {unless: caller.region == "eu", because: what the contract says}
+questions:
+  churn: {ask: The caller threatens to leave., unknown: 0.1, noise: 0.2}
 engines:
   fast: {fallback: [standard]}
   tool:
@@ -182,7 +190,7 @@ last_resort: standard
 stability: {max_switches: 4, cooldown_turns: 1}
 guards:
   - id: person
-    when: call.asked_human
+    when: call.asked_human || question.churn > 0.9
     force: standard
     because: the caller asked for a person
   - {id: consent, when: '!caller.consent_voice_ai', deny: &voice [realtime], because: no consent}
@@ -240,6 +248,7 @@ def _values(spec: Spec) -> st.SearchStrategy[Scalar]:
 def turns() -> st.SearchStrategy[Signals]:
     """Any signals that can be, those of an engine that no policy may know among them."""
     optional = {name: _values(spec) for name, spec in CATALOGUE.items()}
+    optional |= {"question.churn": st.floats(0.0, 1.0)}
     optional |= {"provider.half_healthy": st.booleans(), "provider.stray_healthy": st.booleans()}
     return st.fixed_dictionaries({}, optional=optional).map(Signals)
 

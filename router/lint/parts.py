@@ -11,6 +11,8 @@ from router.content import Content
 
 def conditions(content: Content) -> Iterator[tuple[str, Condition]]:
     """Every condition, each with the id or name of what it belongs to."""
+    if content.emotion:
+        yield "emotion", content.emotion.unless
     for derived in content.derived:
         yield derived.name, derived.reading
         if derived.only_if:

@@ -30,6 +30,7 @@ CODES: Mapping[str, str] = {
     "not-a-number": "a guard or property that divides nought by nought, and is false then",
     "param-unused": "a param that no condition reads",
     "precedence": "a rule that gives way to an earlier one where both are true",
+    "question-unused": "a question to a decision model whose answer no condition reads",
     "regex-matches-all": "a regular expression that matches every text it was tried on",
     "rollout-empty": "a rollout to none",
     "rule-impossible": "a rule that can never be true",

@@ -16,7 +16,7 @@ _WEEK = 7
 
 
 def unused(case: Case) -> Iterator[Finding]:
-    """Params and derived signals that nothing reads, engines that nothing chooses; neither here nor for a tenant."""
+    """What nothing reads, and engines that nothing chooses; neither here nor for a tenant."""
     content = case.content
     if content.tenant:
         return
@@ -31,6 +31,11 @@ def unused(case: Case) -> Iterator[Finding]:
             message = f"no condition reads the derived signal '{each.name}'"
             place = case.places.key("derived", each.name)
             yield case.finding_on("signal-unused", Severity.WARNING, each.name, message, *place)
+    for question in content.questions.values():
+        if question.spec.name not in read:
+            message = f"no condition reads '{question.spec.name}', and every answer costs money"
+            place = case.places.key("questions", question.name)
+            yield case.finding_on("question-unused", Severity.WARNING, question.name, message, *place)
     chosen = _chosen(case)
     for engine in content.engines:
         if engine not in chosen:

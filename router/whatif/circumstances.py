@@ -77,6 +77,7 @@ def _emotion(label: str, confidence: float, upset: float, *, listened: bool) -> 
         "emotion.label": str(label),
         "emotion.confidence": float(confidence),
         "emotion.upset": float(upset),
+        "emotion.voice": float(upset),
     }
 
 

@@ -26,6 +26,8 @@ _Z99 = _NORMAL.inv_cdf(0.99)
 _WORDS_A_SECOND = 2.5
 _CHARS_A_WORD = 5.2
 _REPLY_MS = 9000
+_TELLING_WORDS = 3
+"""Fewer do not tell their language."""
 _PAUSE = Spread(700.0, 3500.0)
 _LONG_SILENCE_MS = 8000.0
 _VERDICT_AT = 0.5  # the tool-need classifier's own threshold
@@ -122,6 +124,13 @@ class _Drawing:
             "turn.chars": chars.astype(np.int64),
             "turn.digits": digits,
             "turn.ends_in_digits": read_out,
+            # What the words give away is drawn as if it were never misheard.
+            "turn.reading_out": read_out.astype(np.float64),
+            "turn.complains": self.upset & ~self._silent,
+            "turn.topic_change": (
+                (self._number > 1) & (self.needs_tools != np.roll(self.needs_tools, 1))
+            ).astype(np.float64),
+            "turn.language": np.where(self._words >= _TELLING_WORDS, "en", "und").astype(object),
         }
 
     def judged(self) -> Mapping[str, Array]:
@@ -136,6 +145,7 @@ class _Drawing:
             "emotion.label": np.where(listened, label, "unknown"),
             "emotion.confidence": np.where(listened, confidence, 0.0),
             "emotion.upset": np.where(listened, upset, 0.0),
+            "emotion.voice": np.where(listened, upset, 0.0),
             "caller.consent_emotion": listened,
         }
 

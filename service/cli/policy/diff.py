@@ -22,6 +22,8 @@ _SECTIONS = {
     "policy": "The policy",
     "param": "Params",
     "derived": "Derived signals",
+    "emotion": "The caller's voice",
+    "question": "Questions",
     "engine": "Engines",
     "guard": "Guards",
     "rule": "Rules",

@@ -35,6 +35,8 @@ EVERYTHING: dict[str, Any] = {
     "derived": {
         "mood": {"from": "emotion.upset", "only_if": "turn.words > 1", "ewma": 0.5, "unknown": 0.0, "noise": 0.1},
     },
+    "emotion": {"unless": 'caller.region == "eu"', "because": "the contract"},
+    "questions": {"churn": {"ask": "The caller threatens to leave.", "unknown": 0.1, "noise": 0.2}},
     "engines": {
         "fast": {"fallback": ["standard"]},
         "standard": None,
