@@ -360,6 +360,10 @@ _TURN: Keys = {
         {"anyOf": [_list(TEXT), _NAMED_TEXTS]},
     ),
     "switched": Key("whether another engine answered the turn before", {"type": "boolean"}),
+    "voice_judged": Key(
+        "whether the caller's voice may be judged in this turn; consent and `emotion.unless` decide",
+        {"type": "boolean"},
+    ),
     "endpointing_ms": Key(
         "silence in ms that must end the turn; empty: as the engine catalogue says",
         {"type": ["integer", "null"]},

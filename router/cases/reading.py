@@ -231,6 +231,8 @@ class _Expectations:
                 )
         if node := turn.get("switched"):
             yield "switched", node.boolean()
+        if node := turn.get("voice_judged"):
+            yield "voice_judged", node.boolean()
         if node := turn.get("endpointing_ms"):
             yield "endpointing_ms", None if node.value is None else node.integer(least=0)
         if node := turn.get("arm"):

@@ -61,33 +61,47 @@ def run(policy: Policy, scenario: Scenario) -> Result:
 def _play(policy: Policy, scenario: Scenario) -> Iterator[Played]:
     memory, before = Memory.start(scenario.call_id), None
     for turn in scenario.turns:
-        decision, memory = policy.decide(Signals(turn.signals), memory)
+        signals = Signals(turn.signals)
+        decision, memory = policy.decide(signals, memory)
         engine: str | None = decision.engine
         failed: list[str] = []
         while engine is not None and engine in turn.fails:
             failed.append(engine)
             engine = policy.fallback(engine, {*decision.denied, *failed})
             memory = memory.moved_to(engine) if engine else memory
-        wrong = tuple(_wrong(turn, decision, engine, failed))
+        outcome = _Outcome(decision, engine, policy.judges_voice(signals))
+        wrong = tuple(_wrong(turn, outcome, failed))
         yield Played(turn, decision, engine, before, wrong)
         before = decision.signals
 
 
-def _wrong(turn: Turn, decision: Decision, answered_by: str | None, failed: Iterable[str]) -> Iterator[Wrong]:
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a turn came to."""
+
+    decision: Decision
+    answered_by: str | None
+    voice_judged: bool
+
+
+def _wrong(turn: Turn, outcome: _Outcome, failed: Iterable[str]) -> Iterator[Wrong]:
     for engine in turn.fails:
         if engine not in failed:
             yield Wrong("fails", f"{engine} is asked to answer, and fails", f"{engine} is not asked")
     for what, expected in turn.expects.items():
-        got = _got(what, expected, decision, answered_by)
+        got = _got(what, expected, outcome)
         if got != expected:
             yield Wrong(what, _words(expected), _words(got))
 
 
-def _got(what: str, expected: Any, decision: Decision, answered_by: str | None) -> Any:
+def _got(what: str, expected: Any, outcome: _Outcome) -> Any:
     """What the turn came to, in the form in which ``expected`` is given."""
+    decision = outcome.decision
     match what:
         case "moved_to":
-            return answered_by
+            return outcome.answered_by
+        case "voice_judged":
+            return outcome.voice_judged
         case "denied":
             return dict(decision.denied) if isinstance(expected, dict) else frozenset(decision.denied)
         case "arm":

@@ -296,8 +296,8 @@ def test_what_operators_are_told_to_add_is_read_without_a_problem(added: Additio
             Prices.load(path)
 
 
-def test_the_cookbook_has_ten_recipes() -> None:
-    assert len(RECIPES) == 10
+def test_the_cookbook_has_twelve_recipes() -> None:
+    assert len(RECIPES) == 12
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

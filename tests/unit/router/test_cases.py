@@ -58,6 +58,7 @@ overlays:
     insert: [{id: vip, before: short, when: call.queue == "vip", route: tool, because: they pay}]
     guards: [{id: own, when: time.hour < 6, deny: [tool], because: nobody is there}]
   beta: {guards: [{id: own, when: time.hour > 20, deny: [tool], because: nobody is there}]}
+emotion: {unless: caller.region == "eu", because: the contract}
 """,
     file="p.yaml",
 )
@@ -92,6 +93,8 @@ def wrong(result: Result) -> list[tuple[str, str, str]]:
     [
         "engine: standard, rule: otherwise",
         "engine: standard, switched: false, endpointing_ms: ",
+        "signals: {caller.consent_emotion: true, caller.region: us}, engine: standard, voice_judged: true",
+        "signals: {caller.consent_emotion: true, caller.region: eu}, engine: standard, voice_judged: false",
         "signals: {emotion.upset: 0.9}, engine: tool, denied: {realtime: consent}",
         "signals: {emotion.upset: 0.9}, engine: tool, denied: [realtime], endpointing_ms: 900",
         "signals: {emotion.upset: 0.9, caller.consent_voice_ai: true}, engine: realtime, denied: {}",
@@ -128,6 +131,7 @@ def test_a_case_that_says_what_the_policy_does_passes(expected: str) -> None:
         ("engine: fast", ("engine", "fast", "standard")),
         ("engine: standard, rule: short", ("rule", "short", "otherwise")),
         ("engine: standard, switched: true", ("switched", "true", "false")),
+        ("engine: standard, voice_judged: true", ("voice_judged", "true", "false")),
         ("engine: standard, denied: {}", ("denied", "{}", "{realtime: consent}")),
         ("engine: standard, denied: []", ("denied", "[]", "[realtime]")),
         ("engine: standard, denied: [tool, realtime]", ("denied", "[realtime, tool]", "[realtime]")),
@@ -278,6 +282,7 @@ TURN = "scenarios:\n  - {{name: s, turns: [{{engine: fast, {}}}]}}\n"
         (CASE.format("denied: {realtime: consnt}"), "2:48: unknown guard 'consnt', did you mean 'consent'?"),
         (CASE.format("denied: realtime"), "2:37: must be a mapping, is text"),
         (CASE.format("switched: 1"), "2:39: must be true or false, is a whole number"),
+        (CASE.format("voice_judged: 1"), "2:43: must be true or false, is a whole number"),
         (CASE.format("endpointing_ms: soon"), "2:45: must be a whole number, is text"),
         (CASE.format("arm: {whih: other}"), "2:35: unknown experiment 'whih', did you mean 'which'?"),
         (CASE.format("arm: {which: othr}"), "2:42: unknown arm 'othr', did you mean 'other'?"),
