@@ -17,11 +17,13 @@ from classifiers.errors import ClassifierError
 
 SAMPLE_RATE_HZ = 16_000
 UPSET_WORDS = frozenset({"angry", "anger", "ang", "annoyed", "frustrated", "frustration", "upset"})
+EXCLUSIVE = (None, "single_label_classification")  # problem_type: one label, so softmax
+LONGEST_S = 30.0  # what Whisper hears at once; more is a mistake that would cost the memory of the host
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The ``"patchbay"`` section of ``config.json``.
+    """The ``"patchbay"`` section of ``config.json``; :data:`BOUNDS` says what its numbers may be.
 
     Attributes:
         window_s: length of audio the model hears at once; shorter audio is repeated to this length.
@@ -44,6 +46,18 @@ class Settings:
     min_windows: int = 2
 
 
+BOUNDS = {
+    "window_s": (0.25, LONGEST_S),
+    "hop_s": (0.1, LONGEST_S),
+    "temperature": (0.01, 100.0),
+    "upset_at": (0.01, 0.99),
+    "confident_at": (0.5, 1.0),
+    "min_voice_s": (0.1, LONGEST_S),
+    "min_windows": (1, 100),
+}
+"""The least and the greatest value of every number in :class:`Settings`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
     """A folder that was read: its labels in the order of the logits, settings and feature extractor."""
@@ -64,24 +78,54 @@ def read_folder(path: Path) -> ModelFolder:
     Raises:
         ClassifierError: a file is missing or malformed, or the labels name no upset emotion.
     """
-    for name, remedy in (
-        ("config.json", "export the model with its configuration"),
-        ("preprocessor_config.json", "save the feature extractor beside the model"),
-        ("model.onnx", "export the model to ONNX (input_values or input_features to logits)"),
-    ):
-        if not (path / name).is_file():
-            raise ClassifierError(path, f"has no {name}", remedy)
+    _check_files(path)
     config, extractor = _load_with_transformers(path)
-    labels = tuple(config.id2label[i] for i in sorted(config.id2label))
-    if getattr(config, "problem_type", None) == "multi_label_classification":
-        raise ClassifierError(path / "config.json", "is a multi-label model", "use one with exclusive labels")
+    labels = _labels(path / "config.json", config)
     rate = getattr(extractor, "sampling_rate", None)
     if rate != SAMPLE_RATE_HZ:
         raise ClassifierError(
             path / "preprocessor_config.json", f"sampling_rate is {rate}", f"it must be {SAMPLE_RATE_HZ}"
         )
+    padded = getattr(extractor, "n_samples", 0)  # Whisper fills every window up to this
+    if not isinstance(padded, int) or padded > LONGEST_S * SAMPLE_RATE_HZ:
+        raise ClassifierError(
+            path / "preprocessor_config.json",
+            f"n_samples is {padded}",
+            f"it may be {LONGEST_S * SAMPLE_RATE_HZ:.0f} (a chunk_length of {LONGEST_S:.0f}) at most",
+        )
     settings = _settings(path / "config.json", getattr(config, "patchbay", {}), labels)
     return ModelFolder(path, labels, settings, extractor)
+
+
+def _check_files(path: Path) -> None:
+    try:
+        if not path.is_dir():
+            raise ClassifierError(path, "is no folder", "name the folder that holds config.json")
+        for name, remedy in (
+            ("config.json", "export the model with its configuration"),
+            ("preprocessor_config.json", "save the feature extractor beside the model"),
+            ("model.onnx", "export the model to ONNX (input_values or input_features to logits)"),
+        ):
+            if not (path / name).is_file():
+                raise ClassifierError(path, f"has no {name}", remedy)
+    except OSError as closed:
+        raise ClassifierError(
+            path, f"cannot be read ({closed.strerror})", "let the service's user read it"
+        ) from closed
+
+
+def _labels(file: Path, config: Any) -> tuple[str, ...]:
+    """The labels in the order of the logits."""
+    problem = getattr(config, "problem_type", None)
+    if problem not in EXCLUSIVE:
+        raise ClassifierError(file, f"problem_type is {problem!r}", "use a model with exclusive labels")
+    named = config.id2label
+    labels = tuple(named[i] for i in sorted(named))
+    if sorted(named) != list(range(len(labels))) or not all(isinstance(label, str) for label in labels):
+        raise ClassifierError(file, f"id2label is {named!r}", "number the labels from 0 without a gap")
+    if len(labels) < 2 or len(set(labels)) < len(labels):
+        raise ClassifierError(file, f"id2label names {', '.join(labels)}", "two or more labels must differ")
+    return labels
 
 
 def _load_with_transformers(path: Path) -> tuple[Any, Any]:
@@ -89,8 +133,9 @@ def _load_with_transformers(path: Path) -> tuple[Any, Any]:
     logging.getLogger("transformers").addFilter(_not_about_torch)
     from transformers import AutoConfig, AutoFeatureExtractor  # two seconds, so only when a model is loaded
 
+    # Without trust_remote_code=False a folder that names code of its own makes transformers ask on standard input.
     try:
-        config = AutoConfig.from_pretrained(path, local_files_only=True)
+        config = AutoConfig.from_pretrained(path, local_files_only=True, trust_remote_code=False)
     except Exception as broken:  # transformers raises whatever its parsers raise
         raise ClassifierError(
             path / "config.json",
@@ -98,7 +143,9 @@ def _load_with_transformers(path: Path) -> tuple[Any, Any]:
             "it needs JSON and a known model_type",
         ) from broken
     try:
-        extractor = AutoFeatureExtractor.from_pretrained(path, local_files_only=True)  # type: ignore[no-untyped-call]
+        extractor = AutoFeatureExtractor.from_pretrained(  # type: ignore[no-untyped-call]
+            path, local_files_only=True, trust_remote_code=False
+        )
     except Exception as broken:
         raise ClassifierError(
             path / "preprocessor_config.json",
@@ -116,14 +163,24 @@ def _settings(file: Path, values: Any, labels: tuple[str, ...]) -> Settings:
         raise ClassifierError(
             file, f"unknown patchbay setting {unknown[0]!r}", f"known are {', '.join(known)}"
         )
-    for name, value in values.items():
-        if name != "upset_labels" and (
-            isinstance(value, bool) or not isinstance(value, int | float) or not value > 0
-        ):
-            raise ClassifierError(file, f"patchbay.{name} is {value!r}", "it must be a number above 0")
+    for name, (least, most) in BOUNDS.items():
+        value = values.get(name, least)
+        number = int if name == "min_windows" else (int, float)
+        if isinstance(value, bool) or not isinstance(value, number) or not least <= value <= most:
+            kind = "whole number" if number is int else "number"
+            raise ClassifierError(
+                file, f"patchbay.{name} is {value!r}", f"it must be a {kind} from {least:g} to {most:g}"
+            )
     upset = values.get("upset_labels") or [label for label in labels if label.lower() in UPSET_WORDS]
-    if not isinstance(upset, list) or any(label not in labels for label in upset):
-        raise ClassifierError(file, f"patchbay.upset_labels is {upset!r}", f"choose from {', '.join(labels)}")
+    if (
+        not isinstance(upset, list)
+        or any(label not in labels for label in upset)
+        or len(set(upset)) < len(upset)
+        or len(upset) == len(labels)
+    ):
+        raise ClassifierError(
+            file, f"patchbay.upset_labels is {upset!r}", f"choose some, not all, from {', '.join(labels)}"
+        )
     if not upset:
         raise ClassifierError(
             file,

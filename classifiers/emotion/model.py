@@ -21,10 +21,12 @@ Floats = NDArray[np.float32]
 SHIPPED = Path(__file__).parent / "model"
 _DTYPES = {
     "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
     "tensor(float16)": np.float16,
     "tensor(int64)": np.int64,
     "tensor(int32)": np.int32,
 }
+_LOGITS = ("tensor(float)", "tensor(double)", "tensor(float16)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +69,27 @@ class EmotionModel:
         options.inter_op_num_threads = 1
         options.log_severity_level = 4  # what goes wrong is raised below
         try:
-            session = ort.InferenceSession(str(read.onnx), options, providers=["CPUExecutionProvider"])
+            session = ort.InferenceSession(
+                str(read.onnx),
+                options,
+                providers=["CPUExecutionProvider"],
+                enable_fallback=0,  # it would try the same again, and print
+            )
         except Exception as broken:  # ONNX Runtime has an exception class per status code and no common base
             raise ClassifierError(
-                read.onnx, f"is no ONNX model ({_summary(broken)})", "export it again"
+                read.onnx, f"is no ONNX model that can be run ({_summary(broken)})", "export it again"
             ) from broken
-        if "logits" not in {node.name for node in session.get_outputs()}:
-            names = ", ".join(node.name for node in session.get_outputs())
+        outputs = {node.name: node.type for node in session.get_outputs()}
+        if outputs.get("logits") not in _LOGITS:
+            named = ", ".join(f"{name} ({kind})" for name, kind in outputs.items())
             raise ClassifierError(
-                read.onnx, f"has the outputs {names}", "name the [batch, labels] output 'logits'"
+                read.onnx, f"has the outputs {named}", "name the [batch, labels] output of floats 'logits'"
             )
         model = cls(read, session)
-        model.classify(np.random.default_rng(0).standard_normal(SAMPLE_RATE_HZ).astype(np.float32) * 0.01)
+        length = round(read.settings.window_s * SAMPLE_RATE_HZ)
+        noise = np.random.default_rng(0).standard_normal(length).astype(np.float32)
+        for sound in (0.01 * noise, 0 * noise, np.sign(noise)):  # quiet, silent and clipped throughout
+            model.classify(sound)
         return model
 
     @property
@@ -105,18 +116,22 @@ class EmotionModel:
         )
 
     def logits(self, samples: Floats) -> Floats:
-        """The raw ``[labels]`` output for one window."""
+        """The raw ``[labels]`` output for one window. Samples that are not finite count as silence."""
+        if samples.ndim != 1 or not np.issubdtype(samples.dtype, np.floating):
+            given = f"was given {samples.dtype} of the shape {list(samples.shape)}"
+            raise ClassifierError(self._folder.path, given, "give mono floats as [samples]")
         if not len(samples):
             raise ClassifierError(self._folder.path, "was given no audio", "give at least one sample")
         length = round(self.settings.window_s * SAMPLE_RATE_HZ)
-        window = np.resize(np.nan_to_num(samples[-length:]), length)
+        finite = np.nan_to_num(samples[-length:], nan=0.0, posinf=0.0, neginf=0.0)
+        window = np.resize(np.clip(finite, -1, 1), length)
         try:
             [logits] = self._session.run(["logits"], self._features(window))
         except Exception as refused:
             raise ClassifierError(
                 self._folder.onnx,
                 f"does not accept what preprocessor_config.json makes of audio ({_summary(refused)})",
-                "export the model together with its own feature extractor",
+                self._remedy(),
             ) from refused
         if logits.shape != (1, len(self.labels)):
             raise ClassifierError(
@@ -127,6 +142,14 @@ class EmotionModel:
         if not np.isfinite(logits).all():
             raise ClassifierError(self._folder.onnx, "gives logits that are no numbers", "export it again")
         return np.asarray(logits[0], dtype=np.float32)
+
+    def _remedy(self) -> str:
+        """For a graph that refuses its input: it may have been exported for windows of one length."""
+        for node in self._session.get_inputs():
+            fixed = node.shape[-1] if node.name == "input_values" and node.shape else None
+            if isinstance(fixed, int) and fixed != round(self.settings.window_s * SAMPLE_RATE_HZ):
+                return f'it hears {fixed} samples: set "patchbay": {{"window_s": {fixed / SAMPLE_RATE_HZ:g}}}'
+        return "export the model together with its own feature extractor"
 
     def _features(self, window: Floats) -> dict[str, NDArray[Any]]:
         """The extractor's output, as far as the graph asks for it: some exports take an attention mask."""

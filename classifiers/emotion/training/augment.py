@@ -64,16 +64,42 @@ def change_speed(wave: Floats, factor: float) -> Floats:
     return np.asarray(np.interp(positions, np.arange(len(wave)), wave), dtype=np.float32)
 
 
+def reverberate(wave: Floats, decay_s: float, direct_db: float, rng: np.random.Generator) -> Floats:
+    """A room: noise falling 60 dB in ``decay_s`` follows the direct sound, ``direct_db`` under it (Polack 1988)."""
+    samples = round(decay_s * SAMPLE_RATE_HZ)
+    tail = rng.standard_normal(samples) * 10 ** (-3 * np.arange(samples) / samples)
+    tail *= 10 ** (-direct_db / 20) / np.sqrt(np.sum(tail**2))
+    response = np.concatenate([[1.0], np.zeros(int(rng.integers(32, 160))), tail])
+    size = 1 << (len(wave) + len(response)).bit_length()
+    heard = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(response, size), size)[: len(wave)]
+    return np.asarray(heard, dtype=np.float32)
+
+
+def between_pauses(
+    wave: Floats, before_s: float, after_s: float, floor_db: float, rng: np.random.Generator
+) -> Floats:
+    """The line's own noise, ``floor_db`` under the speech, before, behind and beneath it."""
+    edges = (round(before_s * SAMPLE_RATE_HZ), round(after_s * SAMPLE_RATE_HZ))
+    padded = np.pad(wave, edges)
+    floor = float(np.sqrt(np.mean(wave**2))) * 10 ** (-floor_db / 20)
+    return np.asarray(padded + floor * rng.standard_normal(len(padded)), dtype=np.float32)
+
+
 def as_in_a_call(wave: Floats, samples: int, rng: np.random.Generator) -> Floats:
     """One random draw of all of it: some 1.2 s or more of the utterance, repeated to fill ``samples``."""
-    heard = change_speed(wave, rng.uniform(0.88, 1.14))
+    heard = change_speed(wave, rng.uniform(0.84, 1.2))
     length = min(len(heard), int(rng.uniform(1.2 * SAMPLE_RATE_HZ, samples)))
     start = int(rng.integers(len(heard) - length + 1))
-    heard = np.resize(heard[start : start + length], samples)
+    heard = heard[start : start + length]
+    if rng.random() < 0.2:
+        heard = between_pauses(heard, rng.uniform(0, 0.8), rng.uniform(0, 0.8), rng.uniform(25, 60), rng)
+    heard = np.resize(heard[-samples:], samples)
     if rng.random() < 0.8:
         heard = random_eq(heard, rng)
+    if rng.random() < 0.25:
+        heard = reverberate(heard, rng.uniform(0.15, 0.8), rng.uniform(-3, 12), rng)
     if rng.random() < 0.5:
-        heard = add_noise(heard, rng.uniform(5, 20), rng.uniform(0, 2), rng)
+        heard = add_noise(heard, rng.uniform(3, 25), rng.uniform(0, 2), rng)
     if rng.random() < 0.5:
         heard = telephone(heard, rng.uniform(-35, -12))
     return heard

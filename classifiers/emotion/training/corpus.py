@@ -34,9 +34,9 @@ CALM_LIKE = ("neutral", "boredom", "sadness")
 FEMALE_SPEAKERS = frozenset({"08", "09", "13", "14", "16"})  # from the corpus's own speaker list
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Utterance:
-    """One recording: mono float32 at 16 kHz, who speaks and the emotion as the corpus names it."""
+    """One recording: mono float32 at 16 kHz, who speaks, the emotion as the corpus names it. Equal to itself only."""
 
     wave: Floats
     speaker: str

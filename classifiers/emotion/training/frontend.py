@@ -7,6 +7,8 @@ and within it a narrow-band model came within .004 AUROC of a wide-band one.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +29,7 @@ def _bins() -> NDArray[np.int64]:
     return np.flatnonzero((hz >= LOW_HZ) & (hz <= HIGH_HZ))
 
 
+@cache
 def dft_kernels() -> Floats:
     """Hann-windowed cosine and sine rows, ``[2 * bins, FRAME_SAMPLES]``, cosines first."""
     n = np.arange(FRAME_SAMPLES)
@@ -35,6 +38,7 @@ def dft_kernels() -> Floats:
     return np.concatenate([np.cos(angle) * window, np.sin(angle) * window]).astype(np.float32)
 
 
+@cache
 def mel_filters() -> Floats:
     """Triangles of unit area on the mel scale (HTK), ``[MEL_BANDS, bins]``."""
     low_mel, high_mel = 2595 * np.log10(1 + np.array([LOW_HZ, HIGH_HZ]) / 700)

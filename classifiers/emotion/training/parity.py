@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from classifiers.emotion.training.frontend import SAMPLE_RATE_HZ
 
 PARITY = 1e-4  # largest difference of any logit that may ship
-SECONDS = 2.5
+SECONDS = 3.0
 
 
 def waveforms() -> dict[str, NDArray[np.float32]]:
