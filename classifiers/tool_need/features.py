@@ -1,21 +1,43 @@
-"""What a user turn is made of, for a linear model: words, word pairs, the question before it, and how it was answered.
+"""What a linear model sees in a turn: words and pairs of the caller's, the question before, and the stage of the call.
 
-"Yes that's right" after "shall I refund it?" needs a tool; after "are you still there?" it does not. So short answers
-(a number, yes, no, spelled letters) are crossed with the words of the agent's last sentence.
+"Yes that's right" after "shall I refund it?" needs a tool; after "are you still there?" it does not. So the way a turn
+answers (yes, no, a number, a code) is crossed with the agent's words, and a few facts of the stage with each other.
+
+Numbers, codes and addresses are one sign each: what one caller said of himself is never a feature.
 """
 # ruff: noqa: SIM905 - lists of words read as words
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import combinations, pairwise, repeat
 
-MAX_USER_WORDS = 80  # the end of a long turn holds the request
-MAX_AGENT_WORDS = 24
+from classifiers.tool_need.tools import ToolSet
 
-_WORD = re.compile(r"[^\W\d_]+|\d+")
-_SENTENCE_END = re.compile(r"[.!?]\s+")
+FIRST_WORDS, LAST_WORDS = 8, 32  # of a long turn; the end holds the request
+_FIRST_CHARS, _LAST_CHARS = 50, 190
+QUESTION_WORDS = 24  # of the agent's last sentence
+AGENT_WORDS = 40
+_AGENT_CHARS = 300
+
+NUMBER, FEW, SPELLED, CODE, IDENTIFIER, MAIL = "<nnn>", "<n>", "<spelled>", "<code>", "<id>", "<mail>"
+CODES = frozenset({NUMBER, SPELLED, CODE, IDENTIFIER, MAIL})
+
+Key = str | tuple[str, ...]
+Block = tuple[str, Iterable[Key]]
+
+_PART = re.compile(r"[^\W\d_]+|\d+")
+_CAPITALS = re.compile(r"\b[A-Z]{6}\b")
+_MAIL = re.compile(r"\S*@\S*\w")
+_KEPT = "_@"  # parts of a code
+_APART: dict[int, str | None] = {
+    code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in _KEPT)
+}
+_APART |= dict.fromkeys(map(ord, "'’"))  # None and not "": CPython translates that ten times as fast
+_UNREAD = _APART | {ord(sign): " " for sign in "0123456789_@"}
 _NUMBERS = frozenset(
     "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand "
@@ -25,76 +47,233 @@ _YES = frozenset(
     "yes yeah yep yup sure correct right exactly ok okay please absolutely confirm confirmed".split()
 )
 _NO = frozenset("no nope nah not wrong incorrect".split())
-FEW_NUMBERS, MANY_NUMBERS, SPELLED = "<n>", "<nnn>", "<spelled>"
+_ASKS = frozenset("what which who when where why how can could would do does is are may will".split())
+_ACTS = {  # what the agent does; the first that fits
+    "closes": frozenset("else assistance questions requests free welcome".split()),
+    "confirms": frozenset("confirm proceed correct ahead right".split()),
+    "wants data": frozenset("provide share spell give tell read need".split()),
+    "lets choose": frozenset("which choose select option options".split()),
+    "offers": frozenset("like want prefer shall should".split()),
+    "passes on": frozenset("human transfer colleague".split()),
+    "refuses": frozenset("unfortunately unable cannot cant sorry".split()),
+}
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words; runs of numbers, spoken or written, and of single letters become one sign each.
+    """Lower-case words; numbers, spoken or written, spelled letters, codes and addresses become one sign each.
 
     >>> words("It's four four 1 7, j o h n")
     ['its', '<nnn>', '<spelled>']
+    >>> words("mia_li_3668, ZFA04Y, mia@example.com")
+    ['<id>', '<code>', '<mail>']
     """
+    if not text.islower():
+        if not text.isupper():
+            text = _CAPITALS.sub("code0", text)
+        text = text.lower()
+    if "@" in text:
+        text = _MAIL.sub("a@0", text)
+    tokens = text.translate(_APART).split()
+    if (
+        all(map(str.isalpha, tokens))
+        and _NUMBERS.isdisjoint(tokens)
+        and list(map(len, tokens)).count(1) - tokens.count("i") - tokens.count("a") < 2
+    ):
+        return tokens
     found: list[str] = []
-    numbers: list[str] = []
+    digits = 0
     letters: list[str] = []
-
-    def close() -> None:
-        if numbers:
-            digits = sum(len(n) if n.isdigit() else 1 for n in numbers)
-            found.append(MANY_NUMBERS if digits > 2 else FEW_NUMBERS)
-            numbers.clear()
-        if letters:
-            found.extend([SPELLED] if len(letters) > 2 else letters)
-            letters.clear()
-
-    for word in _WORD.findall(text.lower().replace("'", "").replace("’", "")):
-        if word.isdigit() or word in _NUMBERS:
+    for token in tokens:
+        if len(token) > 1 and token.isalpha() and token not in _NUMBERS:
+            if digits:
+                found.append(NUMBER if digits > 2 else FEW)
+                digits = 0
             if letters:
-                close()
-            numbers.append(word)
-        elif len(word) == 1:
-            if numbers:
-                close()
-            letters.append(word)
-        else:
-            close()
-            found.append(word)
-    close()
-    return found
+                found += [SPELLED] if len(letters) > 2 else letters
+                letters.clear()
+            found.append(token)
+            continue
+        for part in _parts(token):
+            number = len(part) if part.isdigit() else part in _NUMBERS
+            if letters and (number or len(part) > 1):
+                found += [SPELLED] if len(letters) > 2 else letters
+                letters.clear()
+            if number:
+                digits += number
+                continue
+            if digits:
+                found.append(NUMBER if digits > 2 else FEW)
+                digits = 0
+            (letters if len(part) == 1 else found).append(part)
+    if digits:
+        found.append(NUMBER if digits > 2 else FEW)
+    return found + ([SPELLED] if len(letters) > 2 else letters)
 
 
-def last_sentence(agent_text: str) -> list[str]:
-    """The words of the agent's last sentence, which holds the question, at most ``MAX_AGENT_WORDS``."""
-    sentences = [part for part in _SENTENCE_END.split(agent_text.strip()[-400:]) if part]
-    return words(sentences[-1])[-MAX_AGENT_WORDS:] if sentences else []
+def _parts(token: str) -> list[str]:
+    """A token with digits or signs in it: one sign for a code, else its words and numbers."""
+    if token.isalpha() or token.isdigit():
+        return [token]
+    if "@" in token:
+        return [MAIL]
+    if any(map(str.isdigit, token)) and not all(map(str.isdigit, token)):
+        if "_" in token:
+            return [IDENTIFIER]
+        if len(token) > 4 and token.isalnum():
+            return [CODE]
+    return _PART.findall(token)
 
 
-def answer_kind(user: list[str]) -> str | None:
-    """How the user answered, if the turn looks like an answer at all."""
-    if MANY_NUMBERS in user:
-        return "number"
-    if SPELLED in user:
-        return "spelled"
-    if len(user) <= 12:
-        opening = set(user[:4])
-        if opening & _NO:
-            return "no"
-        if opening & _YES:
-            return "yes"
-    return None
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is remembered of the call before this turn: no more than this.
+
+    Attributes:
+        gave: the kinds of numbers, codes and addresses that the caller gave so far.
+        words: of the turn before.
+        called: the tools that were called so far.
+        last: those that were called to answer the turn before, sorted.
+        times: turns that were answered with a tool.
+    """
+
+    gave: frozenset[str] = frozenset()
+    words: tuple[str, ...] = ()
+    called: frozenset[str] = frozenset()
+    last: tuple[str, ...] = ()
+    times: int = 0
+
+    def then(self, user: str) -> Earlier:
+        """What is remembered after one more turn.
+
+        >>> sorted(Earlier().then("it is 44179").then("and mia@example.com").gave)
+        ['<mail>', '<nnn>']
+        """
+        read = said(user)
+        return replace(
+            self, gave=self.gave.union(CODES.intersection(read)), words=tuple(dict.fromkeys(read)), last=()
+        )
+
+    def having_called(self, *tools: str) -> Earlier:
+        """What is remembered after these tools were called to answer the turn remembered last.
+
+        >>> Earlier().then("refund it").having_called("find_order").having_called("refund").last
+        ('find_order', 'refund')
+        """
+        names = {"_".join(tool.split()) for tool in tools}
+        if not names:
+            return self
+        return replace(
+            self,
+            called=self.called | names,
+            last=tuple(sorted(names.union(self.last))),
+            times=self.times + (not self.last),
+        )
 
 
-def features(user: list[str], agent: list[str]) -> Iterator[str]:
-    """Feature names; ``>`` marks the agent's words, ``=`` an answer crossed with one of them."""
-    user = user[-MAX_USER_WORDS:]
-    yield from user
-    for first, second in zip(["^", *user], [*user, "$"], strict=True):
-        yield f"{first} {second}"
-    for word in agent:
-        yield f">{word}"
-    for first, second in pairwise(agent):
-        yield f">{first} {second}"
-    if kind := answer_kind(user):
-        yield f"={kind}"
-        for word in agent:
-            yield f"={kind} {word}"
+NOTHING = Earlier()
+"""At the start of a call."""
+
+
+def said(user: str) -> list[str]:
+    """The words of a turn that are read: the first few and the last many."""
+    if len(user) > _FIRST_CHARS + _LAST_CHARS:
+        user = f"{user[:_FIRST_CHARS]} {user[-_LAST_CHARS:]}"
+    found = words(user)
+    return found if len(found) <= FIRST_WORDS + LAST_WORDS else found[:FIRST_WORDS] + found[-LAST_WORDS:]
+
+
+def blocks(
+    user: list[str],
+    agent: str,
+    tools: ToolSet | None,
+    turn: int,
+    earlier: Earlier,
+    asks: bool,
+    stages: bool = True,
+) -> Iterator[Block]:
+    """The features of a turn, by kind. One that comes twice counts twice.
+
+    Args:
+        user: from :func:`said`.
+        agent: what the agent said last.
+        tools: active ones.
+        turn: of the caller, from 1; 0 unknown.
+        earlier: what is remembered of the turns before.
+        asks: whether the turn holds a question mark.
+        stages: whether the facts of the stage are wanted, which cost the most and a general model knows nothing of.
+    """
+    heard, recent, question = _spoken(agent)
+    codes = "+".join(sorted(CODES.intersection(user)))
+    kind = _kind(user)
+    distinct = dict.fromkeys(user)
+    yield "word", distinct
+    yield "pair", zip(["^", *user], [*user, "$"], strict=True)
+    yield "gap", zip(user, user[2:], strict=False)
+    yield "asked", question
+    yield "asked pair", pairwise(question)
+    yield "before", earlier.words
+    yield "answer", zip(repeat(codes or kind), heard, strict=False)
+    last = ",".join(earlier.last) or "-"
+    yield "after", zip(repeat(last), heard, strict=False)
+    yield "after said", zip(repeat(last), distinct, strict=False)
+    if tools is not None and not codes and kind not in ("yes", "no"):  # an answer names no tool
+        yield "tools", tools.match(user)
+    if not stages:
+        return
+    doing = [name for name, signs in _ACTS.items() if not signs.isdisjoint(question)]
+    facts = [
+        f"gives {codes}",
+        f"answers {kind}",
+        f"gave {'+'.join(sorted(earlier.gave))}",
+        "asks" if asks or user[0] in _ASKS else "says",
+        f"turn {turn if turn < 4 else '4-6' if turn < 7 else '7+'}",
+        f"agent {_act(recent)}",
+        f"last {'+'.join(doing)}",
+        "agent asks" if agent[-3:].rstrip().endswith("?") else "agent says",
+        "agent helps" if _ACTS["refuses"].isdisjoint(heard) else "agent refuses",
+        f"tools {min(earlier.times, 3)}",
+        f"after {last}",
+    ]
+    yield "stage", [*facts, *(f"has {tool}" for tool in earlier.called)]
+    yield "stages", combinations(facts, 2)
+
+
+@lru_cache(maxsize=32)  # the same for every preview of a turn
+def _spoken(agent: str) -> tuple[list[str], list[str], list[str]]:
+    """The agent's last words, those of the last two sentences, and of the last, which holds the question.
+
+    Numbers are not read.
+    """
+    tail = agent[-_AGENT_CHARS:].lower().rstrip(" .?!\n")
+    last = _sentence(tail, len(tail))
+    before = _sentence(tail, max(last - 1, 0))
+    question = tail[last:].translate(_UNREAD).split()
+    recent = tail[before:last].translate(_UNREAD).split() + question
+    heard = tail[:before].translate(_UNREAD).split() + recent
+    return list(dict.fromkeys(heard[-AGENT_WORDS:])), recent, question[-QUESTION_WORDS:]
+
+
+def _sentence(text: str, end: int) -> int:
+    """Where the sentence begins that ends at ``end``."""
+    ends = (
+        text.rfind(". ", 0, end),
+        text.rfind("? ", 0, end),
+        text.rfind("! ", 0, end),
+        text.rfind("\n", 0, end),
+    )
+    return max(ends) + 1
+
+
+def _kind(user: list[str]) -> str:
+    """How the turn answers, if it looks like an answer; else its length."""
+    if len(user) > 12:
+        return "long"
+    opening = user[:4]
+    return "no" if not _NO.isdisjoint(opening) else "yes" if not _YES.isdisjoint(opening) else "short"
+
+
+def _act(recent: list[str]) -> str:
+    for name, signs in _ACTS.items():
+        if not signs.isdisjoint(recent):
+            return name
+    return "tells" if recent else "opens"

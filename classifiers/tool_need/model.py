@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from classifiers.errors import ClassifierError
-from classifiers.tool_need.features import features, last_sentence, words
+from classifiers.tool_need import folder
+from classifiers.tool_need.features import NOTHING, Earlier, Key, blocks, said
+from classifiers.tool_need.folder import Provenance
+from classifiers.tool_need.tools import ToolSet
 
 SHIPPED = Path(__file__).parent / "model"
-MODEL_TYPE = "patchbay-tool-need"
+_FARTHEST = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,68 +34,61 @@ class ToolNeed:
 
 @dataclass(frozen=True, slots=True)
 class ToolNeedModel:
-    """A linear model over words and word pairs of the user and of the agent's last sentence.
+    """A linear model over the features of a turn.
 
-    ``base_rate`` is the answer when nothing was said.
+    Attributes:
+        weights: log-odds of each feature, by block (:func:`classifiers.tool_need.features.blocks`).
+        bias: log-odds of a turn without any.
+        base_rate: the answer when nothing was said.
+        provenance: what it was trained on.
     """
 
-    weights: Mapping[str, float]
+    weights: Mapping[str, Mapping[Key, float]]
     bias: float
     base_rate: float
+    provenance: Provenance = field(default=Provenance(), compare=False)
 
     @classmethod
-    def load(cls, folder: Path = SHIPPED) -> Self:
+    def load(cls, path: Path = SHIPPED) -> Self:
         """Read ``config.json`` and ``weights.json``.
 
         Raises:
             ClassifierError: says which file is missing or wrong.
         """
-        config = _read_object(folder, "config.json")
-        if config.get("model_type") != MODEL_TYPE:
-            raise ClassifierError(
-                folder / "config.json", f"model_type is {config.get('model_type')!r}", f"want {MODEL_TYPE!r}"
-            )
-        weights = _read_object(folder, "weights.json")
-        for name, value in weights.items():
-            if not _is_number(value):
-                raise ClassifierError(
-                    folder / "weights.json", f"{name!r} weighs {value!r}", "every weight is a number"
-                )
-        for name in ("bias", "base_rate"):
-            if not _is_number(config.get(name)):
-                raise ClassifierError(
-                    folder / "config.json", f"{name} is {config.get(name)!r}", "it must be a number"
-                )
-        return cls(weights, config["bias"], min(max(config["base_rate"], 0.0), 1.0))
+        read = folder.read(path)
+        return cls(read.weights, read.bias, read.base_rate, read.provenance)
 
-    def score(self, user_text: str, last_agent_text: str = "") -> ToolNeed:
-        """Judge what the user said in answer to what the agent said last ("" at the start of a call)."""
-        user = words(user_text)
-        if not user:
+    def score(
+        self,
+        user: str,
+        agent: str = "",
+        tools: ToolSet | None = None,
+        *,
+        turn: int = 0,
+        earlier: Earlier = NOTHING,
+    ) -> ToolNeed:
+        """Judge a turn before any language model has run.
+
+        Args:
+            user: what the caller said.
+            agent: what the agent had said last; empty at the start of a call.
+            tools: those that the agent may call now, if known.
+            turn: of the caller in the call: 1 is the opening, 0 is unknown.
+            earlier: what is remembered of the call: ``Earlier().then(first turn).having_called(tools)``, and so on.
+        """
+        read = said(user)
+        if not read:
             return ToolNeed(self.base_rate, 0.0)
-        get = self.weights.get
         log_odds = self.bias
-        for name in set(features(user, last_sentence(last_agent_text))):
-            log_odds += get(name, 0.0)
-        probability = 1 / (1 + math.exp(-max(-30.0, min(30.0, log_odds))))
-        known = sum(word in self.weights for word in user) / len(user)
+        for block, keys in blocks(read, agent, tools, turn, earlier, "?" in user, "stage" in self.weights):
+            if (weights := self.weights.get(block)) is not None:
+                log_odds += sum(map(weights.get, keys, repeat(0.0)))
+        probability = 1 / (1 + math.exp(-max(-_FARTHEST, min(_FARTHEST, log_odds))))
+        words = self.weights.get("word", {})
+        known = sum(map(words.__contains__, read)) / len(read)
         return ToolNeed(probability, max(probability, 1 - probability) * known)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _read_object(folder: Path, name: str) -> dict[str, Any]:
-    path = folder / name
-    if not path.is_file():
-        raise ClassifierError(
-            folder, f"has no {name}", "train one with python -m classifiers.tool_need.train"
-        )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as broken:
-        raise ClassifierError(path, f"is no JSON ({broken})", "train it again") from broken
-    if not isinstance(content, dict):
-        raise ClassifierError(path, "holds no JSON object", "train it again")
-    return content
+def write_folder(model: ToolNeedModel, path: Path) -> None:
+    """Write what :meth:`ToolNeedModel.load` reads, as sorted, readable JSON."""
+    folder.write(path, folder.Content(model.weights, model.bias, model.base_rate, model.provenance))

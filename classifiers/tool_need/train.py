@@ -1,128 +1,158 @@
-"""Train the tool-need model.
+"""Train the general tool-need model: ``patchbay train tool-need`` without turns of one's own.
 
-``python -m classifiers.tool_need.train --data CORPORA --out classifiers/tool_need/model``
-
-Logistic regression over words and word pairs, pruned to what matters, calibrated on turns it was not trained on. Prints
-the model card's table. Same data, same weights.
+Logistic regression over the features of a turn, pruned to what matters, calibrated on turns it was not trained on. Same
+data, same weights.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression
 
 from classifiers.measures import auroc, average_precision, expected_calibration_error
-from classifiers.tool_need.features import features, last_sentence, words
-from classifiers.tool_need.model import MODEL_TYPE, ToolNeedModel
+from classifiers.tool_need.features import Key
+from classifiers.tool_need.folder import Provenance
+from classifiers.tool_need.model import ToolNeedModel, write_folder
+from classifiers.tool_need.regression import Rows, fit, platt
 from classifiers.tool_need.training.corpora import Turn, benchmark_turns, training_turns
+from classifiers.tool_need.training.unseen_tools import Judge, match_weights
+from classifiers.tool_need.turns import Feature, LabelledTurn, seen
 
 RAREST = 3
 KEPT_FEATURES = 9000
-INVERSE_PENALTY = 0.3
+PENALTY = 3.3
 DECIMALS = 2
+_TAUGHT = frozenset({"word", "pair", "asked", "asked pair", "answer", "tools"})
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 
-def names(turn: Turn) -> set[str]:
-    return set(features(words(turn.user), last_sentence(turn.agent)))
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How well held-out turns of one source are judged."""
+
+    source: str
+    turns: int
+    positive: float
+    auroc: float
+    average_precision: float
+    calibration_error: float
 
 
-def matrix(rows: list[set[str]], vocabulary: dict[str, int]) -> csr_matrix:
-    """Which features of the vocabulary each turn has, ``[turns, features]``."""
-    columns = [[vocabulary[name] for name in row if name in vocabulary] for row in rows]
-    starts = np.cumsum([0, *map(len, columns)])
-    flat = np.concatenate([np.asarray(sorted(c), dtype=np.int64) for c in columns])
-    return csr_matrix((np.ones(len(flat)), flat, starts), shape=(len(rows), len(vocabulary)))
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What training the general model came to."""
+
+    weights: int
+    rows: tuple[Row, ...]
 
 
-def fit(turns: list[Turn]) -> ToolNeedModel:
-    """Train on the ``train`` split, prune, train again, calibrate on the ``calibrate`` split."""
-    learnt = [turn for turn in turns if turn.split == "train" and turn.weight > 0]
-    rows = [names(turn) for turn in learnt]
-    counts = Counter(name for row in rows for name in row)
-    common = sorted(name for name, count in counts.items() if count >= RAREST)
-    labels = np.array([turn.needs_tool for turn in learnt])
-    weights = np.array([turn.weight for turn in learnt])
+def train(data: Path, out: Path, *, progress: Callable[[str], None] = lambda _: None) -> Report:
+    """Train the general model on the corpora in ``data``, write it to ``out`` and measure it on held-out turns.
 
-    def regression(vocabulary: list[str]) -> LogisticRegression:
-        inputs = matrix(rows, {name: i for i, name in enumerate(vocabulary)})
-        return LogisticRegression(C=INVERSE_PENALTY, max_iter=2000).fit(inputs, labels, sample_weight=weights)
-
-    # What a feature can move: its weight, and how often it is there to move anything.
-    first = regression(common)
-    reach = np.abs(first.coef_[0]) * np.sqrt([counts[name] for name in common])
-    kept = sorted(common[i] for i in np.argsort(-reach, kind="stable")[:KEPT_FEATURES])
-    final = regression(kept)
-    raw = ToolNeedModel(
-        dict(zip(kept, final.coef_[0].tolist(), strict=True)), float(final.intercept_[0]), 0.5
+    Raises:
+        ClassifierError: a corpus is missing or malformed.
+    """
+    progress("reading the corpora")
+    turns = training_turns(data)
+    progress(f"fitting {len(turns)} turns")
+    write_folder(general(turns), out)
+    model = ToolNeedModel.load(out)
+    progress("measuring")
+    held = [turn for turn in turns if turn.split == "test"] + benchmark_turns(data)
+    sources = dict.fromkeys(turn.source for turn in held)
+    return Report(
+        sum(map(len, model.weights.values())),
+        tuple(_row(source, model, [turn for turn in held if turn.source == source]) for source in sources),
     )
+
+
+def general(turns: Sequence[Turn]) -> ToolNeedModel:
+    """Fit the ``train`` split, prune, fit again, calibrate on the ``calibrate`` split."""
+    learnt = [turn for turn in turns if turn.split == "train" and turn.weight > 0]
+    rows = [[one for one in seen(_labelled(turn)) if _transfers(one)] for turn in learnt]
+    often = Counter(one for row in rows for one in row)
+    common = sorted((one for one, count in often.items() if count >= RAREST), key=repr)
+    labels = np.array([turn.needs_tool for turn in learnt])
+    counts = np.array([turn.weight for turn in learnt])
+
+    first = _fitted(rows, common, labels, counts)
+    # What a feature can move: its weight, and how often it is there to move anything.
+    reach = np.abs(first[:-1]) * np.sqrt([often[one] for one in common])
+    kept = sorted((common[i] for i in np.argsort(-reach, kind="stable")[:KEPT_FEATURES]), key=repr)
+    weights = _fitted(rows, kept, labels, counts)
 
     held = [turn for turn in turns if turn.split == "calibrate" and turn.weight > 0]
-    log_odds = np.array([_log_odds(raw, turn) for turn in held])
-    truth = np.array([turn.needs_tool for turn in held])
-    held_weights = np.array([turn.weight for turn in held])
-    platt = LogisticRegression(C=1e6).fit(log_odds[:, None], truth, sample_weight=held_weights)
-    slope = float(platt.coef_[0, 0])
+    table = Rows.of([seen(_labelled(turn)) for turn in held], {one: i for i, one in enumerate(kept)})
+    log_odds = table.dot(weights[:-1]) + weights[-1]
+    slope, shift = platt(
+        log_odds, np.array([turn.needs_tool for turn in held]), np.array([turn.weight for turn in held])
+    )
+    matches = match_weights(learnt, partial(_without, learnt, rows, common, labels, counts))
+    nested: defaultdict[str, dict[Key, float]] = defaultdict(dict)
+    for (block, key), weight in zip(kept, weights[:-1].tolist(), strict=True):
+        nested[block][key] = round(weight * slope, DECIMALS)
+    nested["tools"] = {name: round(weight * slope, DECIMALS) for name, weight in matches.items()}
     return ToolNeedModel(
-        {name: round(weight * slope, DECIMALS) for name, weight in raw.weights.items()},
-        round(raw.bias * slope + float(platt.intercept_[0]), 4),
-        round(float(np.average(labels, weights=weights)), 3),
+        dict(nested),
+        round(float(weights[-1]) * slope + shift, 4),
+        round(float(np.average(labels, weights=counts)), 3),
+        Provenance(dict(Counter(turn.source for turn in learnt))),
     )
 
 
-def _log_odds(model: ToolNeedModel, turn: Turn) -> float:
-    return model.bias + sum(model.weights.get(name, 0.0) for name in names(turn))
+def _without(
+    learnt: Sequence[Turn],
+    rows: Sequence[Sequence[Feature]],
+    vocabulary: Sequence[Feature],
+    labels: Bools,
+    counts: Floats,
+    domains: frozenset[str],
+) -> Judge:
+    inside = [at for at, turn in enumerate(learnt) if turn.domain not in domains]
+    weights = _fitted([rows[at] for at in inside], vocabulary, labels[inside], counts[inside])
+
+    def judge(turns: Sequence[Turn]) -> Floats:
+        table = Rows.of(
+            [seen(_labelled(turn)) for turn in turns], {one: i for i, one in enumerate(vocabulary)}
+        )
+        return np.asarray(table.dot(weights[:-1]) + weights[-1])
+
+    return judge
 
 
-def report(model: ToolNeedModel, turns: list[Turn]) -> None:
-    """Print discrimination and calibration for each source."""
-    print("| turns | count | positive | AUROC | AP | ECE |")
-    print("|---|---|---|---|---|---|")
-    for source in dict.fromkeys(turn.source for turn in turns):
-        own = [turn for turn in turns if turn.source == source]
-        _print_row(source, model, own)
-        if source in ("tau-bench", "SGD"):
-            _print_row(f"{source}, after the opening", model, [turn for turn in own if not turn.opening])
+def _fitted(
+    rows: Sequence[Sequence[Feature]], vocabulary: Sequence[Feature], labels: Bools, counts: Floats
+) -> Floats:
+    table = Rows.of(rows, {one: i for i, one in enumerate(vocabulary)})
+    return fit(table, labels, counts, np.full(len(vocabulary), PENALTY))
 
 
-def _print_row(title: str, model: ToolNeedModel, turns: list[Turn]) -> None:
+def _transfers(feature: Feature) -> bool:
+    """Single questions and made-up lines teach words, and how yes, no or a number answers a question; no stages."""
+    block, key = feature
+    return block in _TAUGHT and (block != "answer" or key[0] not in ("long", "short"))
+
+
+def _labelled(turn: Turn) -> LabelledTurn:
+    return LabelledTurn(turn.user, turn.agent, 0, turn.needs_tool, turn.weight)
+
+
+def _row(source: str, model: ToolNeedModel, turns: Sequence[Turn]) -> Row:
     p = np.array([model.score(turn.user, turn.agent).probability for turn in turns])
     truth = np.array([turn.needs_tool for turn in turns])
-    print(
-        f"| {title} | {len(turns)} | {truth.mean():.0%} | {auroc(p, truth):.3f} "
-        f"| {average_precision(p, truth):.3f} | {expected_calibration_error(p, truth):.3f} |"
+    return Row(
+        source,
+        len(turns),
+        float(truth.mean()),
+        auroc(p, truth),
+        average_precision(p, truth),
+        expected_calibration_error(p, truth),
     )
-
-
-def write_folder(out: Path, model: ToolNeedModel) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    config = {"model_type": MODEL_TYPE, "bias": model.bias, "base_rate": model.base_rate}
-    (out / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    weights = {name: weight for name, weight in model.weights.items() if weight}
-    compact = json.dumps(weights, indent=0, separators=(",", ":"), ensure_ascii=True, sort_keys=True)
-    (out / "weights.json").write_text(compact + "\n", encoding="utf-8")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m classifiers.tool_need.train", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with the *.jsonl.gz corpora")
-    parser.add_argument("--out", type=Path, required=True, help="model folder to write")
-    given = parser.parse_args(arguments)
-    turns = training_turns(given.data)
-    write_folder(given.out, fit(turns))
-    model = ToolNeedModel.load(given.out)
-    report(model, [turn for turn in turns if turn.split == "test"] + benchmark_turns(given.data))
-    print(f"exported to {given.out}: {len(model.weights)} weights")
-
-
-if __name__ == "__main__":
-    main()

@@ -32,6 +32,9 @@ class Turn:
     split: Split
     weight: float
     opening: bool
+    domain: str = ""
+    """Of a single question: what it is about. Empty for turns of calls."""
+    intent: str = ""
 
 
 def training_turns(folder: Path) -> list[Turn]:
@@ -54,6 +57,7 @@ def benchmark_turns(folder: Path) -> list[Turn]:
 
 def _clinc(folder: Path) -> list[Turn]:
     splits: dict[str, Split] = {"train": "train", "val": "calibrate", "test": "test"}
+    domain_of = {intent: domain for domain, some in _domains(folder).items() for intent in some}
     return [
         Turn(
             "CLINC150",
@@ -63,6 +67,8 @@ def _clinc(folder: Path) -> list[Turn]:
             splits[row["s"]],
             0.5,
             True,
+            domain_of.get(row["l"], "other"),
+            row["l"],
         )
         for row in _rows(folder, "clinc150.jsonl.gz")
         if row["s"] in splits and row["l"] in intents.CLINC_TOOL | intents.CLINC_TALK
@@ -79,6 +85,8 @@ def _banking(folder: Path) -> list[Turn]:
             "test" if row["s"] == "test" else "calibrate" if _bucket(row["u"]) < 10 else "train",
             0.5,
             True,
+            "cards",
+            row["l"],
         )
         for row in _rows(folder, "banking77.jsonl.gz")
         if row["l"] in intents.BANKING_TOOL | intents.BANKING_TALK
@@ -137,6 +145,15 @@ def _opener(text: str) -> str:
 
 def _bucket(text: str) -> int:
     return zlib.crc32(text.encode()) % 100
+
+
+def _domains(folder: Path) -> dict[str, list[str]]:
+    path = folder / "clinc150_domains.json"
+    try:
+        found: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as broken:
+        raise ClassifierError(path, f"cannot be read ({broken})", "fetch it again") from broken
+    return found
 
 
 def _rows(folder: Path, name: str) -> list[dict[str, Any]]:

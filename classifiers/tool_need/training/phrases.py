@@ -158,6 +158,9 @@ _YES_ANSWERS = (
     "sure do it",
     "okay yes that is fine",
     "yep thats the one",
+    "yes that is fine thank you",
+    "yes correct thanks",
+    "yes that is right thank you",
 )
 _OTHER_ORDERS = (
     "no make it {day}",
@@ -181,6 +184,13 @@ _QUESTIONS = (
     "please explain how the {plan} plan differs from the small one",
     "what is the difference in price",
     "explain the plans to me",
+    "can you explain how {plan} and basic differ",
+    "can you explain what i get with {plan}",
+    "could you explain the returns policy to me",
+    "can you tell me the difference between two plans",
+    "what are your opening hours",
+    "hi what time are you open on {day}",
+    "what hours are you open at the weekend",
     "can you explain what {plan} means",
     "all i want is the monthly price",
     "just tell me the price",
@@ -287,6 +297,9 @@ _HUMAN = (
     "supervisor please",
     "let me speak with an agent",
     "an agent please",
+    "just put me through to an agent",
+    "please just transfer me",
+    "transfer me to one of your agents please",
     "can you transfer this call to a person",
 )
 _AGREES_TO_TALK = (

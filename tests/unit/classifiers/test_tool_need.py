@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from classifiers import ClassifierError, ToolNeedModel
+from classifiers.tool_need import Earlier, Tool, ToolSet, write_folder
 from classifiers.tool_need.features import words
 from classifiers.tool_need.model import SHIPPED
 
@@ -89,6 +90,70 @@ def test_case_and_punctuation_do_not_matter(text: str) -> None:
     assert MODEL.score(f"{spaced.upper()}!") == MODEL.score(text)
 
 
+def test_codes_and_addresses_are_signs_and_never_words() -> None:
+    told = words("I am mia_li_3668, booking ZFA04Y, mia@example.com")
+    assert told == ["i", "am", "<id>", "booking", "<code>", "<mail>"]
+
+
+def test_of_earlier_turns_no_more_is_remembered_than_kinds_of_codes_and_the_last_words() -> None:
+    earlier = Earlier().then("my number is 44179").then("and the mail is mia@example.com")
+    assert earlier == Earlier(frozenset({"<nnn>", "<mail>"}), ("and", "the", "mail", "is", "<mail>"))
+
+
+def test_which_tools_were_called_is_remembered_and_which_of_them_just_now() -> None:
+    first = Earlier().then("where is my order").having_called("find_order", "find customer")
+    assert (first.last, first.times) == (("find_customer", "find_order"), 1)
+    second = first.then("refund it").having_called("refund").having_called("send_mail")
+    assert (second.last, second.times) == (("refund", "send_mail"), 2)
+    assert second.called == {"find_order", "find_customer", "refund", "send_mail"}
+    assert second.then("thank you").last == ()
+
+
+@given(user=st.text(max_size=200), name=st.text(max_size=30), description=st.text(max_size=100))
+def test_any_tool_may_be_active(user: str, name: str, description: str) -> None:
+    need = MODEL.score(user, HELLO, ToolSet.of([Tool(name, description)]), turn=1)
+    assert 0 <= need.probability <= 1
+
+
+def test_a_tool_that_the_words_speak_of_makes_its_call_likelier() -> None:
+    request = "i would like to water the garden"
+    without = MODEL.score(request, HELLO, ToolSet.of([Tool("send_fax", "Sends a fax.")]))
+    offered = MODEL.score(request, HELLO, ToolSet.of([Tool("waterGarden", "Starts watering the garden.")]))
+    assert offered.probability > without.probability + 0.1
+
+
+def test_no_tools_known_is_no_claim_about_tools() -> None:
+    assert MODEL.score("refund me", HELLO, None) == MODEL.score("refund me", HELLO)
+
+
+def test_an_answer_is_not_held_against_the_tools_it_does_not_name() -> None:
+    tools = ToolSet.of([Tool("send_fax")])
+    assert MODEL.score("yes please", "Shall I send it?", tools) == MODEL.score(
+        "yes please", "Shall I send it?"
+    )
+
+
+def test_another_language_has_little_confidence() -> None:
+    assert MODEL.score("wo bleibt denn meine bestellung", HELLO).confidence < 0.4
+
+
+def test_a_folder_gives_back_what_was_written(tmp_path: Path) -> None:
+    write_folder(MODEL, tmp_path)
+    again = ToolNeedModel.load(tmp_path)
+    assert again == MODEL
+    assert again.provenance == MODEL.provenance
+
+
+def test_the_shipped_model_says_what_taught_it_and_no_share_alike_corpus_did() -> None:
+    assert set(MODEL.provenance.sources) == {
+        "CLINC150",
+        "BANKING77",
+        "tau-bench",
+        "Taskmaster-4",
+        "own phrases",
+    }
+
+
 def test_digits_spoken_or_written_are_the_same_word() -> None:
     assert words("it is four four one seven") == words("It is 4417.") == ["it", "is", "<nnn>"]
 
@@ -127,8 +192,11 @@ def test_a_garbled_file_is_named(folder: Path, name: str, content: bytes) -> Non
         ("config.json", {"model_type": "bert"}, "model_type is 'bert'"),
         ("config.json", {"bias": None}, "bias is None"),
         ("config.json", {"base_rate": "half"}, "base_rate is 'half'"),
-        ("weights.json", {"refund": "much"}, "'refund' weighs 'much'"),
-        ("weights.json", {"refund": float("nan")}, "'refund' weighs nan"),
+        ("config.json", {"version": 1}, "version is 1"),
+        ("config.json", {"provenance": {"sources": 3}}, "provenance does not say"),
+        ("weights.json", {"word": {"refund": "much"}}, "'refund' weighs 'much'"),
+        ("weights.json", {"word": {"refund": float("nan")}}, "'refund' weighs nan"),
+        ("weights.json", {"word": 3}, "'word' holds no weights by name"),
     ],
 )
 def test_a_wrong_value_is_named(folder: Path, name: str, change: dict[str, object], complaint: str) -> None:
