@@ -29,10 +29,10 @@ bench *arguments:
 
 # Train the emotion model again from EmoDB (see classifiers/emotion/MODEL_CARD.md).
 train-emotion data:
-    uv run --all-extras python -m classifiers.emotion.train --data {{data}} --out classifiers/emotion/model
+    uv run --all-extras patchbay train emotion --data {{data}} --out classifiers/emotion/model
 
 train-tool-need data:
-    uv run --all-extras python -m classifiers.tool_need.train --data {{data}} --out classifiers/tool_need/model
+    uv run --all-extras patchbay train tool-need --corpora {{data}} --out classifiers/tool_need/model
 
 # Pin what pyproject.toml resolves to.
 lock:

@@ -29,7 +29,18 @@ class Redactable(StrEnum):
 Spoken = Annotated[str, Redactable.SPOKEN]
 Data = Annotated[Any, Redactable.DATA]
 Speaker = Literal["caller", "agent"]
-Part = Literal["router", "emotion", "tool_need", "tools", "redactor", "ledger", "transcriber", "call"]
+Part = Literal[
+    "router",
+    "emotion",
+    "tool_need",
+    "words",
+    "questions",
+    "tools",
+    "redactor",
+    "ledger",
+    "transcriber",
+    "call",
+]
 Signal = bool | int | float | str
 
 
@@ -88,20 +99,16 @@ class CallerSaid(_Event):
     """Whether it was said over the agent."""
 
 
-class EmotionHeard(_Event):
-    """What the emotion classifier heard in one caller turn."""
+class ConsentChanged(_Event):
+    """The caller gave a consent or took it back; it holds from this moment to the end of the call."""
 
-    kind: Literal["emotion_heard"] = "emotion_heard"
+    kind: Literal["consent_changed"] = "consent_changed"
     turn: int
-    """The caller turn, counted from 1; 0 is the greeting."""
-    label: str
-    """`calm`, `upset` or `unknown`."""
-    confidence: float = Field(ge=0, le=1)
-    """Of the label."""
-    upset: float = Field(ge=0, le=1)
-    """Probability that the caller is upset."""
-    windows: int = Field(ge=0)
-    """Voiced windows it is based on; 0 means nothing was heard and ``label`` is ``unknown``."""
+    """The caller turn in which it was said, counted from 1."""
+    what: Literal["emotion"]
+    """What the consent is for: ``emotion`` is having one's voice judged."""
+    given: bool
+    """Whether it is given from now on."""
 
 
 class TurnEnded(_Event):
@@ -153,6 +160,8 @@ class Decided(_Event):
     """Shadow rules, and the engine that would have answered had each been served."""
     endpointing_ms: int | None = None
     """Silence that ends a turn by the rule's hint; without one, as the engine catalogue says."""
+    evidence: tuple[str, ...] = ()
+    """What ``emotion.*`` among the signals rests on, in words, strongest first; counts only, nothing that was said."""
 
 
 class TurnMoved(_Event):
@@ -317,6 +326,20 @@ class PartFailed(_Event):
     """What was done about it."""
 
 
+class VoiceUnjudged(_Event):
+    """What of the caller's voice was not judged in time, over the call; told only when there was any."""
+
+    kind: Literal["voice_unjudged"] = "voice_unjudged"
+    dropped_frames: int = Field(ge=0)
+    """Frames of audio that the process beside the calls could not take."""
+    late: int = Field(ge=0)
+    """Scores that came when their turn was over, and were dropped."""
+    stale: int = Field(ge=0)
+    """Turns that were routed without the voice because its score was too far behind."""
+    restarts: int = Field(ge=0)
+    """How often the process was lost."""
+
+
 class CallEnded(_Event):
     """The call is over."""
 
@@ -333,7 +356,7 @@ Event = Annotated[
     CallStarted
     | SpeechHeard
     | CallerSaid
-    | EmotionHeard
+    | ConsentChanged
     | TurnEnded
     | Decided
     | TurnMoved
@@ -346,6 +369,7 @@ Event = Annotated[
     | UsageIncurred
     | ProviderFailed
     | PartFailed
+    | VoiceUnjudged
     | CallEnded,
     Field(discriminator="kind"),
 ]

@@ -36,6 +36,17 @@ class EngineSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionSpec:
+    """The decision model that answers a policy's questions about every turn."""
+
+    model: Component
+    timeout_s: float
+    """How long an answer may take; one that comes later than the turn's end is of no use in any case."""
+    most_per_call: int
+    """Requests in one call: what the questions may cost."""
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """All engines of a line, and what they share."""
 
@@ -47,6 +58,8 @@ class Catalogue:
     engines: Mapping[str, EngineSpec]
     endpointing_s: float
     """Silence after which a turn counts as over."""
+    decisions: DecisionSpec | None = None
+    """Who answers a policy's questions; without it they stay unknown."""
 
     @classmethod
     def load(cls, path: Path) -> Catalogue:
@@ -65,12 +78,26 @@ class Catalogue:
     def components(self) -> tuple[Component, ...]:
         """Every component of the catalogue, each once."""
         minds = [engine.mind for engine in self.engines.values()]
-        return tuple({id(part): part for part in [self.transcriber, *self.voices.values(), *minds]}.values())
+        judges = [self.decisions.model] if self.decisions else []
+        parts = [self.transcriber, *self.voices.values(), *minds, *judges]
+        return tuple({id(part): part for part in parts}.values())
+
+
+_KEYS = (
+    "version",
+    "instructions",
+    "greeting",
+    "endpointing_ms",
+    "transcriber",
+    "voices",
+    "engines",
+    "decisions",
+)
 
 
 def _read(document: Document) -> Catalogue:
     root = document.root
-    root.only(("version", "instructions", "greeting", "endpointing_ms", "transcriber", "voices", "engines"))
+    root.only(_KEYS)
     if (version := root.require("version")) is not None and version.value != 1:
         version.problem(f"this Patchbay reads catalogue version 1, not {version.value!r}")
     voices: dict[str, Component] = {}
@@ -94,6 +121,7 @@ def _read(document: Document) -> Catalogue:
     greeting = _text(root, "greeting")
     silence = root.get("endpointing_ms")
     endpointing_ms = 300.0 if silence is None else silence.number(least=100, most=3000)
+    decisions = None if (judge := root.get("decisions")) is None else _decisions(judge)
     document.finish()
     if transcriber is None or endpointing_ms is None:
         raise AssertionError("a missing part is a problem, and finish() raises problems")
@@ -105,6 +133,7 @@ def _read(document: Document) -> Catalogue:
         MappingProxyType(voices),
         MappingProxyType(engines),
         endpointing_ms / 1000,
+        decisions,
     )
 
 
@@ -131,6 +160,17 @@ def _engine(name: str, node: Node, voices: Mapping[str, Component]) -> EngineSpe
     return EngineSpec(
         name, "realtime" if realtime else "cascade", mind, tuple(chosen), tools, limit_ms / 1000
     )
+
+
+def _decisions(node: Node) -> DecisionSpec | None:
+    node.only(("model", "timeout_ms", "most_per_call"))
+    model = _component(node.require("model"), "decisions")
+    limit_node, most_node = node.get("timeout_ms"), node.get("most_per_call")
+    limit_ms = 800.0 if limit_node is None else limit_node.number(least=50, most=10_000)
+    most = 60 if most_node is None else most_node.integer(least=1, most=10_000)
+    if model is None or limit_ms is None or most is None:
+        return None
+    return DecisionSpec(model, limit_ms / 1000, most)
 
 
 def _component(node: Node | None, role: Role) -> Component | None:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["stt", "llm", "tts", "realtime"]
+Role = Literal["stt", "llm", "tts", "realtime", "decisions"]
 Option = str | int | float | bool
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One plugin object to be built: the model and server behind a recogniser, a mind or a voice."""
+    """One plugin object to be built: the model and server behind a recogniser, a mind, a voice or a judge."""
 
     plugin: str
     model: str

@@ -441,8 +441,8 @@ class Desk:
             for warmth in self._warmth.values():
                 warmth.refresh()
 
-    def voice_changed(self) -> None:
-        """Something new was heard in the caller's voice: the realtime engine may be wanted after all."""
+    def signals_changed(self) -> None:
+        """Something new is known of the running turn: the realtime engine may be wanted after all."""
         if not any(warmth.ready for warmth in self._warmth.values()):
             self._keep_warm()
 

@@ -124,11 +124,18 @@ def _openai_realtime(
     )
 
 
+def _openai_decisions(
+    component: Component, endpoint: Endpoint, _: aiohttp.ClientSession
+) -> llm.DecisionModel:
+    return openai.DecisionModel(**_common(component, endpoint))
+
+
 PLUGINS: Mapping[Role, Mapping[str, _Builder]] = {
     "stt": {"deepgram": _deepgram_stt},
     "llm": {"openai": _openai_llm, "google": _google_llm},
     "tts": {"elevenlabs": _elevenlabs_tts, "openai": _openai_tts, "deepgram": _deepgram_tts},
     "realtime": {"openai": _openai_realtime},
+    "decisions": {"openai": _openai_decisions},
 }
 
 

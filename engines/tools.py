@@ -108,6 +108,12 @@ class Toolbox:
         return function_tool(call, raw_schema=tool.info.raw_schema)
 
 
+def described(tools: Sequence[llm.Tool]) -> tuple[tuple[str, str], ...]:
+    """The name of each of a toolbox's tools, and what its server says it does."""
+    raw = (tool for tool in tools if isinstance(tool, llm.RawFunctionTool))
+    return tuple((tool.id, str(tool.info.raw_schema.get("description") or "")) for tool in raw)
+
+
 def _resolve(context: mcp.MCPToolResultContext) -> Any:
     """The result's structured content, or its text read as JSON where it is JSON."""
     if context.result.structured_content is not None:

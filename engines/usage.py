@@ -29,6 +29,11 @@ def usage(event: object) -> Usage | None:
             "cached_text_tokens": float(event.prompt_cached_tokens),
             "output_text_tokens": float(event.completion_tokens),
         }
+    elif isinstance(event, metrics.DecisionMetrics):
+        quantities = {
+            "input_text_tokens": float(event.input_tokens or 0),
+            "output_text_tokens": float(event.output_tokens or 0),
+        }
     elif isinstance(event, metrics.TTSMetrics):
         quantities = {"characters": float(event.characters_count)}
     elif isinstance(event, metrics.STTMetrics):

@@ -8,7 +8,9 @@ from typing import Literal, cast, get_args
 
 from lab.errors import LabError
 
-Provider = Literal["openai.chat", "openai.speech", "openai.realtime", "deepgram", "elevenlabs"]
+Provider = Literal[
+    "openai.chat", "openai.speech", "openai.realtime", "openai.decisions", "deepgram", "elevenlabs"
+]
 Kind = Literal["refuse", "rate_limited", "server_error", "hang", "drop", "malformed", "slow"]
 
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)

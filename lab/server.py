@@ -21,7 +21,7 @@ from typing import Self
 
 from aiohttp import web
 
-from lab import control, deepgram, elevenlabs, openai_chat, openai_realtime, openai_speech
+from lab import control, deepgram, elevenlabs, openai_chat, openai_decisions, openai_realtime, openai_speech
 from lab.addresses import Reachable
 from lab.context import Hearing, LabContext, Voices
 from lab.delays import Delays
@@ -31,7 +31,7 @@ from lab.script import SUPPORT, Script
 from lab.voices import Voices as RealVoices
 from policies.document import DocumentError
 
-_PROVIDERS = (openai_chat, openai_speech, openai_realtime, deepgram, elevenlabs)
+_PROVIDERS = (openai_chat, openai_speech, openai_realtime, openai_decisions, deepgram, elevenlabs)
 
 
 @dataclass(frozen=True, slots=True)

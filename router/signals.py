@@ -154,13 +154,6 @@ _CALL = (
     _share(
         "turn.topic_change", 0.1, "probability that this turn opens another topic than those before", "words"
     ),
-    Spec(
-        "turn.language",
-        Kind.TEXT,
-        "BCP 47 tag of the language that the words are in; `und` when they are too few to tell",
-        "words",
-        "und",
-    ),
     _choice(
         "emotion.label",
         _EMOTIONS,
@@ -177,6 +170,13 @@ _CALL = (
         "emotion classifier",
     ),
     Spec("call.language", Kind.TEXT, "BCP 47 tag of the language spoken, such as `en`", "recogniser", "und"),
+    Spec(
+        "call.spoken_language",
+        Kind.TEXT,
+        "BCP 47 tag of the language that the caller's words so far are in; `und` while they are too few to tell",
+        "words",
+        "und",
+    ),
     _choice(
         "call.transport", ("in_process", "webrtc", "sip"), "in_process", "how the caller is connected", "call"
     ),

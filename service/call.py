@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from livekit.agents import (
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
+from classifiers.tool_need import Tool, ToolSet
 from compliance.clock import CallClock
 from compliance.events import (
     AgentSaid,
@@ -40,6 +42,7 @@ from compliance.events import (
     TurnAnswered,
     TurnEnded,
     UsageIncurred,
+    VoiceUnjudged,
 )
 from compliance.recorder import Recorder
 from compliance.redaction import Redactor
@@ -50,16 +53,19 @@ from engines.cascade import ONCE
 from engines.desk import Desk
 from engines.errors import ToolsUnavailableError
 from engines.feed import TurnFeed
-from engines.tools import Toolbox, ToolHooks, ToolReport
+from engines.tools import Toolbox, ToolHooks, ToolReport, described
 from engines.usage import usage
+from router.content import Question
 from service.cast import cast
+from service.decision_signals import DecisionSignals
 from service.emotion_ear import ClosedEar, EmotionEar
 from service.endpointing import Endpointing
 from service.exchange import Exchange
+from service.facts import NO_ANSWERS, CallFacts
 from service.heard_text import HeardText
 from service.latency import waits
 from service.ports import Port
-from service.turn_router import CallFacts, TurnRouter
+from service.turn_router import TurnRouter
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +124,7 @@ class Call:
         self._agent_speaking = False
         self._deaf = False
         self._ear: EmotionEar | ClosedEar = ClosedEar()
+        self._answers: DecisionSignals | None = None
 
     @property
     def recorder(self) -> Recorder:
@@ -192,18 +199,23 @@ class Call:
         self._open.push_async_callback(self._transcriber.aclose)
         if self._facts.consent_emotion:
             self._ear = ear = EmotionEar(
-                exchange.emotion, self.tap, heard=self._voice_changed, failed=self._emotion_failed
+                exchange.aside, self.tap, heard=self._signals_changed, failed=self._emotion_failed
             )
             self._open.push_async_callback(ear.aclose)
+        self._answers = self._ask(policy.content.questions)
         self.router = TurnRouter(
             policy,
-            tool_need=exchange.tool_need,
-            emotion=self._ear,
+            classifiers=exchange.classifiers,
+            voice=self._ear,
             facts=self._facts,
             clock=self.clock,
             emit=self._emit,
             call_id=self.call_id,
+            answers=self._answers or NO_ANSWERS,
+            tools=ToolSet.of(Tool(name, description) for name, description in described(tools)),
         )
+        if not self.router.may_judge_voice():
+            self._ear.forget()
         self._endpointing = Endpointing(
             catalogue.endpointing_s, preview=self.router.preview, changed=self._endpoint_after
         )
@@ -238,6 +250,28 @@ class Call:
         self._open.push_async_callback(self.session.aclose)
         self.session.say(catalogue.greeting)
 
+    def _ask(self, questions: Mapping[str, Question]) -> DecisionSignals | None:
+        """Have the policy's questions asked, if it has any and the catalogue says whom."""
+        spec, model = self._exchange.catalogue.decisions, self._cast.decisions
+        if not questions:
+            return None
+        if spec is None or model is None:
+            self._part_failed(
+                "questions",
+                LookupError(),
+                "the engine catalogue names no `decisions` model, so the policy's questions stay unknown",
+            )
+            return None
+        answers = DecisionSignals(
+            model,
+            {question.name: question.ask for question in questions.values()},
+            timeout_s=spec.timeout_s,
+            most_per_call=spec.most_per_call,
+            settled=self._signals_changed,
+        )
+        self._open.push_async_callback(answers.aclose)
+        return answers
+
     async def _connect_tools(self) -> tuple[Any, ...]:
         hooks = ToolHooks(began=self._tool_began, done=self._tool_done)
         try:
@@ -253,6 +287,7 @@ class Call:
         try:
             await self._open.aclose()
         finally:
+            self._tell_what_was_missed(ended_ms)
             self._emit(
                 CallEnded(
                     call_id=self.call_id,
@@ -263,6 +298,17 @@ class Call:
                 )
             )
             await self._recorder.aclose()
+
+    def _tell_what_was_missed(self, at_ms: float) -> None:
+        missed = asdict(self._ear.counts)
+        if any(missed.values()):
+            self._emit(VoiceUnjudged(call_id=self.call_id, at_ms=at_ms, **missed))
+        if self._answers is not None and (counts := self._answers.counts).failed:
+            self._part_failed(
+                "questions",
+                LookupError(),
+                f"{counts.failed} of {counts.asked} requests to the decision model brought no answer",
+            )
 
     # -- the record ---------------------------------------------------------------------------------------
     def _emit(self, event: Event) -> None:
@@ -396,7 +442,7 @@ class Call:
 
     def _tool_done(self, report: ToolReport) -> None:
         self.desk.working()
-        self.router.tally.tool_failures += report.failed
+        self.router.tool_called(report.name, failed=report.failed)
         generation = self.desk.generations.current()
         self._emit(
             ToolCalled(
@@ -427,8 +473,8 @@ class Call:
         if deaf:
             self.session.say(self.desk.wording.cannot_help)
 
-    def _voice_changed(self) -> None:
-        self.desk.voice_changed()
+    def _signals_changed(self) -> None:
+        self.desk.signals_changed()
 
     def _emotion_failed(self, error: BaseException) -> None:
         self._part_failed("emotion", error, "the call is routed without it")

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import aiohttp
-from livekit.agents import stt, tts
+from livekit.agents import llm, stt, tts
 
 from engines.cascade import Cascade
 from engines.catalogue import Catalogue
@@ -32,12 +32,17 @@ class Cast:
     realtime: Mapping[str, WarmModel]
     transcriber: stt.STT[Any]
     voices: tuple[tts.TTS[Any], ...]
+    decisions: llm.DecisionModel | None
+    """Answers a policy's questions."""
 
     async def aclose(self) -> None:
         """Close every connection that the call's own agents do not close."""
         minds = [cascade.mind.aclose() for cascade in self.cascades.values()]
         voices = [voice.aclose() for voice in self.voices]
-        closed = await asyncio.gather(*minds, *voices, self.transcriber.aclose(), return_exceptions=True)
+        judges = [self.decisions.aclose()] if self.decisions else []
+        closed = await asyncio.gather(
+            *minds, *voices, *judges, self.transcriber.aclose(), return_exceptions=True
+        )
         for error in closed:
             if isinstance(error, Exception):  # one that does not close keeps no other open
                 logger.warning("a provider's connection did not close: %s", type(error).__name__)
@@ -75,4 +80,11 @@ def cast(
             name, made("llm", engine.mind, name), chains[engine.voices], engine.tools, engine.first_reply_s
         )
     every = {id(voice): voice for voice in (*chains.values(), *voices.values())}
-    return Cast(cascades, realtime, made("stt", catalogue.transcriber, "transcriber"), tuple(every.values()))
+    judge = catalogue.decisions
+    return Cast(
+        cascades,
+        realtime,
+        made("stt", catalogue.transcriber, "transcriber"),
+        tuple(every.values()),
+        made("decisions", judge.model, "questions") if judge else None,
+    )

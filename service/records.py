@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from compliance.events import PartFailed, Signal
+from compliance.events import ConsentChanged, PartFailed, Signal, VoiceUnjudged
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Emotion:
     label: str
     confidence: float
     upset: float
+    evidence: tuple[str, ...] = ()
+    """What it rests on, in words, strongest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,27 @@ class CallSummary:
     previews_discarded: int
     heard: Percentiles | None
     part_failures: tuple[PartFailed, ...]
+    consents: tuple[ConsentChanged, ...]
+    """What the caller consented to or took back in the call."""
+    unjudged: VoiceUnjudged | None
+    """What of the caller's voice was not judged in time; ``None``: all of it was."""
     events: int
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What else is to be known of the call, each in a sentence."""
+        found = [
+            f"In turn {change.turn} the caller {'gave' if change.given else 'took back'} the consent to have the voice "
+            f"judged for {change.what}."
+            for change in self.consents
+        ]
+        if self.unjudged is not None:
+            missed = self.unjudged
+            found.append(
+                f"Of the caller's voice, {missed.dropped_frames} frames were not judged, {missed.late} scores came too "
+                f"late, and {missed.stale} turns were routed without it."
+            )
+        return tuple(found)
 
     @property
     def name(self) -> str:

@@ -38,6 +38,7 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
         "transcriber": "a component with an `stt` plugin: hears the whole call, whatever engine answers",
         "voices": "name → a component with a `tts` plugin",
         "engines": "name → an engine; at least one must be a cascade",
+        "decisions": "the decision model that answers a policy's `questions`; without it they stay unknown",
     },
     "an engine": {
         "kind": "`cascade` (recogniser, language model, voice) or `realtime` (speech to speech)",
@@ -46,6 +47,11 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
         "tools": "whether it may use the tools of the MCP servers; by default false",
         "first_reply_ms": "how long in ms the model may stay silent before the turn goes to another engine: "
         "200 to 30,000, by default 4,000",
+    },
+    "`decisions`": {
+        "model": "a component with a `decisions` plugin; it is sent the last twenty lines of the conversation",
+        "timeout_ms": "how long in ms an answer may take: 50 to 10,000, by default 800",
+        "most_per_call": "requests in one call, which is what limits their cost: by default 60",
     },
     "a component": {
         "plugin": "see *Plugins*",

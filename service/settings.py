@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from classifiers import emotion, tool_need
+from classifiers import caller_state, emotion, tool_need
 from policies import shipped
 from service.policies.addresses import is_address, safe_address
 
@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     emotion_model: Path = emotion.SHIPPED
     """A Hugging Face style folder with an audio-classification model."""
     tool_need_model: Path = tool_need.SHIPPED
-    """The folder of the tool-need model."""
+    """The folder of the tool-need model, such as one that `patchbay train tool-need` wrote."""
+    caller_state_model: Path = caller_state.SHIPPED
+    """The folder of the model that weighs the caller's voice and words together."""
     region: Literal["eu", "ch", "us", "uk", "other"] = "other"
     """Whose law applies to callers of this line."""
     consent_voice_ai: bool = False

@@ -16,8 +16,8 @@ from compliance.events import (
     AgentSaid,
     CallEnded,
     CallStarted,
+    ConsentChanged,
     Decided,
-    EmotionHeard,
     Event,
     HandedOff,
     LateEventDropped,
@@ -29,6 +29,7 @@ from compliance.events import (
     TurnEnded,
     TurnMoved,
     UsageIncurred,
+    VoiceUnjudged,
 )
 from service.latency import in_order
 from service.records import (
@@ -116,6 +117,8 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         previews_discarded=sum(not preview.used for preview in fold.previews),
         heard=percentiles([turn.heard_ms for turn in turns if turn.heard_ms is not None]),
         part_failures=tuple(fold.part_failures),
+        consents=tuple(fold.consents),
+        unjudged=fold.unjudged,
         events=len(events),
     )
 
@@ -141,7 +144,6 @@ class _Fold:
     ended: CallEnded | None = None
     turn_ended: dict[int, TurnEnded] = field(default_factory=dict)
     decided: dict[int, Decided] = field(default_factory=dict)
-    emotion: dict[int, Emotion] = field(default_factory=dict)
     answered: dict[int, TurnAnswered] = field(default_factory=dict)
     said: defaultdict[int, list[Said]] = field(default_factory=lambda: defaultdict(list))
     tools: defaultdict[int, list[ToolUse]] = field(default_factory=lambda: defaultdict(list))
@@ -151,6 +153,8 @@ class _Fold:
     previews: list[PreviewSettled] = field(default_factory=list)
     usage: list[UsageIncurred] = field(default_factory=list)
     part_failures: list[PartFailed] = field(default_factory=list)
+    consents: list[ConsentChanged] = field(default_factory=list)
+    unjudged: VoiceUnjudged | None = None
     late_dropped: int = 0
 
     @property
@@ -168,10 +172,6 @@ class _Fold:
                 self.turn_ended.setdefault(event.turn, event)
             case Decided():
                 self.decided.setdefault(event.turn, event)
-            case EmotionHeard(windows=0):
-                pass  # nothing was heard: no emotion is known
-            case EmotionHeard():
-                self.emotion[event.turn] = Emotion(event.label, event.confidence, event.upset)
             case TurnAnswered():
                 self.answered.setdefault(event.turn, event)
             case AgentSaid():
@@ -207,6 +207,10 @@ class _Fold:
                 self.part_failures.append(event)
             case LateEventDropped():
                 self.late_dropped += event.count
+            case ConsentChanged():
+                self.consents.append(event)
+            case VoiceUnjudged():
+                self.unjudged = event
             case _:
                 pass
 
@@ -242,7 +246,7 @@ class _Fold:
             shadow=tuple(sorted(decided.shadow.items())) if decided else (),
             endpointing_ms=decided.endpointing_ms if decided else None,
             moves=tuple(self.moves[number]),
-            emotion=self.emotion.get(number),
+            emotion=_emotion(decided) if decided else None,
             heard_ms=answered.heard_ms if answered else None,
             waits=tuple(Wait(name, ms) for name, ms in in_order(answered.waits)) if answered else (),
             tools=tuple(self.tools[number]),
@@ -253,6 +257,20 @@ class _Fold:
             failures=tuple(self.failures[number]),
             cost_usd=sum(usage.cost_usd for usage in self.usage if usage.turn == number),
         )
+
+
+def _emotion(decided: Decided) -> Emotion | None:
+    """What the decision knew of the caller's state; ``None`` when that was nothing."""
+    label, confidence, upset = (
+        decided.signals.get(f"emotion.{name}") for name in ("label", "confidence", "upset")
+    )
+    if (
+        not isinstance(label, str)
+        or not isinstance(confidence, float | int)
+        or not isinstance(upset, float | int)
+    ):
+        return None
+    return Emotion(label, confidence, upset, decided.evidence) if confidence > 0 else None
 
 
 def _hand_off(event: HandedOff) -> HandOff:

@@ -20,6 +20,9 @@ key                    value
                        moves to other engines, replies, failures, cost
 ``usage``              list of ``provider``, ``model``, ``quantities``, ``cost_usd``
 ``part_failures``      list of ``part``, ``error``, ``action``, ``at_ms``
+``consents``           list of ``turn``, ``what``, ``given``, ``at_ms``: given or taken back in the call
+``unjudged``           ``dropped_frames``, ``late``, ``stale``, ``restarts``: what of the voice was not judged in
+                       time; ``null`` when all was
 ``broken``             list of ``promise``, ``turn``, ``sentence``; empty when all promises are kept
 ``ledger``             ``ok``, ``events``, ``head``, ``sentence``; ``null`` when it was not verified
 =====================  ==============================================================================
@@ -91,6 +94,13 @@ def summary_json(
             {"part": failure.part, "error": failure.error, "action": failure.action, "at_ms": failure.at_ms}
             for failure in summary.part_failures
         ],
+        "consents": [
+            {"turn": change.turn, "what": change.what, "given": change.given, "at_ms": change.at_ms}
+            for change in summary.consents
+        ],
+        "unjudged": summary.unjudged.model_dump(exclude={"kind", "call_id", "at_ms"})
+        if summary.unjudged
+        else None,
         "broken": [asdict(one) for one in broken],
         "ledger": asdict(ledger) if ledger else None,
     }
@@ -114,7 +124,9 @@ def _turn(turn: TurnSummary) -> dict[str, Any]:
         "arms": dict(turn.arms),
         "shadow": dict(turn.shadow),
         "endpointing_ms": turn.endpointing_ms,
-        "emotion": asdict(turn.emotion) if turn.emotion else None,
+        "emotion": {**asdict(turn.emotion), "evidence": list(turn.emotion.evidence)}
+        if turn.emotion
+        else None,
         "heard_ms": turn.heard_ms,
         "waits_ms": {wait.name: wait.took_ms for wait in turn.waits},
         "tools": [asdict(tool) for tool in turn.tools],

@@ -166,6 +166,7 @@ def _totals(summary: CallSummary) -> RenderableType:
         )
         for failure in summary.part_failures
     ]
+    lines += [Text(f"! {remark}", style="yellow") for remark in summary.remarks]
     return Group(*lines)
 
 

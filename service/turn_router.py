@@ -6,20 +6,16 @@ answered by the policy's default engine and the record says so.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
-from classifiers.emotion import EmotionReading
-from classifiers.tool_need import ToolNeed, ToolNeedModel
+from classifiers.tool_need import ToolSet
 from compliance.clock import CallClock
 from compliance.events import (
     DEFAULT_ENGINE,
+    ConsentChanged,
     Decided,
-    EmotionHeard,
     Event,
     Part,
     PartFailed,
@@ -27,52 +23,9 @@ from compliance.events import (
     TurnMoved,
 )
 from engines.routing import CallerTurn, Route
-from router import Decision, Memory, Policy, Signals
-from service.cues import asks_for_human, corrects, digits, repeats_themselves
-
-NEEDS_TOOLS_AT = 0.5
-"""The tool-need classifier's own threshold, for policies that ask it for a verdict."""
-LATELY = 3
-"""Replies that an engine's 95th percentile needs: one slow start says little."""
-SICK_MS = 30_000.0
-"""How long an engine that failed counts as unhealthy."""
-
-
-class Emotion(Protocol):
-    """Reads the caller's voice in the running turn."""
-
-    def reading(self) -> EmotionReading: ...
-
-
-@dataclass(frozen=True, slots=True)
-class CallFacts:
-    """What is known of a call when it is answered."""
-
-    language: str = "en"
-    transport: str = "in_process"
-    codec_hz: int = 24_000
-    queue: str = "support"
-    region: str = "other"
-    consent_voice_ai: bool = False
-    consent_emotion: bool = True
-    consent_recording: bool = True
-    budget_usd: float = 1.0
-
-
-@dataclass(slots=True)
-class Tally:
-    """What has added up over a call."""
-
-    turns: int = 0
-    cost_usd: float = 0.0
-    tool_failures: int = 0
-    repeats: int = 0
-    corrections: int = 0
-    asked_human: bool = False
-    last_agent_text: str = ""
-    last_turn_end_ms: float = 0.0
-    heard_ms: dict[str, list[float]] = field(default_factory=dict)
-    sick_until_ms: dict[str, float] = field(default_factory=dict)
+from router import Decision, Memory, Policy
+from service.facts import NO_ANSWERS, Answers, CallFacts, Classifiers, Tally, Voice
+from service.gathering import SICK_MS, Gatherer
 
 
 class TurnRouter:
@@ -80,12 +33,14 @@ class TurnRouter:
 
     Args:
         policy: decides, as it is for the call's tenant; a call keeps it to its end.
-        tool_need: scores what a turn needs.
-        emotion: reads the caller's voice.
+        classifiers: judge what is meant and how the caller is.
+        voice: reads the caller's voice.
         facts: of the call.
         clock: the call's clock.
         emit: takes events for the record.
         call_id: goes into every event.
+        tools: those that the call's engines have.
+        answers: to the policy's questions.
         now: the time of day at the line, with its zone.
     """
 
@@ -93,41 +48,60 @@ class TurnRouter:
         self,
         policy: Policy,
         *,
-        tool_need: ToolNeedModel,
-        emotion: Emotion,
+        classifiers: Classifiers,
+        voice: Voice,
         facts: CallFacts,
         clock: CallClock,
         emit: Callable[[Event], None],
         call_id: str,
+        tools: ToolSet | None = None,
+        answers: Answers = NO_ANSWERS,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
-        self.tally = Tally()
         self._policy = policy
         self._memory = Memory.start(call_id)
-        self._tool_need = tool_need
-        self._emotion = emotion
-        self._facts = facts
+        self._gatherer = Gatherer(
+            policy,
+            classifiers=classifiers,
+            tools=tools,
+            voice=voice,
+            answers=answers,
+            facts=facts,
+            clock=clock,
+            now=now,
+            failed=self._part_failed,
+            withdrawn=self._withdrawn,
+        )
         self._clock = clock
         self._emit = emit
         self._call_id = call_id
-        self._now = now
         self._engine = policy.default_engine
         self._decided = False
         """Whether the policy decided the turn in hand; else routing had failed, and memory knows nothing of it."""
 
+    @property
+    def tally(self) -> Tally:
+        """What has added up over the call."""
+        return self._gatherer.tally
+
+    def may_judge_voice(self) -> bool:
+        """Whether the caller's voice may be judged, as far as is known before a word was said."""
+        try:
+            return self._gatherer.may_judge_voice()
+        except Exception as error:
+            self._part_failed("emotion", error)
+            return False
+
     # -- engines.routing.Routing ------------------------------------------------------------------------
     def preview(self, text: str) -> Route:
-        turn = self.tally.turns + 1
         try:
-            signals, _ = self._signals(text, silence_ms=self._silence_ms)
-            decision, _ = self._policy.decide(signals, self._memory)
+            decision, _ = self._policy.decide(self._gatherer.preview(text).signals, self._memory)
         except Exception:
-            return self._without_policy(turn)  # the decision itself will report what is wrong
+            return self._without_policy(self.tally.turns + 1)  # the decision itself will report what is wrong
         return _route(decision)
 
     def decide(self, turn: CallerTurn) -> Route:
-        self.tally.turns += 1
-        number, at_ms = self.tally.turns, self._clock.now_ms()
+        number, at_ms = self.tally.turns + 1, self._clock.now_ms()
         self._emit(
             TurnEnded(
                 call_id=self._call_id,
@@ -137,13 +111,10 @@ class TurnRouter:
                 end_ms=max(0.0, turn.end_ms),
             )
         )
-        silent_since_ms, self.tally.last_turn_end_ms = self.tally.last_turn_end_ms, turn.end_ms
         began = time.perf_counter()
         try:
-            signals, reading = self._signals(
-                turn.text, silence_ms=turn.start_ms - silent_since_ms, ended=True
-            )
-            decision, self._memory = self._policy.decide(signals, self._memory)
+            known = self._gatherer.turn_ended(turn.text, start_ms=turn.start_ms, end_ms=turn.end_ms)
+            decision, self._memory = self._policy.decide(known.signals, self._memory)
         except Exception as error:
             route, self._decided = self._without_policy(number), False
             self._engine = route.engine
@@ -174,17 +145,6 @@ class TurnRouter:
         self._engine, self._decided = decision.engine, True
         took_us = (time.perf_counter() - began) * 1e6
         self._emit(
-            EmotionHeard(
-                call_id=self._call_id,
-                at_ms=at_ms,
-                turn=number,
-                label=reading.label,
-                confidence=reading.confidence,
-                upset=reading.upset,
-                windows=reading.windows,
-            )
-        )
-        self._emit(
             Decided(
                 call_id=self._call_id,
                 at_ms=at_ms,
@@ -201,6 +161,7 @@ class TurnRouter:
                 arms=dict(decision.arms),
                 shadow=dict(decision.shadow),
                 endpointing_ms=decision.endpointing_ms,
+                evidence=known.evidence,
             )
         )
         return _route(decision)
@@ -212,8 +173,7 @@ class TurnRouter:
 
     def warm(self, engine: str) -> bool:
         try:
-            signals, _ = self._signals("", silence_ms=self._silence_ms)
-            return self._policy.warm(signals, self._memory, engine=engine)
+            return self._policy.warm(self._gatherer.preview("").signals, self._memory, engine=engine)
         except Exception:
             return False  # the decision will report it; warmth is only a head start
 
@@ -237,80 +197,25 @@ class TurnRouter:
         self.tally.sick_until_ms[engine] = self._clock.now_ms() + SICK_MS
 
     # -- what the call tells ------------------------------------------------------------------------------
+    def tool_called(self, name: str, *, failed: bool) -> None:
+        """An engine used a tool."""
+        self._gatherer.tool_called(name, failed=failed)
+
     def answered(self, engine: str, heard_ms: float) -> None:
         """A turn was heard to be answered ``heard_ms`` after the caller stopped."""
         self.tally.heard_ms.setdefault(engine, []).append(heard_ms)
 
-    # -- signals --------------------------------------------------------------------------------------------
-    @property
-    def _silence_ms(self) -> float:
-        return self._clock.now_ms() - self.tally.last_turn_end_ms
-
-    def _signals(
-        self, text: str, *, silence_ms: float, ended: bool = False
-    ) -> tuple[Signals, EmotionReading]:
-        tally, facts = self.tally, self._facts
-        asked_human = tally.asked_human or asks_for_human(text)
-        repeats = tally.repeats + repeats_themselves(text)
-        corrections = tally.corrections + corrects(text)
-        if ended:
-            tally.asked_human, tally.repeats, tally.corrections = asked_human, repeats, corrections
-        spoken, now_ms, now = digits(text), self._clock.now_ms(), self._now()
-        need = self._need(text, report=ended)
-        reading = self._reading(report=ended)
-        values = {
-            "turn.count": tally.turns if ended else tally.turns + 1,
-            "turn.chars": len(text),
-            "turn.words": len(text.split()),
-            "turn.digits": spoken.count,
-            "turn.ends_in_digits": spoken.at_end,
-            "turn.tool_p": need.probability,
-            "turn.needs_tools": need.probability >= NEEDS_TOOLS_AT,
-            "emotion.label": reading.label,
-            "emotion.confidence": reading.confidence,
-            "emotion.upset": reading.upset,
-            "call.language": facts.language,
-            "call.transport": facts.transport,
-            "call.codec_hz": facts.codec_hz,
-            "call.queue": facts.queue,
-            "call.asked_human": asked_human,
-            "call.tool_failures": tally.tool_failures,
-            "call.repeats": repeats,
-            "call.corrections": corrections,
-            "call.duration_ms": int(now_ms),
-            "call.silence_ms": max(0, int(silence_ms)),
-            "caller.consent_voice_ai": facts.consent_voice_ai,
-            "caller.consent_emotion": facts.consent_emotion,
-            "caller.consent_recording": facts.consent_recording,
-            "caller.region": facts.region,
-            "cost.usd": tally.cost_usd,
-            "cost.budget_usd": facts.budget_usd,
-            "time.hour": now.hour,
-            "time.weekday": now.isoweekday(),
-            "time.unix_s": int(now.timestamp()),
-        }
-        for engine in self._policy.engines:
-            values[f"provider.{engine}_healthy"] = now_ms >= tally.sick_until_ms.get(engine, 0.0)
-            heard = tally.heard_ms.get(engine, ())
-            if len(heard) >= LATELY:
-                values[f"provider.{engine}_p95_ms"] = int(sorted(heard)[math.ceil(0.95 * len(heard)) - 1])
-        return Signals(values), reading
-
-    def _need(self, text: str, *, report: bool) -> ToolNeed:
-        try:
-            return self._tool_need.score(text, self.tally.last_agent_text)
-        except Exception as error:
-            if report:
-                self._part_failed("tool_need", error)
-            return ToolNeed(0.0, 0.0)
-
-    def _reading(self, *, report: bool) -> EmotionReading:
-        try:
-            return self._emotion.reading()
-        except Exception as error:
-            if report:  # once a turn, not at every preview of it
-                self._part_failed("emotion", error)
-            return EmotionReading("unknown", 0.0, 0.0, 0)
+    # -- what the gatherer tells ----------------------------------------------------------------------------
+    def _withdrawn(self, turn: int) -> None:
+        self._emit(
+            ConsentChanged(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                turn=turn,
+                what="emotion",
+                given=False,
+            )
+        )
 
     def _part_failed(self, part: Part, error: Exception) -> None:
         self._emit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from livekit import rtc
 from livekit.agents import AgentServer, AutoSubscribe, JobContext, JobProcess
 from livekit.agents.cli import AgentsConsole
 
+from service.aside import Aside
 from service.call import Call
 from service.exchange import Exchange
 from service.ports import ConsolePort, RoomPort
@@ -45,8 +47,8 @@ def source_of(room: str) -> str:
 
 
 def prepare(process: JobProcess) -> None:
-    """Load what a call needs before the call comes."""
-    process.userdata[EXCHANGE] = Exchange.load(Settings())
+    """Load what a call needs before the call comes; voices are judged beside the worker, not in every process."""
+    process.userdata[EXCHANGE] = Exchange.load(Settings(), aside=Aside.handed_down(os.environ))
 
 
 async def answer(context: JobContext) -> None:

@@ -35,6 +35,8 @@ class RedactionEngine:
     _building: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, nlp_engine: NlpEngine | None = None, more: Iterable[EntityRecognizer] = ()) -> None:
+        # It imports transformers, which announces at every start that it has no torch.
+        logging.getLogger("transformers").addFilter(_not_about_torch)
         from presidio_analyzer import AnalyzerEngine
         from presidio_analyzer.recognizer_registry import RecognizerRegistryProvider
         from presidio_anonymizer import AnonymizerEngine
@@ -95,3 +97,7 @@ class RedactionEngine:
 
     def _analyze(self, text: str) -> list[RecognizerResult]:
         return self._analyzer.analyze(text, _LANGUAGE, entities=self._entities, score_threshold=_THRESHOLD)
+
+
+def _not_about_torch(record: logging.LogRecord) -> bool:
+    return "PyTorch was not found" not in record.getMessage()

@@ -1,15 +1,16 @@
-"""``python -m lab.bench [calls|tap|decide|simulate] [ARGUMENTS]``: all of them, or one."""
+"""``python -m lab.bench [calls|tap|decide|emotion|simulate] [ARGUMENTS]``: all of them, or one."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from lab.bench import calls, decide, simulate, tap
+from lab.bench import calls, decide, emotion, simulate, tap
 
 BENCHES: Mapping[str, Callable[[Sequence[str]], int]] = {
     "calls": calls.main,
     "decide": decide.main,
+    "emotion": emotion.main,
     "simulate": simulate.main,
     "tap": tap.main,
 }

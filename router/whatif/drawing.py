@@ -130,7 +130,7 @@ class _Drawing:
             "turn.topic_change": (
                 (self._number > 1) & (self.needs_tools != np.roll(self.needs_tools, 1))
             ).astype(np.float64),
-            "turn.language": np.where(self._words >= _TELLING_WORDS, "en", "und").astype(object),
+            "call.spoken_language": np.where(self._words >= _TELLING_WORDS, "en", "und").astype(object),
         }
 
     def judged(self) -> Mapping[str, Array]:

@@ -39,6 +39,7 @@ def diagnose(settings: Settings, *, as_json: bool) -> int:
         models={
             "emotion": settings.emotion_model / "model.onnx",
             "tool need": settings.tool_need_model / "config.json",
+            "caller state": settings.caller_state_model / "config.json",
         },
         documents={
             str(settings.catalogue): lambda: Catalogue.load(settings.catalogue),

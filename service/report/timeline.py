@@ -167,7 +167,8 @@ def _emotion(axis: _Axis, summary: CallSummary) -> tuple[Bar, ...]:
         emotion = turn.emotion
         if emotion is None or turn.start_ms is None or turn.end_ms is None:
             continue
-        tip = f"Turn {turn.turn} · {emotion.label}\nupset {emotion.upset:.2f}, confidence {emotion.confidence:.2f}"
+        figures = f"upset {emotion.upset:.2f}, confidence {emotion.confidence:.2f}"
+        tip = "\n".join((f"Turn {turn.turn} · {emotion.label}", figures, *emotion.evidence))
         bars.append(
             Bar(axis.span(turn.start_ms, turn.end_ms, emotion.label, tip), emotion.upset, emotion.confidence)
         )

@@ -22,7 +22,6 @@ from compliance.events import (
     CallerSaid,
     CallStarted,
     Decided,
-    EmotionHeard,
     Event,
     PartFailed,
     ToolCalled,
@@ -34,6 +33,7 @@ from compliance.redaction import REDACTION_FAILED, Redactor
 from compliance.spool import Spool
 from lab.rehearsal import planned_policy
 from router import Policy
+from service.aside import Aside
 from service.call import Call
 from service.exchange import Exchange
 from service.line import Line, LineClosedError
@@ -81,13 +81,8 @@ class BrokenPolicy(Wrapped):
         raise PartBrokenError
 
 
-class BrokenEmotion(Wrapped):
-    def classify(self, *_: object) -> Any:
-        raise PartBrokenError
-
-
 class BrokenToolNeed(Wrapped):
-    def score(self, *_: object) -> Any:
+    def score(self, *_: object, **__: object) -> Any:
         raise PartBrokenError
 
 
@@ -120,6 +115,12 @@ def with_broken_redactor(*arguments: Any, **options: Any) -> Call:
 
 def broken(ready: Exchange, **parts: Any) -> Exchange:
     return replace(ready, **parts)
+
+
+def with_broken_tool_need(ready: Exchange) -> Exchange:
+    judges = ready.classifiers
+    need: Any = BrokenToolNeed(judges.tool_need)
+    return replace(ready, classifiers=replace(judges, tool_need=need))
 
 
 def without_a_tool_server(ready: Exchange) -> Exchange:
@@ -197,8 +198,8 @@ class Case:
 
 CASES = {
     "router": Case(lambda ready: broken(ready, policy=BrokenPolicy(ready.policy))),
-    "emotion": Case(lambda ready: broken(ready, emotion=BrokenEmotion(ready.emotion)), asks_for_hours),
-    "tool need": Case(lambda ready: broken(ready, tool_need=BrokenToolNeed(ready.tool_need))),
+    "emotion": Case(lambda ready: broken(ready, aside=Aside(Path("nowhere"))), asks_for_hours),
+    "tool need": Case(with_broken_tool_need),
     "redactor": Case(make=with_broken_redactor),
     "ledger for a while": Case(lambda ready: broken(ready, ledger=BrokenLedger(ready.ledger, times=6))),
     "ledger for good": Case(lambda ready: broken(ready, ledger=BrokenLedger(ready.ledger))),
@@ -313,10 +314,10 @@ def test_a_turn_is_routed_without_tool_need_when_that_fails(survived: dict[str, 
 
 def test_a_turn_is_routed_without_emotion_when_that_fails(survived: dict[str, Survived]) -> None:
     done = survived["emotion"]
-    assert done.failures == [("emotion", "PartBrokenError")]
-    [heard] = done.call.of(EmotionHeard)
-    assert (heard.label, heard.windows) == ("unknown", 0)
+    assert done.failures == [("emotion", "AsideGoneError")]
     [decided] = done.call.of(Decided)
+    assert decided.signals["emotion.voice"] == 0.0
+    assert not any("voice" in each for each in decided.evidence)
     assert (decided.engine, decided.rule) == ("fast", "opening")
 
 

@@ -15,14 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from classifiers.caller_state import SHIPPED, CallerStateModel
 from classifiers.emotion import EmotionReading
-from classifiers.tool_need import ToolNeed
+from classifiers.tool_need import Earlier, ToolNeed, ToolSet
 from compliance.clock import CallClock
 from compliance.events import Decided, Event, PartFailed, TurnMoved
 from engines.routing import CallerTurn, Route
 from policies import DocumentError
 from router import Policy
-from service.turn_router import CallFacts, TurnRouter
+from service.facts import CallFacts, Classifiers
+from service.turn_router import TurnRouter
 from tests.random_policies import ENGINES, EVERYTHING, TENANTS, THOROUGH, Document, barred, documents, loaded
 
 pytestmark = pytest.mark.adversarial
@@ -222,6 +224,8 @@ class Voice:
     def __init__(self) -> None:
         self.upset: float | None = 0.0
 
+    def forget(self) -> None: ...
+
     def reading(self) -> EmotionReading:
         if self.upset is None:
             raise RuntimeError("no model")
@@ -232,12 +236,15 @@ class Need:
     def __init__(self) -> None:
         self.probability: float | None = 0.0
 
-    def score(self, text: str, agent_text: str = "") -> ToolNeed:
+    def score(
+        self, text: str, agent_text: str, tools: ToolSet | None, *, turn: int, earlier: Earlier
+    ) -> ToolNeed:
         if self.probability is None:
             raise RuntimeError("no model")
         return ToolNeed(self.probability, 1.0)
 
 
+STATE = CallerStateModel.load(SHIPPED)
 FACTS = st.builds(
     CallFacts,
     language=st.sampled_from(["en", "de", "x" * 65]),  # the last is no language: the signals are refused
@@ -270,8 +277,8 @@ def test_no_guard_is_broken_on_a_call_on_which_providers_and_classifiers_fail(
     scorer: Any = need
     router = TurnRouter(
         policy,
-        tool_need=scorer,
-        emotion=voice,
+        classifiers=Classifiers(scorer, STATE),
+        voice=voice,
         facts=caller,
         clock=CallClock(monotonic=lambda: now_s[0], wall=lambda: now_s[0]),
         emit=events.append,
@@ -324,8 +331,8 @@ def test_a_call_whose_routing_fails_says_so_at_every_turn() -> None:
     scorer: Any = Need()
     router = TurnRouter(
         Policy.parse(EVERYTHING),
-        tool_need=scorer,
-        emotion=Voice(),
+        classifiers=Classifiers(scorer, STATE),
+        voice=Voice(),
         facts=CallFacts(language="x" * 65, consent_voice_ai=True),
         clock=CallClock(),
         emit=events.append,

@@ -27,18 +27,21 @@ async def make_room(server: LiveKitServer, name: str, *, agent: str) -> None:
 
 
 @asynccontextmanager
-async def joined(line: Line, server: LiveKitServer, name: str) -> AsyncIterator[rtc.Room]:
-    """Join room ``name`` as the caller on ``line``, until the line is hung up or the block is left.
+async def joined(
+    line: Line, server: LiveKitServer, name: str, *, identity: str = "caller"
+) -> AsyncIterator[rtc.Room]:
+    """Join room ``name`` on ``line``, as the caller or somebody else, until it is hung up or the block is left.
 
     The line is hung up when the room is closed from the other side.
     """
     grants = api.VideoGrants(room_join=True, room=name)
-    token = api.AccessToken(server.key, server.secret).with_identity("caller").with_grants(grants).to_jwt()
+    token = api.AccessToken(server.key, server.secret).with_identity(identity).with_grants(grants).to_jwt()
     room = rtc.Room()
     agent: asyncio.Future[rtc.RemoteTrack] = asyncio.get_running_loop().create_future()
 
-    def subscribed(track: rtc.RemoteTrack, *_: object) -> None:
-        if track.kind == rtc.TrackKind.KIND_AUDIO and not agent.done():
+    def subscribed(track: rtc.RemoteTrack, _: object, publisher: rtc.RemoteParticipant) -> None:
+        by_agent = publisher.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT
+        if by_agent and track.kind == rtc.TrackKind.KIND_AUDIO and not agent.done():
             agent.set_result(track)
 
     room.on("track_subscribed", subscribed)

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compliance.events import CallStarted, Decided, EmotionHeard, PartFailed, TurnEnded
+from compliance.events import CallStarted, Decided, PartFailed, TurnEnded, UsageIncurred
 from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
 from lab.callers import load_pcm, recorded_call
+from policies import shipped
 from service.call import Call
 from service.emotion_ear import ClosedEar, EmotionEar
 from service.line import Line
@@ -30,12 +31,16 @@ POLICY = """
 policy: {name: patience, version: 5}
 engines: {fast: {fallback: [standard]}, standard: {}, realtime: {fallback: [standard]}}
 last_resort: standard
+questions: {hours: {ask: The caller asks about opening hours on a Saturday.}}
 rules:
   - {id: otherwise, when: 'true', route: fast, because: no other rule matched}
 overlays:
   patient:
     insert:
       - {before: otherwise, id: digits, when: turn.ends_in_digits, route: fast, endpointing_ms: 1200, because: a number}
+  curious:
+    insert:
+      - {before: otherwise, id: hours, when: question.hours > 0.5, route: standard, because: it knows the hours}
   spoken:
     insert:
       - {before: otherwise, id: digits, when: turn.ends_in_digits, route: realtime, endpointing_ms: 1200,
@@ -70,6 +75,11 @@ async def asks_and_reads_a_number(line: Line, call: Call) -> None:
     await line.agent_finished(900)
 
 
+async def asks_for_hours(line: Line, _: Call) -> None:
+    await greeted(line)
+    await asks(line, "01_quick_question_t01")
+
+
 class Run:
     """The calls by name, and the furious callers' ears by whether there is consent."""
 
@@ -80,7 +90,10 @@ class Run:
     async def make(self, folder: Path) -> None:
         policy = folder / "policy.yaml"
         policy.write_text(POLICY, encoding="utf-8")
-        async with exchange(folder, policy=policy) as ready:
+        engines = folder / "engines.yaml"
+        shipped_text = shipped("engines.yaml").read_text(encoding="utf-8")
+        engines.write_text(shipped_text.replace("# decisions: {", "decisions: {"), encoding="utf-8")
+        async with exchange(folder, policy=policy, catalogue=engines) as ready:
 
             async def call(
                 name: str, speak: Callable[[Line, Call], Awaitable[None]], **settings: Any
@@ -97,6 +110,7 @@ class Run:
                 call("hurried", reads_a_number),
                 call("patient", reads_a_number, tenant="patient"),
                 call("spoken", asks_and_reads_a_number, tenant="spoken"),
+                call("curious", asks_for_hours, tenant="curious"),
                 call("judged", furious, tenant="unknown"),
                 call("unjudged", furious, consent_emotion=False),
             )
@@ -118,7 +132,7 @@ def turns_on_record(call: WholeCall) -> list[tuple[str, str, int | None, Any]]:
     ]
 
 
-@pytest.mark.parametrize("name", ["hurried", "patient", "spoken", "judged", "unjudged"])
+@pytest.mark.parametrize("name", ["hurried", "patient", "spoken", "curious", "judged", "unjudged"])
 def test_every_promise_is_kept(run: Run, name: str) -> None:
     assert promises(run.calls[name].events) == ()
     assert run.calls[name].of(PartFailed) == []
@@ -156,6 +170,7 @@ def test_a_call_is_routed_by_the_policy_of_its_tenant_and_says_so(run: Run) -> N
         "hurried": "",
         "patient": "patient",
         "spoken": "spoken",
+        "curious": "curious",
         "judged": "unknown",
         "unjudged": "",
     }
@@ -165,19 +180,30 @@ def test_a_call_is_routed_by_the_policy_of_its_tenant_and_says_so(run: Run) -> N
             assert (decided.policy_hash, decided.policy_version) == (started[name].policy_hash, 5)
 
 
+# -- questions -----------------------------------------------------------------------------------------------
+def test_a_decision_models_answer_routes_the_turn_that_it_is_about(run: Run) -> None:
+    [decided] = run.calls["curious"].of(Decided)
+    assert (decided.engine, decided.rule) == ("standard", "hours")
+    assert float(decided.signals["question.hours"]) > 0.5
+
+
+def test_what_the_answers_cost_is_on_record(run: Run) -> None:
+    used = [event for event in run.calls["curious"].of(UsageIncurred) if event.engine == "questions"]
+    assert used
+    assert all(event.quantities["input_text_tokens"] > 0 for event in used)
+
+
 # -- consent to be judged --------------------------------------------------------------------------------------
 def test_who_has_not_consented_to_it_is_not_judged_by_the_voice(run: Run) -> None:
     assert isinstance(run.ears[False], ClosedEar)
     call = run.calls["unjudged"]
-    assert [(event.windows, event.label, event.upset) for event in call.of(EmotionHeard)] == [
-        (0, "unknown", 0)
-    ]
     [decided] = call.of(Decided)
     assert decided.signals["caller.consent_emotion"] is False
-    assert decided.signals["emotion.label"] == "unknown"
+    assert decided.signals["emotion.voice"] == 0.0
+    assert not any("voice" in each for each in decided.evidence)
 
 
 def test_the_same_caller_is_judged_where_there_is_consent(run: Run) -> None:
-    [heard] = run.calls["judged"].of(EmotionHeard)
-    assert heard.windows > 0
-    assert heard.label == "upset"
+    [decided] = run.calls["judged"].of(Decided)
+    assert decided.signals["emotion.label"] == "upset"
+    assert any("voice" in each for each in decided.evidence)

@@ -13,7 +13,7 @@ import pytest
 from compliance.events import CallEnded, CallerSaid, CallStarted, Decided, Event, HandedOff, ToolCalled
 from compliance.ledger import Ledger
 from lab.caller import Caller, CallerReport
-from lab.callers import RecordedCall, recorded_call
+from lab.callers import RecordedCall, load_pcm, recorded_call
 from service.call import Call
 from service.cli.rig import rig
 from service.exchange import Exchange
@@ -37,6 +37,8 @@ async def test_a_call_in_a_room_is_routed_and_recorded_as_one_without_a_room(tmp
     # An order number, fury, and a wish for a supervisor: three engines, with tools in the first two.
     whole = recorded_call("04_calm_becomes_furious")
     recorded = replace(whole, turns=tuple(turn for turn in whole.turns if turn.number in (2, 5, 7)))
+    # A human agent who is in the room as well, and furious: not on the caller's channel.
+    overheard = recorded_call("05_furious_from_first_word").turns[0]
     ledger = tmp_path / "room.sqlite"
     events_without = await _without_a_room(recorded, tmp_path)
     async with asyncio.timeout(LIMIT_S), LiveKitServer(tmp_path) as server:
@@ -51,11 +53,15 @@ async def test_a_call_in_a_room_is_routed_and_recorded_as_one_without_a_room(tmp
         async with WorkerProcess(tmp_path, environment, ["--log-level", "debug"]) as worker:
             await worker.says("registered worker")
             await make_room(server, "room-1", agent=WORKER)
-            line = Line()
-            async with joined(line, server, "room-1"):
+            line, colleague = Line(), Line()
+            async with (
+                joined(line, server, "room-1"),
+                joined(colleague, server, "room-1", identity="colleague"),
+            ):
                 caller = asyncio.create_task(Caller(recorded, line).run(), name="the caller")
                 await line.agent_started(0)
                 worker.terminate()  # a call that is in progress is finished first
+                await colleague.say(load_pcm(overheard.path))
                 report = await caller
             status = await worker.ended()
             left_behind = await worker.left_behind()
@@ -80,6 +86,12 @@ async def test_a_call_in_a_room_is_routed_and_recorded_as_one_without_a_room(tmp
     words = _words(events)
     for turn in recorded.turns:
         assert len(set(turn.text.split()) & words) >= 0.7 * len(set(turn.text.split())), (turn.text, words)
+
+    only_overheard = set(overheard.text.split()) - {
+        word for turn in whole.turns for word in turn.text.split()
+    }
+    assert only_overheard
+    assert not only_overheard & words, "somebody else in the room was heard as the caller"
 
     assert status == 0
     assert left_behind == []

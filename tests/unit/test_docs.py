@@ -215,7 +215,7 @@ def test_every_command_in_the_documentation_exists() -> None:
             case ["patchbay", first, *arguments]:
                 if first.isupper() or first.startswith("-") or line == "patchbay policy":
                     continue
-                name = f"policy {arguments[0]}" if first == "policy" else first
+                name = f"{first} {arguments[0]}" if first in ("policy", "train", "evaluate") else first
                 assert name in commands, f"{page}: {line}"
                 given = {argument for argument in arguments if argument.startswith("--")}
                 if name != "worker":  # its arguments are LiveKit's

@@ -20,11 +20,9 @@ from typing import IO, Any, Literal
 from classifiers.tool_need import ToolNeedModel
 from classifiers.tool_need.training import intents
 from classifiers.tool_need.training.corpora import split_of_dialogue
-from router import Scalar
 from router.whatif.calls import PastCall, PastTurn
 from service.cli.errors import CommandError
-from service.cues import asks_for_human, corrects, digits, repeats_themselves
-from service.turn_router import NEEDS_TOOLS_AT
+from service.said import Said
 
 Split = Literal["tune", "judge"]
 
@@ -83,27 +81,14 @@ def read_conversations(folder: Path) -> tuple[Conversation, ...]:
 
 def as_call(conversation: Conversation, tool_need: ToolNeedModel) -> PastCall:
     """The call with what its words tell: counts, tool need as the model judges it, cues. Emotion is not in words."""
-    asked_human, repeats, corrections = False, 0, 0
-    turns = []
-    for number, turn in enumerate(conversation.turns, 1):
-        probability = tool_need.score(turn.caller, turn.agent).probability
-        asked_human = asked_human or asks_for_human(turn.caller)
-        repeats += repeats_themselves(turn.caller)
-        corrections += corrects(turn.caller)
-        spoken = digits(turn.caller)
-        signals: dict[str, Scalar] = {
-            "turn.count": number,
-            "turn.chars": len(turn.caller),
-            "turn.words": len(turn.caller.split()),
-            "turn.digits": spoken.count,
-            "turn.ends_in_digits": spoken.at_end,
-            "turn.tool_p": probability,
-            "turn.needs_tools": probability >= NEEDS_TOOLS_AT,
-            "call.asked_human": asked_human,
-            "call.repeats": repeats,
-            "call.corrections": corrections,
-        }
-        turns.append(PastTurn(signals, needs_tools=turn.needs_tools))
+    said = Said(tool_need)
+    turns = [
+        PastTurn(
+            {"turn.count": number, **said.turn_ended(turn.caller, turn.agent, number).signals},
+            needs_tools=turn.needs_tools,
+        )
+        for number, turn in enumerate(conversation.turns, 1)
+    ]
     return PastCall(conversation.name, tuple(turns))
 
 

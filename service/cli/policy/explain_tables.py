@@ -54,6 +54,8 @@ def turn_view(call: ExplainedCall, turn: ExplainedTurn, missing: str) -> Rendera
         parts.append(Text("caller: ", style="dim").append_text(redacted_text(turn.summary.caller_text)))
     if explanation.steps:
         parts += [Text(), steps_view(explanation)]
+    if turn.summary.emotion and turn.summary.emotion.evidence:
+        parts.append(Text(f"emotion: {'; '.join(turn.summary.emotion.evidence)}", style="dim"))
     if explanation.not_tried:
         parts.append(Text(f"Not asked: {', '.join(explanation.not_tried)}.", style="dim"))
     if explanation.smoothed:

@@ -142,3 +142,21 @@ def test_an_empty_part_is_a_complaint_and_not_a_crash() -> None:
 def test_a_file_that_is_not_there_is_a_complaint(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="cannot be read"):
         Catalogue.load(tmp_path / "none.yaml")
+
+
+def test_a_decision_model_is_a_part_that_a_catalogue_may_have() -> None:
+    assert Catalogue.parse(WHOLE).decisions is None
+    decisions = "decisions: {model: {plugin: openai, model: luna}, timeout_ms: 500, most_per_call: 9}\n"
+    catalogue = Catalogue.parse(WHOLE + decisions)
+    assert catalogue.decisions is not None
+    assert (catalogue.decisions.timeout_s, catalogue.decisions.most_per_call) == (0.5, 9)
+    assert catalogue.decisions.model in catalogue.components()
+
+
+def test_a_decision_model_has_a_time_limit_and_a_budget_unless_told() -> None:
+    found = problems(
+        WHOLE + "decisions: {model: {plugin: deepgram, model: luna}, timeout_ms: 5, most_per_call: 0}\n"
+    )
+    assert [each.split(": ", 1)[0] for each in found] == [
+        f"engines.yaml:12:{column}" for column in (29, 65, 83)
+    ]

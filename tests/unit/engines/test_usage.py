@@ -133,3 +133,19 @@ def test_the_parts_are_the_whole(
     assert sum(quantities.values()) == text + audio + out_text + out_audio
     assert all(amount > 0 for amount in quantities.values())
     assert set(quantities) <= set(UNITS)
+
+
+def test_a_decision_models_answer_is_charged_by_its_tokens() -> None:
+    event = metrics.DecisionMetrics(
+        label="openai.DecisionModel",
+        request_id="1",
+        timestamp=0,
+        duration=0.2,
+        input_tokens=120,
+        output_tokens=8,
+        metadata=Metadata(model_name="luna", model_provider="openai"),
+    )
+    used = usage(event)
+    assert used is not None
+    assert (used.model, used.quantities) == ("luna", {"input_text_tokens": 120.0, "output_text_tokens": 8.0})
+    assert usage(event.model_copy(update={"input_tokens": None, "output_tokens": None})) is None

@@ -9,14 +9,16 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from classifiers.caller_state import SHIPPED, CallerStateModel
 from classifiers.emotion import EmotionReading
-from classifiers.tool_need import ToolNeed
+from classifiers.tool_need import Earlier, ToolNeed, ToolSet
 from compliance.clock import CallClock
 from compliance.events import CallStarted, Event, TurnAnswered, UsageIncurred
 from compliance.ledger import Ledger
 from engines.routing import CallerTurn
 from router import Policy
-from service.turn_router import CallFacts, TurnRouter
+from service.facts import CallFacts, Classifiers
+from service.turn_router import TurnRouter
 
 BEGAN = datetime(2026, 11, 2, 7, tzinfo=UTC)
 """When the first call of a record began, a Monday; each later one began an hour after the one before."""
@@ -64,6 +66,7 @@ overlays:
 """
 """A policy with all that can stick, gate, sort and keep."""
 
+_STATE = CallerStateModel.load(SHIPPED)
 _COST_USD = {"fast": 0.001, "standard": 0.002, "tool": 0.006, "realtime": 0.012}
 _HEARD_MS = {"fast": 450.0, "standard": 620.0, "tool": 1100.0, "realtime": 380.0}
 _WORDS = (
@@ -86,7 +89,11 @@ class _Caller:
         label = "unknown" if self._chance.random() < 0.15 else "upset" if upset > 0.5 else "calm"
         return EmotionReading(label, max(upset, 1 - upset), upset, 4)
 
-    def score(self, text: str, agent_text: str = "") -> ToolNeed:
+    def forget(self) -> None: ...
+
+    def score(
+        self, text: str, agent_text: str, tools: ToolSet | None, *, turn: int, earlier: Earlier
+    ) -> ToolNeed:
         need = self._chance.random()
         return ToolNeed(float("nan") if need < 0.04 else need, 1.0)  # no signal takes NaN: routing fails
 
@@ -113,8 +120,8 @@ def recorded_call(policy: Policy, call_id: str, chance: random.Random, number: i
     )
     router = TurnRouter(
         policy.for_tenant(tenant),
-        tool_need=caller,
-        emotion=caller,
+        classifiers=Classifiers(caller, _STATE),
+        voice=caller,
         facts=facts,
         clock=CallClock(monotonic=lambda: now_s, wall=lambda: now_s),
         emit=events.append,

@@ -18,7 +18,6 @@ from compliance.events import (
     CallerSaid,
     CallStarted,
     Decided,
-    EmotionHeard,
     Event,
     HandedOff,
     LateEventDropped,
@@ -126,15 +125,6 @@ class CallBuilder:
                 confidence=0.93,
                 while_agent_spoke=barge,
             ),
-            EmotionHeard(
-                **call,
-                at_ms=end_ms + 160,
-                turn=turn,
-                label=emotion[0],
-                confidence=emotion[1],
-                upset=emotion[2],
-                windows=int((end_ms - start_ms) // 250),
-            ),
             TurnEnded(**call, at_ms=end_ms + 300, turn=turn, start_ms=start_ms, end_ms=end_ms),
             Decided(
                 **call,
@@ -158,6 +148,7 @@ class CallBuilder:
                 policy_version=3,
                 arms=arms or {},
                 shadow={"try-lower": shadow or engine},
+                evidence=("raised voice in 3 of 4 windows",) if emotion[2] > 0.5 else (),
                 endpointing_ms=endpointing_ms,
             ),
         ]

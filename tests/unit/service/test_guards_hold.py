@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from livekit.agents import llm
 
+from classifiers.caller_state import SHIPPED, CallerStateModel
 from classifiers.emotion import EmotionReading
-from classifiers.tool_need import ToolNeed
+from classifiers.tool_need import Earlier, ToolNeed, ToolSet
 from compliance.clock import CallClock
 from compliance.events import Decided, TurnMoved
 from engines.routing import CallerTurn
 from router import Policy
-from service.turn_router import CallFacts, TurnRouter
+from service.facts import CallFacts, Classifiers
+from service.turn_router import TurnRouter
 from tests.unit.engines.sat import Sat
 
 pytestmark = pytest.mark.unit
@@ -76,8 +78,8 @@ class Line:
         need: Any = self
         self.router = TurnRouter(
             policy,
-            tool_need=need,
-            emotion=self,
+            classifiers=Classifiers(need, CallerStateModel.load(SHIPPED)),
+            voice=self,
             facts=CallFacts(queue="("),
             clock=CallClock(monotonic=lambda: self.now_s, wall=lambda: self.now_s),
             emit=lambda event: self.sat.events.append(event),
@@ -85,11 +87,15 @@ class Line:
         )
         self.sat = Sat(routing=self.router)
 
-    def score(self, text: str, agent_text: str = "") -> ToolNeed:
+    def score(
+        self, text: str, agent_text: str, tools: ToolSet | None, *, turn: int, earlier: Earlier
+    ) -> ToolNeed:
         return ToolNeed(self.tool_p, 1.0)
 
     def reading(self) -> EmotionReading:
         return EmotionReading("calm" if self.upset < 0.5 else "upset", 0.9, self.upset, 4)
+
+    def forget(self) -> None: ...
 
     def denied(self, turn: int) -> set[str]:
         """Who may not answer that turn, by its record."""

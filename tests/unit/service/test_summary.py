@@ -6,7 +6,16 @@ import json
 
 import pytest
 
-from compliance.events import EVENT, CallerSaid, EmotionHeard, HandedOff, PartFailed, TurnMoved
+from compliance.events import (
+    EVENT,
+    CallerSaid,
+    ConsentChanged,
+    Decided,
+    HandedOff,
+    PartFailed,
+    TurnMoved,
+    VoiceUnjudged,
+)
 from service.promises import promises
 from service.segments import by_turn
 from service.summary import LedgerCheck, RecordError, percentiles, summarise
@@ -134,9 +143,10 @@ def test_several_segments_make_one_turn_and_words_over_the_greeting_make_none() 
 
 
 def test_an_emotion_that_rests_on_nothing_is_no_emotion() -> None:
+    nothing = {"emotion.label": "unknown", "emotion.confidence": 0.0, "emotion.upset": 0.0}
     events = [
-        event.model_copy(update={"windows": 0, "label": "unknown", "upset": 0.9})
-        if isinstance(event, EmotionHeard)
+        event.model_copy(update={"signals": {**event.signals, **nothing}})
+        if isinstance(event, Decided)
         else event
         for event in quick_call()
     ]
@@ -195,6 +205,8 @@ def test_the_json_says_its_schema_and_all_that_the_tables_show() -> None:
         "turns",
         "usage",
         "part_failures",
+        "consents",
+        "unjudged",
         "broken",
         "ledger",
     }
@@ -208,6 +220,17 @@ def test_the_json_says_its_schema_and_all_that_the_tables_show() -> None:
     turn = value["turns"][3]
     assert (turn["route"], turn["interrupted"]) == ("realtime", True)
     assert sum(turn["waits_ms"].values()) == pytest.approx(turn["heard_ms"])
+
+
+def test_a_consent_taken_back_and_a_voice_not_judged_are_told() -> None:
+    more = (
+        ConsentChanged(call_id="call-0001", at_ms=5, turn=1, what="emotion", given=False),
+        VoiceUnjudged(call_id="call-0001", at_ms=9, dropped_frames=12, late=3, stale=1, restarts=0),
+    )
+    told = " ".join(summarise((*quick_call(), *more)).remarks)
+    assert "In turn 1 the caller took back the consent to have the voice judged for emotion." in told
+    assert "12 frames were not judged" in told
+    assert summarise(quick_call()).remarks == ()
 
 
 def test_a_part_that_failed_is_in_the_summary() -> None:

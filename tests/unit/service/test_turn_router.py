@@ -5,19 +5,24 @@ from typing import Any
 
 import pytest
 
+from classifiers.caller_state import SHIPPED, CallerStateModel
 from classifiers.emotion import EmotionReading
-from classifiers.tool_need import ToolNeed
+from classifiers.tool_need import Earlier, ToolNeed, ToolSet
 from compliance.clock import CallClock
-from compliance.events import Decided, EmotionHeard, Event, PartFailed, TurnEnded, TurnMoved
+from compliance.events import ConsentChanged, Decided, Event, PartFailed, TurnEnded, TurnMoved
 from engines.routing import CallerTurn, Route
 from policies import shipped
 from router import Memory, Policy, Signals
-from service.turn_router import SICK_MS, CallFacts, TurnRouter
+from service.facts import CallFacts, Classifiers
+from service.gathering import SICK_MS
+from service.said import SPOKEN_LANGUAGE
+from service.turn_router import TurnRouter
 
 pytestmark = pytest.mark.unit
 
 CALM = EmotionReading("calm", 0.9, 0.1, 5)
 FURIOUS = EmotionReading("upset", 0.95, 0.95, 5)
+STATE = CallerStateModel.load(SHIPPED)
 THURSDAY = datetime(2026, 12, 31, 14, 30, tzinfo=UTC)
 STRICT = """
 policy: {name: strict, version: 7}
@@ -43,6 +48,10 @@ experiments:
 class Voice:
     def __init__(self) -> None:
         self.heard: EmotionReading | Exception = CALM
+        self.forgotten = 0
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
     def reading(self) -> EmotionReading:
         if isinstance(self.heard, Exception):
@@ -57,7 +66,9 @@ class Need:
         self.probability: float | Exception = 0.0
         self.asked: list[tuple[str, str]] = []
 
-    def score(self, text: str, agent_text: str = "") -> ToolNeed:
+    def score(
+        self, text: str, agent_text: str, tools: ToolSet | None, *, turn: int, earlier: Earlier
+    ) -> ToolNeed:
         self.asked.append((text, agent_text))
         if isinstance(self.probability, Exception):
             raise self.probability
@@ -75,8 +86,8 @@ class Routed:
         self.policy = Policy.parse(text) if text else Policy.load(shipped("default.yaml"))
         self.router = TurnRouter(
             self.policy,
-            tool_need=need,
-            emotion=self.voice,
+            classifiers=Classifiers(need, STATE),
+            voice=self.voice,
             facts=CallFacts(**{"consent_voice_ai": True, **facts}),
             clock=CallClock(monotonic=lambda: self.now_s, wall=lambda: self.now_s),
             emit=self.events.append,
@@ -98,13 +109,12 @@ class Routed:
 def test_a_turn_is_recorded_with_what_was_heard_and_why() -> None:
     routed = Routed()
     assert routed.turn("hello there", 100, 900) == "fast"
-    assert [type(event) for event in routed.events] == [TurnEnded, EmotionHeard, Decided]
-    ended, heard, decided = routed.events
+    assert [type(event) for event in routed.events] == [TurnEnded, Decided]
+    ended, decided = routed.events
     assert isinstance(ended, TurnEnded)
-    assert isinstance(heard, EmotionHeard)
     assert isinstance(decided, Decided)
     assert (ended.turn, ended.start_ms, ended.end_ms) == (1, 100, 900)
-    assert (heard.label, heard.windows) == ("calm", 5)
+    assert decided.signals["emotion.voice"] == CALM.upset
     assert (decided.engine, decided.rule) == ("fast", "opening")
     assert decided.reason
     assert decided.took_us > 0
@@ -123,7 +133,7 @@ def test_the_signals_are_those_of_the_turn_and_the_call() -> None:
         "turn.words": 6,
         "turn.tool_p": 0.7,
         "turn.needs_tools": True,
-        "emotion.label": "calm",
+        "emotion.voice": CALM.upset,
         "call.language": "de",
         "call.codec_hz": 8000,
         "call.queue": "vip",
@@ -185,10 +195,20 @@ def test_every_signal_of_the_call_is_filled() -> None:
     routed.now_s += 60
     tally = routed.router.tally
     tally.cost_usd, tally.tool_failures, tally.turns = 0.25, 2, 4
-    routed.turn("as i said i meant a real person, number four", 9_000, 9_900)
+    routed.turn("where is my parcel it has not come", 5_000, 7_000)
+    said = "this is ridiculous as i said i meant a real person another question about my invoice number four"
+    routed.turn(said, 9_000, 9_900)
     unknown = Signals().values
     same = {name for name, value in routed.signals.items() if name in unknown and value == unknown[name]}
-    assert {name for name in same if not name.startswith("provider.")} == set()
+    unasked = {SPOKEN_LANGUAGE}  # its model is loaded only for a policy that reads it
+    assert {name for name in same if not name.startswith("provider.")} == unasked
+
+
+def test_a_policy_that_asks_for_it_knows_the_language_spoken() -> None:
+    routed = Routed(STRICT.replace("when: turn.ends_in_digits", 'when: call.spoken_language == "de"'))
+    routed.turn("guten tag ich habe eine frage zu meiner rechnung")
+    assert routed.signals[SPOKEN_LANGUAGE] == "de"
+    assert routed.of(Decided)[0].rule == "digits"
 
 
 def test_a_decision_is_recorded_with_its_version_arm_and_shadow() -> None:
@@ -351,7 +371,7 @@ def test_a_failure_of_the_emotion_model_leaves_the_turn_without_an_emotion() -> 
     assert routed.turn("hello") == "fast"
     assert routed.signals["emotion.label"] == "unknown"
     assert [(event.part, event.error) for event in routed.of(PartFailed)] == [("emotion", "RuntimeError")]
-    assert routed.of(EmotionHeard)[0].label == "unknown"
+    assert routed.signals["emotion.voice"] == 0.0
 
 
 def test_a_failure_of_the_emotion_model_is_told_once_a_turn() -> None:
@@ -409,3 +429,76 @@ def test_the_heard_latency_of_an_engine_is_a_signal_by_its_slow_answers() -> Non
     assert routed.signals["provider.fast_p95_ms"] == 900
     assert routed.signals["provider.tool_p95_ms"] == 95
     assert routed.signals["provider.realtime_p95_ms"] == 0  # two say too little
+
+
+# -- how the caller is -------------------------------------------------------------------------------------------
+def test_a_decision_says_in_words_what_the_callers_state_rests_on() -> None:
+    routed = Routed()
+    routed.voice.heard = FURIOUS
+    routed.turn("i have told you this three times already and nothing happens")
+    assert routed.signals["emotion.label"] == "upset"
+    [decided] = routed.of(Decided)
+    assert decided.evidence
+    assert not any("three times" in each or "told you" in each for each in decided.evidence)
+
+
+def test_words_count_where_the_voice_may_not_be_judged() -> None:
+    routed = Routed(consent_emotion=False)
+    routed.voice.heard = FURIOUS
+    for _ in range(3):
+        routed.turn("this is ridiculous i want to speak to a real person i told you already")
+    assert routed.signals["emotion.voice"] == 0.0
+    assert routed.signals["emotion.upset"] > 0.5
+    assert not any("voice" in each for each in routed.of(Decided)[-1].evidence)
+
+
+NOT_MY_VOICE = "please don't analyse my voice"
+
+
+def test_a_caller_who_does_not_want_to_be_judged_by_the_voice_is_not() -> None:
+    routed = Routed()
+    routed.voice.heard = FURIOUS
+    routed.turn("hello i have a question about my order")
+    assert routed.signals["emotion.voice"] > 0.5
+    routed.turn(NOT_MY_VOICE)
+    assert routed.voice.forgotten
+    assert routed.signals["caller.consent_emotion"] is False
+    assert routed.signals["emotion.voice"] == 0.0
+    assert [(event.turn, event.what, event.given) for event in routed.of(ConsentChanged)] == [
+        (2, "emotion", False)
+    ]
+    routed.turn("so where is my order")
+    assert routed.signals["emotion.voice"] == 0.0
+    assert len(routed.of(ConsentChanged)) == 1
+
+
+def test_such_a_wish_is_honoured_before_the_caller_has_finished_speaking() -> None:
+    routed = Routed()
+    routed.router.preview(NOT_MY_VOICE + " because")
+    assert routed.voice.forgotten
+    assert [event.turn for event in routed.of(ConsentChanged)] == [1]
+
+
+NOT_IN_EUROPE = """
+policy: {name: local, version: 1}
+engines: {fast: {}}
+emotion: {unless: 'caller.region == "eu" || turn.count > 2', because: the contract says so}
+rules:
+  - {id: otherwise, when: true, route: fast, because: it is all there is}
+"""
+
+
+def test_a_policy_decides_whose_voice_is_judged() -> None:
+    assert not Routed(NOT_IN_EUROPE, region="eu").router.may_judge_voice()
+    assert Routed(NOT_IN_EUROPE, region="us").router.may_judge_voice()
+
+
+def test_a_voice_that_may_not_be_judged_any_more_is_left_alone_for_good() -> None:
+    routed = Routed(NOT_IN_EUROPE, region="us")
+    heard = []
+    for _ in range(3):
+        routed.turn("hello i have a question")
+        heard.append(routed.signals["emotion.voice"] > 0.0)
+    assert heard == [True, True, False]
+    assert routed.voice.forgotten
+    assert routed.of(ConsentChanged) == []  # the caller has taken nothing back

@@ -1,0 +1,103 @@
+"""What a caller's words tell, turn by turn: the signals from the transcript, live and in replayed conversations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from classifiers import words
+from classifiers.caller_state import WordCues
+from classifiers.tool_need import Earlier, ToolNeed, ToolNeedModel, ToolSet
+from compliance.events import Part
+from service.cues import digits
+
+NEEDS_TOOLS_AT = 0.5
+"""The tool-need classifier's own threshold, for policies that ask it for a verdict."""
+SPOKEN_LANGUAGE = "call.spoken_language"
+"""The one signal whose model is large: it is loaded, and asked, only where a policy reads the signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one turn's words told: signals by name, cues for the caller's state, and the parts that failed at it."""
+
+    signals: dict[str, Any]
+    cues: WordCues
+    failures: tuple[tuple[Part, Exception], ...]
+
+
+class Said:
+    """The words of one call.
+
+    Args:
+        tool_need: judges whether answering takes a tool.
+        tools: those that the call's engines have, if known.
+        language: whether to tell the language.
+    """
+
+    def __init__(
+        self, tool_need: ToolNeedModel, tools: ToolSet | None = None, *, language: bool = False
+    ) -> None:
+        self._tool_need = tool_need
+        self._tools = tools
+        self._earlier = Earlier()
+        self._topic = words.TopicChange()
+        self._language = words.CallLanguage() if language else None
+        self._asked_human = False
+        self._repeats = 0
+        self._corrections = 0
+
+    def preview(self, text: str, agent: str, turn: int) -> Told:
+        """What ``text``, said after ``agent`` in this turn (from 1), would tell; nothing is remembered of it."""
+        return self._told(text, agent, turn, ended=False)
+
+    def turn_ended(self, text: str, agent: str, turn: int) -> Told:
+        """The same for a turn that is over, which the call remembers."""
+        return self._told(text, agent, turn, ended=True)
+
+    def tool_called(self, name: str) -> None:
+        """A tool was called to answer the turn that ended last."""
+        self._earlier = self._earlier.having_called(name)
+
+    def _told(self, text: str, agent: str, turn: int, *, ended: bool) -> Told:
+        cues = WordCues(
+            words=len(text.split()),
+            complains=words.complains(text),
+            repeats=words.repeats_themselves(text),
+            corrects=words.corrects(text),
+            asks_for_human=words.asks_for_human(text),
+        )
+        asked_human = self._asked_human or cues.asks_for_human
+        repeats, corrections = self._repeats + cues.repeats, self._corrections + cues.corrects
+        if ended:
+            self._asked_human, self._repeats, self._corrections = asked_human, repeats, corrections
+        spoken = digits(text)
+        failures: list[tuple[Part, Exception]] = []
+        signals: dict[str, Any] = {
+            "turn.chars": len(text),
+            "turn.words": cues.words,
+            "turn.digits": spoken.count,
+            "turn.ends_in_digits": spoken.at_end,
+            "turn.complains": cues.complains,
+            "call.asked_human": asked_human,
+            "call.repeats": repeats,
+            "call.corrections": corrections,
+        }
+        need = ToolNeed(0.0, 0.0)
+        try:
+            need = self._tool_need.score(text, agent, self._tools, turn=turn, earlier=self._earlier)
+            if ended:
+                self._earlier = self._earlier.then(text)
+        except Exception as error:
+            failures.append(("tool_need", error))
+        signals["turn.tool_p"] = need.probability
+        signals["turn.needs_tools"] = need.probability >= NEEDS_TOOLS_AT
+        try:
+            signals["turn.reading_out"] = words.reading_out(text, agent)
+            topic, language = self._topic, self._language
+            signals["turn.topic_change"] = (topic.turn_ended if ended else topic.probability)(text, agent)
+            if language is not None:
+                signals[SPOKEN_LANGUAGE] = (language.turn_ended if ended else language.guess)(text).tag
+        except Exception as error:
+            failures.append(("words", error))
+        return Told(signals, cues, tuple(failures))

@@ -1,0 +1,87 @@
+"""The server beside the calls: each call has work of its own, and who talks nonsense is detached."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from service.aside.wire import Message, packed
+from tests.unit.service.aside.beside import PATIENCE_S, Told, serving
+
+pytestmark = pytest.mark.unit
+
+
+class Counting:
+    """Work for a test: counts its messages."""
+
+    made: weakref.WeakSet[Counting]
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.made.add(self)
+
+    def answer(self, header: Mapping[str, Any], payload: bytes) -> Mapping[str, Any]:
+        self.count += 1
+        return {"count": self.count}
+
+
+@pytest.fixture(autouse=True)
+def made() -> weakref.WeakSet[Counting]:
+    Counting.made = weakref.WeakSet()
+    return Counting.made
+
+
+async def test_calls_do_not_share_their_work() -> None:
+    one, other = Told(), Told()
+    async with serving(toy=Counting) as address:
+        lines = one.attach(address), other.attach(address)
+        for line in (*lines, lines[0]):
+            line.send({}, b"", None)
+        await one.until(lambda: len(one.answered) == 2)
+        await other.until(lambda: len(other.answered) == 1)
+        for line in lines:
+            await line.aclose()
+    assert [header["count"] for _, header in one.answered] == [1, 2]
+    assert [header["count"] for _, header in other.answered] == [1]
+
+
+async def test_what_was_learnt_for_a_call_is_forgotten_when_it_detaches(
+    made: weakref.WeakSet[Counting],
+) -> None:
+    staying, leaving = Told(), Told()
+    async with serving(toy=Counting) as address:
+        stays, leaves = staying.attach(address), leaving.attach(address)
+        leaves.send({}, b"", None)
+        await leaving.until(lambda: bool(leaving.answered))
+        leaves.hang_up()
+        for answers in (1, 2, 3):  # meanwhile the server hears of it
+            stays.send({}, b"", None)
+            await staying.until(lambda wanted=answers: len(staying.answered) == wanted)  # type: ignore[misc]
+        gc.collect()
+        assert len(made) == 1
+        await leaves.aclose()
+        await stays.aclose()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"GET / HTTP/1.1\r\n\r\n", packed(Message(0, {"work": "unheard of"})), packed(Message(0, {}))],
+    ids=["another protocol", "unknown work", "no work"],
+)
+async def test_who_talks_nonsense_is_detached_and_others_are_served(said: bytes) -> None:
+    told = Told()
+    async with serving(toy=Counting) as address, asyncio.timeout(PATIENCE_S):
+        reader, writer = await asyncio.open_unix_connection(str(address))
+        writer.write(said)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(1)
+        writer.close()
+        line = told.attach(address)
+        line.send({}, b"", None)
+        await told.until(lambda: bool(told.answered))
+        await line.aclose()
