@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import combinations, pairwise, repeat
+from itertools import pairwise
 
 from classifiers.tool_need.tools import ToolSet
 
@@ -27,7 +27,11 @@ NUMBER, FEW, SPELLED, CODE, IDENTIFIER, MAIL = "<nnn>", "<n>", "<spelled>", "<co
 CODES = frozenset({NUMBER, SPELLED, CODE, IDENTIFIER, MAIL})
 
 Key = str | tuple[str, ...]
-Block = tuple[str, Iterable[Key]]
+Block = tuple[str, str, Iterable[Key]]
+"""The name of a kind of feature, what all of these have in common and is crossed with each, and each."""
+
+CROSSED = frozenset({"answer", "after", "after said", "stages"})
+"""The kinds of features that are two things crossed."""
 
 _PART = re.compile(r"[^\W\d_]+|\d+")
 _CAPITALS = re.compile(r"\b[A-Z]{6}\b")
@@ -73,6 +77,8 @@ def words(text: str) -> list[str]:
         text = text.lower()
     if "@" in text:
         text = _MAIL.sub("a@0", text)
+    if not text.isascii():
+        text = text.replace("’", "")  # alone it would keep the whole text from being translated as ASCII
     tokens = text.translate(_APART).split()
     if (
         all(map(str.isalpha, tokens))
@@ -202,55 +208,73 @@ def blocks(
         asks: whether the turn holds a question mark.
         stages: whether the facts of the stage are wanted, which cost the most and a general model knows nothing of.
     """
-    heard, recent, question = _spoken(agent)
+    before = _spoken(agent)
     codes = "+".join(sorted(CODES.intersection(user)))
     kind = _kind(user)
     distinct = dict.fromkeys(user)
-    yield "word", distinct
-    yield "pair", zip(["^", *user], [*user, "$"], strict=True)
-    yield "gap", zip(user, user[2:], strict=False)
-    yield "asked", question
-    yield "asked pair", pairwise(question)
-    yield "before", earlier.words
-    yield "answer", zip(repeat(codes or kind), heard, strict=False)
+    yield "word", "", distinct
+    yield "pair", "", zip(["^", *user], [*user, "$"], strict=True)
+    yield "gap", "", zip(user, user[2:], strict=False)
+    yield "asked", "", before.question
+    yield "asked pair", "", before.pairs
+    yield "before", "", earlier.words
+    yield "answer", codes or kind, before.heard
     last = ",".join(earlier.last) or "-"
-    yield "after", zip(repeat(last), heard, strict=False)
-    yield "after said", zip(repeat(last), distinct, strict=False)
+    yield "after", last, before.heard
+    yield "after said", last, distinct
     if tools is not None and not codes and kind not in ("yes", "no"):  # an answer names no tool
-        yield "tools", tools.match(user)
+        yield "tools", "", tools.match(user)
     if not stages:
         return
-    doing = [name for name, signs in _ACTS.items() if not signs.isdisjoint(question)]
     facts = [
         f"gives {codes}",
         f"answers {kind}",
         f"gave {'+'.join(sorted(earlier.gave))}",
         "asks" if asks or user[0] in _ASKS else "says",
         f"turn {turn if turn < 4 else '4-6' if turn < 7 else '7+'}",
-        f"agent {_act(recent)}",
-        f"last {'+'.join(doing)}",
-        "agent asks" if agent[-3:].rstrip().endswith("?") else "agent says",
-        "agent helps" if _ACTS["refuses"].isdisjoint(heard) else "agent refuses",
+        *_facts(agent),
         f"tools {min(earlier.times, 3)}",
         f"after {last}",
     ]
-    yield "stage", [*facts, *(f"has {tool}" for tool in earlier.called)]
-    yield "stages", combinations(facts, 2)
+    yield "stage", "", [*facts, *(f"has {tool}" for tool in earlier.called)]
+    for at, fact in enumerate(facts, 1):
+        yield "stages", fact, facts[at:]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """What the agent said last: the words of the end, those of the question in it, and those of two sentences."""
+
+    heard: list[str]
+    question: list[str]
+    pairs: list[tuple[str, str]]
+    recent: list[str]
 
 
 @lru_cache(maxsize=32)  # the same for every preview of a turn
-def _spoken(agent: str) -> tuple[list[str], list[str], list[str]]:
-    """The agent's last words, those of the last two sentences, and of the last, which holds the question.
-
-    Numbers are not read.
-    """
+def _spoken(agent: str) -> _Spoken:
+    """Numbers are not read. The question is the last sentence; what the agent does shows in the last two."""
     tail = agent[-_AGENT_CHARS:].lower().rstrip(" .?!\n")
     last = _sentence(tail, len(tail))
     before = _sentence(tail, max(last - 1, 0))
-    question = tail[last:].translate(_UNREAD).split()
-    recent = tail[before:last].translate(_UNREAD).split() + question
-    heard = tail[:before].translate(_UNREAD).split() + recent
-    return list(dict.fromkeys(heard[-AGENT_WORDS:])), recent, question[-QUESTION_WORDS:]
+    asked = tail[last:].translate(_UNREAD).split()
+    recent = tail[before:last].translate(_UNREAD).split() + asked
+    heard = list(dict.fromkeys((tail[:before].translate(_UNREAD).split() + recent)[-AGENT_WORDS:]))
+    question = asked[-QUESTION_WORDS:]
+    return _Spoken(heard, question, list(pairwise(question)), recent)
+
+
+@lru_cache(maxsize=32)
+def _facts(agent: str) -> tuple[str, ...]:
+    """What the agent did when it said this."""
+    spoken = _spoken(agent)
+    doing = [name for name, signs in _ACTS.items() if not signs.isdisjoint(spoken.question)]
+    return (
+        f"agent {_act(spoken.recent)}",
+        f"last {'+'.join(doing)}",
+        "agent asks" if agent[-3:].rstrip().endswith("?") else "agent says",
+        "agent helps" if _ACTS["refuses"].isdisjoint(spoken.heard) else "agent refuses",
+    )
 
 
 def _sentence(text: str, end: int) -> int:

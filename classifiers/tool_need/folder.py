@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from classifiers.errors import ClassifierError
-from classifiers.tool_need.features import Key
+from classifiers.tool_need.features import CROSSED, Key
 
 MODEL_TYPE = "patchbay-tool-need"
 VERSION = 2
@@ -71,6 +71,8 @@ def read(path: Path) -> Content:
         for name, value in named.items():
             if not _is_number(value):
                 raise ClassifierError(table, f"{name!r} weighs {value!r}", "every weight is a number")
+            if block in CROSSED and len(_key(block, name)) != 2:
+                raise ClassifierError(table, f"{name!r} in {block!r} is not two things", "train it again")
         found[block] = {_key(block, name): float(value) for name, value in named.items()}
     return Content(
         found,

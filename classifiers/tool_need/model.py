@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from classifiers.tool_need import folder
-from classifiers.tool_need.features import NOTHING, Earlier, Key, blocks, said
+from classifiers.tool_need.features import CROSSED, NOTHING, Earlier, Key, blocks, said
 from classifiers.tool_need.folder import Provenance
 from classifiers.tool_need.tools import ToolSet
 
@@ -47,6 +47,16 @@ class ToolNeedModel:
     bias: float
     base_rate: float
     provenance: Provenance = field(default=Provenance(), compare=False)
+    _tables: Mapping[tuple[str, str], Mapping[Key, float]] = field(init=False, repr=False, compare=False)
+    """Weights by block and by what is crossed in it: a look-up costs half when its key need not be put together."""
+
+    def __post_init__(self) -> None:
+        tables: dict[tuple[str, str], dict[Key, float]] = {}
+        for block, known in self.weights.items():
+            for key, weight in known.items():
+                crossed, rest = (key[0], key[1]) if block in CROSSED else ("", key)
+                tables.setdefault((block, crossed), {})[rest] = weight
+        object.__setattr__(self, "_tables", tables)
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> Self:
@@ -79,9 +89,10 @@ class ToolNeedModel:
         read = said(user)
         if not read:
             return ToolNeed(self.base_rate, 0.0)
-        log_odds = self.bias
-        for block, keys in blocks(read, agent, tools, turn, earlier, "?" in user, "stage" in self.weights):
-            if (weights := self.weights.get(block)) is not None:
+        log_odds, tables = self.bias, self._tables
+        found = blocks(read, agent, tools, turn, earlier, "?" in user, "stage" in self.weights)
+        for block, crossed, keys in found:
+            if (weights := tables.get((block, crossed))) is not None:
                 log_odds += sum(map(weights.get, keys, repeat(0.0)))
         probability = 1 / (1 + math.exp(-max(-_FARTHEST, min(_FARTHEST, log_odds))))
         words = self.weights.get("word", {})

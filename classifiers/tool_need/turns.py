@@ -40,4 +40,6 @@ def seen(turn: LabelledTurn) -> list[Feature]:
     """The features that the model sums up for a turn."""
     read = said(turn.user)
     found = blocks(read, turn.agent, turn.tools, turn.turn, turn.earlier, "?" in turn.user)
-    return [(block, key) for block, keys in found for key in keys]
+    return [
+        (block, (crossed, str(key)) if crossed else key) for block, crossed, keys in found for key in keys
+    ]

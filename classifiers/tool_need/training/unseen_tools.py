@@ -71,4 +71,4 @@ def match_weights(turns: Sequence[Turn], without: Callable[[frozenset[str]], Jud
 
 def _match(turn: Turn, tools: ToolSet) -> list[object]:
     found = blocks(said(turn.user), turn.agent, tools, 0, NOTHING, "?" in turn.user)
-    return [key for block, keys in found if block == "tools" for key in keys]
+    return [key for block, _, keys in found if block == "tools" for key in keys]
