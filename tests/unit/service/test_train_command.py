@@ -194,6 +194,7 @@ def test_a_missing_package_is_one_error_that_names_the_extra(
     trainers = ("classifiers.emotion.train", "classifiers.caller_state.train")
     for module in [name for name in sys.modules if name.startswith(trainers)]:
         monkeypatch.delitem(sys.modules, module)
+    monkeypatch.delattr("classifiers.emotion.train", raising=False)  # a package keeps what it once imported
     result = run(what, "--data", tmp_path, "--out", tmp_path / "model")
     assert result.exit_code == 2, result.output
     assert "is in the extra `train`" in words_of(result)
