@@ -7,7 +7,7 @@ from typing import Any
 
 from classifiers import words
 from classifiers.caller_state import WordCues
-from classifiers.tool_need import Earlier, ToolNeed, ToolNeedModel, ToolSet
+from classifiers.tool_need import Earlier, Ready, ToolNeed, ToolNeedModel, ToolSet
 from compliance.events import Part
 from service.cues import digits
 
@@ -41,6 +41,7 @@ class Said:
         self._tool_need = tool_need
         self._tools = tools
         self._earlier = Earlier()
+        self._ready: tuple[tuple[str, int, Earlier], Ready] | None = None
         self._topic = words.TopicChange()
         self._language = words.CallLanguage() if language else None
         self._asked_human = False
@@ -85,7 +86,10 @@ class Said:
         }
         need = ToolNeed(0.0, 0.0)
         try:
-            need = self._tool_need.score(text, agent, self._tools, turn=turn, earlier=self._earlier)
+            known = agent, turn, self._earlier
+            if self._ready is None or self._ready[0] != known:  # the same for every preview of a turn
+                self._ready = known, self._tool_need.ready(agent, turn=turn, earlier=self._earlier)
+            need = self._tool_need.judge(text, self._ready[1], self._tools)
             if ended:
                 self._earlier = self._earlier.then(text)
         except Exception as error:

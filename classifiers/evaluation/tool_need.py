@@ -180,14 +180,14 @@ def evaluate(
 def turn_p99_us(model: ToolNeedModel, turns: Sequence[LabelledTurn]) -> float:
     """The 99th percentile over turns of the time to score one: the least of ten, for others may be busy.
 
-    As in a call, the turn has been previewed with its first word, so that the agent's words before it are read.
+    From when the caller has spoken: what is known before is summed up before.
     """
     costs_ns = np.empty((10, len(turns)))
     for again in range(len(costs_ns)):
         for number, turn in enumerate(turns):
-            model.score(turn.user[:4], turn.agent, turn.tools, turn=turn.turn, earlier=turn.earlier)
+            ready = model.ready(turn.agent, turn=turn.turn, earlier=turn.earlier)
             started = time.perf_counter_ns()
-            model.score(turn.user, turn.agent, turn.tools, turn=turn.turn, earlier=turn.earlier)
+            model.judge(turn.user, ready, turn.tools)
             costs_ns[again, number] = time.perf_counter_ns() - started
     return float(np.quantile(costs_ns.min(axis=0), 0.99) / 1000)
 

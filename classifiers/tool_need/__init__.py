@@ -2,7 +2,7 @@
 
 from classifiers.tool_need.adapt import Adapted, Report, TooFewTurnsError, adapt
 from classifiers.tool_need.features import Earlier
-from classifiers.tool_need.model import SHIPPED, ToolNeed, ToolNeedModel, write_folder
+from classifiers.tool_need.model import SHIPPED, Ready, ToolNeed, ToolNeedModel, write_folder
 from classifiers.tool_need.tools import Tool, ToolSet
 from classifiers.tool_need.turns import LabelledTurn
 
@@ -11,6 +11,7 @@ __all__ = [
     "Adapted",
     "Earlier",
     "LabelledTurn",
+    "Ready",
     "Report",
     "TooFewTurnsError",
     "Tool",

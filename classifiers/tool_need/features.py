@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import pairwise
 
 from classifiers.tool_need.tools import ToolSet
@@ -188,93 +187,97 @@ def said(user: str) -> list[str]:
     return found if len(found) <= FIRST_WORDS + LAST_WORDS else found[:FIRST_WORDS] + found[-LAST_WORDS:]
 
 
-def blocks(
-    user: list[str],
-    agent: str,
-    tools: ToolSet | None,
-    turn: int,
-    earlier: Earlier,
-    asks: bool,
-    stages: bool = True,
-) -> Iterator[Block]:
-    """The features of a turn, by kind. One that comes twice counts twice.
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of a turn before the caller speaks.
+
+    Attributes:
+        heard: the agent's last words.
+        question: those of the agent's last sentence.
+        last: the tools called to answer the turn before, as one word.
+        words: of the caller's turn before.
+        facts: of the stage of the call; without those that nobody asked for.
+        called: tools that were called so far.
+    """
+
+    heard: tuple[str, ...]
+    question: tuple[str, ...]
+    last: str
+    words: tuple[str, ...]
+    facts: tuple[str, ...]
+    called: frozenset[str]
+
+    @classmethod
+    def of(cls, agent: str, turn: int, earlier: Earlier, *, stages: bool = True) -> Before:
+        """Read what the agent said last.
+
+        Args:
+            agent: what the agent said last. Numbers in it are not read.
+            turn: of the caller, from 1; 0 unknown.
+            earlier: what is remembered of the turns before.
+            stages: whether facts of the stage are wanted; a general model knows nothing of them.
+        """
+        tail = agent[-_AGENT_CHARS:].lower().rstrip(" .?!\n")
+        last = _sentence(tail, len(tail))
+        before = _sentence(tail, max(last - 1, 0))
+        asked = tail[last:].translate(_UNREAD).split()
+        recent = tail[before:last].translate(_UNREAD).split() + asked
+        heard = dict.fromkeys((tail[:before].translate(_UNREAD).split() + recent)[-AGENT_WORDS:])
+        question = asked[-QUESTION_WORDS:]
+        after = ",".join(earlier.last) or "-"
+        facts: tuple[str, ...] = ()
+        if stages:
+            doing = [name for name, signs in _ACTS.items() if not signs.isdisjoint(question)]
+            facts = (
+                f"gave {'+'.join(sorted(earlier.gave))}",
+                f"turn {turn if turn < 4 else '4-6' if turn < 7 else '7+'}",
+                f"agent {_act(recent)}",
+                f"last {'+'.join(doing)}",
+                "agent asks" if agent[-3:].rstrip().endswith("?") else "agent says",
+                "agent helps" if _ACTS["refuses"].isdisjoint(heard) else "agent refuses",
+                f"tools {min(earlier.times, 3)}",
+                f"after {after}",
+            )
+        return cls(tuple(heard), tuple(question), after, earlier.words, facts, earlier.called)
+
+    def blocks(self) -> Iterator[Block]:
+        """The features that do not depend on what the caller will say, by kind."""
+        yield "asked", "", self.question
+        yield "asked pair", "", pairwise(self.question)
+        yield "before", "", self.words
+        yield "after", self.last, self.heard
+        if self.facts:
+            yield "stage", "", [*self.facts, *(f"has {tool}" for tool in self.called)]
+            for at, fact in enumerate(self.facts, 1):
+                yield "stages", fact, self.facts[at:]
+
+
+def blocks(user: list[str], before: Before, tools: ToolSet | None, asks: bool) -> Iterator[Block]:
+    """The features of what the caller says, by kind. One that comes twice counts twice.
 
     Args:
         user: from :func:`said`.
-        agent: what the agent said last.
+        before: what was known already.
         tools: active ones.
-        turn: of the caller, from 1; 0 unknown.
-        earlier: what is remembered of the turns before.
         asks: whether the turn holds a question mark.
-        stages: whether the facts of the stage are wanted, which cost the most and a general model knows nothing of.
     """
-    before = _spoken(agent)
     codes = "+".join(sorted(CODES.intersection(user)))
     kind = _kind(user)
     distinct = dict.fromkeys(user)
     yield "word", "", distinct
     yield "pair", "", zip(["^", *user], [*user, "$"], strict=True)
     yield "gap", "", zip(user, user[2:], strict=False)
-    yield "asked", "", before.question
-    yield "asked pair", "", before.pairs
-    yield "before", "", earlier.words
     yield "answer", codes or kind, before.heard
-    last = ",".join(earlier.last) or "-"
-    yield "after", last, before.heard
-    yield "after said", last, distinct
+    yield "after said", before.last, distinct
     if tools is not None and not codes and kind not in ("yes", "no"):  # an answer names no tool
         yield "tools", "", tools.match(user)
-    if not stages:
-        return
-    facts = [
-        f"gives {codes}",
-        f"answers {kind}",
-        f"gave {'+'.join(sorted(earlier.gave))}",
-        "asks" if asks or user[0] in _ASKS else "says",
-        f"turn {turn if turn < 4 else '4-6' if turn < 7 else '7+'}",
-        *_facts(agent),
-        f"tools {min(earlier.times, 3)}",
-        f"after {last}",
-    ]
-    yield "stage", "", [*facts, *(f"has {tool}" for tool in earlier.called)]
-    for at, fact in enumerate(facts, 1):
-        yield "stages", fact, facts[at:]
-
-
-@dataclass(frozen=True, slots=True)
-class _Spoken:
-    """What the agent said last: the words of the end, those of the question in it, and those of two sentences."""
-
-    heard: list[str]
-    question: list[str]
-    pairs: list[tuple[str, str]]
-    recent: list[str]
-
-
-@lru_cache(maxsize=32)  # the same for every preview of a turn
-def _spoken(agent: str) -> _Spoken:
-    """Numbers are not read. The question is the last sentence; what the agent does shows in the last two."""
-    tail = agent[-_AGENT_CHARS:].lower().rstrip(" .?!\n")
-    last = _sentence(tail, len(tail))
-    before = _sentence(tail, max(last - 1, 0))
-    asked = tail[last:].translate(_UNREAD).split()
-    recent = tail[before:last].translate(_UNREAD).split() + asked
-    heard = list(dict.fromkeys((tail[:before].translate(_UNREAD).split() + recent)[-AGENT_WORDS:]))
-    question = asked[-QUESTION_WORDS:]
-    return _Spoken(heard, question, list(pairwise(question)), recent)
-
-
-@lru_cache(maxsize=32)
-def _facts(agent: str) -> tuple[str, ...]:
-    """What the agent did when it said this."""
-    spoken = _spoken(agent)
-    doing = [name for name, signs in _ACTS.items() if not signs.isdisjoint(spoken.question)]
-    return (
-        f"agent {_act(spoken.recent)}",
-        f"last {'+'.join(doing)}",
-        "agent asks" if agent[-3:].rstrip().endswith("?") else "agent says",
-        "agent helps" if _ACTS["refuses"].isdisjoint(spoken.heard) else "agent refuses",
-    )
+    if before.facts:
+        gives, answers = f"gives {codes}", f"answers {kind}"
+        form = "asks" if asks or user[0] in _ASKS else "says"
+        yield "stage", "", (gives, answers, form)
+        yield "stages", gives, (answers, form, *before.facts)
+        yield "stages", answers, (form, *before.facts)
+        yield "stages", form, before.facts
 
 
 def _sentence(text: str, end: int) -> int:

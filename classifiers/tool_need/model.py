@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
 from typing import Self
 
 from classifiers.tool_need import folder
-from classifiers.tool_need.features import CROSSED, NOTHING, Earlier, Key, blocks, said
+from classifiers.tool_need.features import CROSSED, NOTHING, Before, Block, Earlier, Key, blocks, said
 from classifiers.tool_need.folder import Provenance
 from classifiers.tool_need.tools import ToolSet
 
@@ -30,6 +30,14 @@ class ToolNeed:
 
     probability: float
     confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a model makes of all that is known of a turn before the caller speaks."""
+
+    before: Before
+    log_odds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +85,43 @@ class ToolNeedModel:
         turn: int = 0,
         earlier: Earlier = NOTHING,
     ) -> ToolNeed:
+        """:meth:`judge` a turn with all that is to be known, at once."""
+        return self.judge(user, self.ready(agent, turn=turn, earlier=earlier), tools)
+
+    def ready(self, agent: str = "", *, turn: int = 0, earlier: Earlier = NOTHING) -> Ready:
+        """Sum up what is known before the caller speaks, so that less is left to do when they have spoken.
+
+        Args:
+            agent: what the agent said last; empty at the start of a call.
+            turn: of the caller in the call: 1 is the opening, 0 is unknown.
+            earlier: what is remembered of the call: ``Earlier().then(first turn).having_called(tools)``, and so on.
+        """
+        before = Before.of(agent, turn, earlier, stages="stage" in self.weights)
+        return Ready(before, self.bias + self._sum(before.blocks()))
+
+    def judge(self, user: str, ready: Ready, tools: ToolSet | None = None) -> ToolNeed:
         """Judge a turn before any language model has run.
 
         Args:
             user: what the caller said.
-            agent: what the agent had said last; empty at the start of a call.
+            ready: from :meth:`ready` of the same model.
             tools: those that the agent may call now, if known.
-            turn: of the caller in the call: 1 is the opening, 0 is unknown.
-            earlier: what is remembered of the call: ``Earlier().then(first turn).having_called(tools)``, and so on.
         """
         read = said(user)
         if not read:
             return ToolNeed(self.base_rate, 0.0)
-        log_odds, tables = self.bias, self._tables
-        found = blocks(read, agent, tools, turn, earlier, "?" in user, "stage" in self.weights)
-        for block, crossed, keys in found:
-            if (weights := tables.get((block, crossed))) is not None:
-                log_odds += sum(map(weights.get, keys, repeat(0.0)))
+        log_odds = ready.log_odds + self._sum(blocks(read, ready.before, tools, "?" in user))
         probability = 1 / (1 + math.exp(-max(-_FARTHEST, min(_FARTHEST, log_odds))))
         words = self.weights.get("word", {})
         known = sum(map(words.__contains__, read)) / len(read)
         return ToolNeed(probability, max(probability, 1 - probability) * known)
+
+    def _sum(self, found: Iterable[Block]) -> float:
+        log_odds, tables = 0.0, self._tables
+        for block, crossed, keys in found:
+            if (weights := tables.get((block, crossed))) is not None:
+                log_odds += sum(map(weights.get, keys, repeat(0.0)))
+        return log_odds
 
 
 def write_folder(model: ToolNeedModel, path: Path) -> None:

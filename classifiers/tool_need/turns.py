@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
-from classifiers.tool_need.features import NOTHING, Earlier, Key, blocks, said
+from classifiers.tool_need.features import NOTHING, Before, Earlier, Key, blocks, said
 from classifiers.tool_need.tools import ToolSet
 
 Feature = tuple[str, Key]
@@ -38,8 +39,8 @@ class LabelledTurn:
 
 def seen(turn: LabelledTurn) -> list[Feature]:
     """The features that the model sums up for a turn."""
-    read = said(turn.user)
-    found = blocks(read, turn.agent, turn.tools, turn.turn, turn.earlier, "?" in turn.user)
+    before = Before.of(turn.agent, turn.turn, turn.earlier)
+    found = chain(before.blocks(), blocks(said(turn.user), before, turn.tools, "?" in turn.user))
     return [
         (block, (crossed, str(key)) if crossed else key) for block, crossed, keys in found for key in keys
     ]

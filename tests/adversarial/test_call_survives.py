@@ -82,7 +82,7 @@ class BrokenPolicy(Wrapped):
 
 
 class BrokenToolNeed(Wrapped):
-    def score(self, *_: object, **__: object) -> Any:
+    def judge(self, *_: object) -> Any:
         raise PartBrokenError
 
 

@@ -236,9 +236,10 @@ class Need:
     def __init__(self) -> None:
         self.probability: float | None = 0.0
 
-    def score(
-        self, text: str, agent_text: str, tools: ToolSet | None, *, turn: int, earlier: Earlier
-    ) -> ToolNeed:
+    def ready(self, agent: str, *, turn: int, earlier: Earlier) -> str:
+        return agent
+
+    def judge(self, text: str, ready: str, tools: ToolSet | None) -> ToolNeed:
         if self.probability is None:
             raise RuntimeError("no model")
         return ToolNeed(self.probability, 1.0)

@@ -110,6 +110,8 @@ class Run:
                 call("hurried", reads_a_number),
                 call("patient", reads_a_number, tenant="patient"),
                 call("spoken", asks_and_reads_a_number, tenant="spoken"),
+            )  # three at once are what two cores can answer in time
+            await asyncio.gather(
                 call("curious", asks_for_hours, tenant="curious"),
                 call("judged", furious, tenant="unknown"),
                 call("unjudged", furious, consent_emotion=False),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from classifiers.tool_need.features import NOTHING, blocks, said
+from classifiers.tool_need.features import NOTHING, Before, blocks, said
 from classifiers.tool_need.regression import Rows, fit
 from classifiers.tool_need.tools import MATCHES, Tool, ToolSet
 from classifiers.tool_need.training.corpora import Turn
@@ -70,5 +70,5 @@ def match_weights(turns: Sequence[Turn], without: Callable[[frozenset[str]], Jud
 
 
 def _match(turn: Turn, tools: ToolSet) -> list[object]:
-    found = blocks(said(turn.user), turn.agent, tools, 0, NOTHING, "?" in turn.user)
+    found = blocks(said(turn.user), Before.of(turn.agent, 0, NOTHING), tools, "?" in turn.user)
     return [key for block, _, keys in found if block == "tools" for key in keys]

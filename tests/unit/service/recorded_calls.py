@@ -91,9 +91,10 @@ class _Caller:
 
     def forget(self) -> None: ...
 
-    def score(
-        self, text: str, agent_text: str, tools: ToolSet | None, *, turn: int, earlier: Earlier
-    ) -> ToolNeed:
+    def ready(self, agent: str, *, turn: int, earlier: Earlier) -> str:
+        return agent
+
+    def judge(self, text: str, ready: str, tools: ToolSet | None) -> ToolNeed:
         need = self._chance.random()
         return ToolNeed(float("nan") if need < 0.04 else need, 1.0)  # no signal takes NaN: routing fails
 

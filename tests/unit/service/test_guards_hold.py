@@ -87,9 +87,10 @@ class Line:
         )
         self.sat = Sat(routing=self.router)
 
-    def score(
-        self, text: str, agent_text: str, tools: ToolSet | None, *, turn: int, earlier: Earlier
-    ) -> ToolNeed:
+    def ready(self, agent: str, *, turn: int, earlier: Earlier) -> str:
+        return agent
+
+    def judge(self, text: str, ready: str, tools: ToolSet | None) -> ToolNeed:
         return ToolNeed(self.tool_p, 1.0)
 
     def reading(self) -> EmotionReading:

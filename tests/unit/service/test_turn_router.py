@@ -66,10 +66,11 @@ class Need:
         self.probability: float | Exception = 0.0
         self.asked: list[tuple[str, str]] = []
 
-    def score(
-        self, text: str, agent_text: str, tools: ToolSet | None, *, turn: int, earlier: Earlier
-    ) -> ToolNeed:
-        self.asked.append((text, agent_text))
+    def ready(self, agent: str, *, turn: int, earlier: Earlier) -> str:
+        return agent
+
+    def judge(self, text: str, ready: str, tools: ToolSet | None) -> ToolNeed:
+        self.asked.append((text, ready))
         if isinstance(self.probability, Exception):
             raise self.probability
         return ToolNeed(self.probability, 1.0)
