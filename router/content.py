@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -235,3 +235,28 @@ class Content:
     file: str = "<text>"
     source: str = ""
     """The document as it was read."""
+
+    def conditions(self) -> Iterator[tuple[str, Condition]]:
+        """Every condition, each with the id or name of what it belongs to; those of tenants are not among them."""
+        if self.emotion:
+            yield "emotion", self.emotion.unless
+        for derived in self.derived:
+            yield derived.name, derived.reading
+            if derived.only_if:
+                yield derived.name, derived.only_if
+        for engine in self.engines.values():
+            if engine.warm:
+                yield engine.name, engine.warm
+        for guard in self.guards:
+            yield guard.id, guard.when
+        for rule in (*self.rules, *(shadow.rule for shadow in self.shadow)):
+            yield rule.id, rule.when
+            if rule.hold:
+                yield rule.id, rule.hold
+        for never in self.never:
+            yield never.id, never.when
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The names of the signals, params and derived signals that any of its conditions reads."""
+        return frozenset[str]().union(*(condition.reads for _, condition in self.conditions()))

@@ -17,7 +17,7 @@ stages 3 to 5 once more, for the record only.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -58,9 +58,6 @@ class Policy:
         self._conditions = language.fuse(conditions)
         self._barring = language.fuse(barring)
         self._chooser = Chooser(content)
-        self._reads = frozenset[str]().union(
-            *(condition.reads for condition in (*conditions, *_others(content)))
-        )
         self._params = {param.name: param.value for param in content.params.values()}
         self._tenants: dict[str, Policy] = {}
 
@@ -134,11 +131,6 @@ class Policy:
     def engines(self) -> tuple[str, ...]:
         """The engines that it may choose, in the order of the file."""
         return tuple(self._content.engines)
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """The names of the signals, params and derived signals that any of its conditions reads."""
-        return self._reads
 
     @property
     def default_engine(self) -> str:
@@ -322,16 +314,3 @@ class Policy:
 
     def _engine(self, name: str) -> Engine:
         return self._content.engines.get(name) or Engine(name)
-
-
-def _others(content: Content) -> Iterator[Condition]:
-    """The conditions that are not asked in every decision."""
-    for derived in content.derived:
-        yield derived.reading
-        if derived.only_if:
-            yield derived.only_if
-    for engine in content.engines.values():
-        if engine.warm:
-            yield engine.warm
-    if content.emotion:
-        yield content.emotion.unless

@@ -134,5 +134,5 @@ class Exchange:
 
 def _load_for(policy: Policy) -> None:
     """Load what only some policies ask for."""
-    if SPOKEN_LANGUAGE in policy.reads:
+    if SPOKEN_LANGUAGE in policy.content.reads:
         load_language()

@@ -64,7 +64,7 @@ class Gatherer:
     ) -> None:
         self.tally = Tally()
         self._policy = policy
-        self._said = Said(classifiers.tool_need, tools, language=SPOKEN_LANGUAGE in policy.reads)
+        self._said = Said(classifiers.tool_need, tools, language=SPOKEN_LANGUAGE in policy.content.reads)
         self._state = CallerState(classifiers.caller_state)
         self._lines: deque[tuple[Speaker, str]] = deque(maxlen=LATEST_LINES)
         """What was said in the turns before, for the decision model."""

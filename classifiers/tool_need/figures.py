@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from classifiers.measures import Interval
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Weighted = Callable[[Floats], float]
@@ -19,15 +21,6 @@ Figure = Callable[[Floats, Bools], Weighted]
 
 BINS = 10
 _DRAWS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure with its 95 % interval."""
-
-    low: float
-    value: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

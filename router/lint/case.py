@@ -12,7 +12,6 @@ from router.conditions import Condition
 from router.content import Content, Rule
 from router.lint.answers import Answer
 from router.lint.openings import Openings
-from router.lint.parts import conditions
 from router.lint.places import Places
 from router.lint.report import Finding, Severity, Witness
 from router.lint.samples import Samples
@@ -99,7 +98,7 @@ class Case:
     @cached_property
     def reads(self) -> frozenset[str]:
         """Every name that any condition reads."""
-        return frozenset().union(*(condition.reads for _, condition in conditions(self.content)))
+        return self.content.reads
 
     def denying(self, engine: str) -> list[str]:
         """The guards and properties that can take an engine away."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from router.checked import Call, Constant, Listing, Name, Tree, walk
 from router.conditions import Condition
 from router.lint.case import Case
-from router.lint.parts import conditions
 from router.lint.ranges import Range, Ranges
 from router.lint.report import Finding, Severity
 from router.lint.texts import PREDICATES, holds, matches_all
@@ -19,7 +18,7 @@ _OPPOSITE = {"_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_"}
 def comparisons(case: Case) -> Iterator[Finding]:
     """Findings on the comparisons in every condition."""
     ranges = Ranges(case.content)
-    for subject, condition in conditions(case.content):
+    for subject, condition in case.content.conditions():
         for part in walk(condition.tree):
             if isinstance(part, Call):
                 yield from _vacuous(case, ranges, (subject, condition), part)

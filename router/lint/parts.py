@@ -1,33 +1,10 @@
-"""The conditions of a policy, and what each of them reads."""
+"""What a condition of a policy rests on, and what it says."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from router.checked import Call, Constant, Listing, Name, Opaque, Tree
 from router.conditions import Condition
 from router.content import Content
-
-
-def conditions(content: Content) -> Iterator[tuple[str, Condition]]:
-    """Every condition, each with the id or name of what it belongs to."""
-    if content.emotion:
-        yield "emotion", content.emotion.unless
-    for derived in content.derived:
-        yield derived.name, derived.reading
-        if derived.only_if:
-            yield derived.name, derived.only_if
-    for engine in content.engines.values():
-        if engine.warm:
-            yield engine.name, engine.warm
-    for guard in content.guards:
-        yield guard.id, guard.when
-    for rule in (*content.rules, *(shadow.rule for shadow in content.shadow)):
-        yield rule.id, rule.when
-        if rule.hold:
-            yield rule.id, rule.hold
-    for never in content.never:
-        yield never.id, never.when
 
 
 def sources(content: Content, condition: Condition) -> frozenset[str]:

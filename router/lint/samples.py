@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from router.checked import Call, Constant, Name, walk
 from router.lint.openings import Openings
-from router.lint.parts import conditions, sources
+from router.lint.parts import sources
 from router.lint.ranges import TEXT_LENGTH, Ranges
 from router.lint.trials import Bench, Point, Trial
 from router.signals import Kind, Scalar, Spec
@@ -74,7 +74,7 @@ class Samples:
         content = self._bench.content
         ranges = Ranges(content)
         found: dict[str, list[Scalar]] = {}
-        for _, condition in conditions(content):
+        for _, condition in content.conditions():
             for name in sources(content, condition):
                 found.setdefault(name, [])
             for part in walk(condition.tree):

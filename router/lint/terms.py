@@ -19,7 +19,7 @@ from router.checked import Call, Constant, Listing, Name, Tree, walk
 from router.conditions import Condition
 from router.content import Content, Derived
 from router.lint.arithmetic import Number, UnreadableError, calculated, names
-from router.lint.parts import conditions, shape, sources
+from router.lint.parts import shape, sources
 from router.lint.ranges import TEXT_LENGTH, Range, Ranges
 from router.lint.texts import PREDICATES, holds
 from router.lint.truth import ALWAYS, NEVER, Term, Truth, any_of, choice, every, opposite, some
@@ -309,7 +309,7 @@ class Terms:
 def _texts(content: Content) -> Iterator[str]:
     """Every text that conditions or declarations mention, and what their functions tell from it; each once."""
     found = [value for spec in content.variables.values() for value in (*spec.choices, spec.unknown)]
-    for _, condition in conditions(content):
+    for _, condition in content.conditions():
         for part in walk(condition.tree):
             match part:
                 case Constant(str(text)):
