@@ -250,9 +250,8 @@ def test_a_difference_too_narrow_for_chance_is_found_by_the_solver() -> None:
         ("  - {id: angry", f"  - {{id: odd, when: '{narrow}', route: standard, because: x}}\n  - {{id: angry")
     )
     check_example(*found)
-    assert (
-        equivalence(*found).turns_tried < 500
-    )  # of 12,000; a busy solver is stopped before it has an answer
+    # Four examples of the solver, each at five moments under twenty ids; chance alone finds none in 18,000 turns.
+    assert equivalence(*found).turns_tried <= 400
 
 
 def test_the_shipped_policies_differ_and_each_is_the_same_as_itself() -> None:
