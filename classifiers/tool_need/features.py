@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from classifiers.tool_need.tools import ToolSet
 
@@ -34,18 +34,26 @@ CROSSED = frozenset({"answer", "after", "after said", "stages"})
 
 _PART = re.compile(r"[^\W\d_]+|\d+")
 _CAPITALS = re.compile(r"\b[A-Z]{6}\b")
+_SIX_CAPITALS = re.compile(rb"[A-Z]{6}")
+_SMALL = bytes(range(ord("a"), ord("z") + 1))
 _MAIL = re.compile(r"\S*@\S*\w")
 _KEPT = "_@"  # parts of a code
 _APART: dict[int, str | None] = {
     code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in _KEPT)
 }
 _APART |= dict.fromkeys(map(ord, "'’"))  # None and not "": CPython translates that ten times as fast
+_APART_ASCII = bytes(
+    ord(chr(code).lower()) if chr(code).isalnum() or chr(code) in _KEPT else 32 for code in range(128)
+)
+_APART_ASCII += bytes(range(128, 256))
 _UNREAD = _APART | {ord(sign): " " for sign in "0123456789_@"}
 _NUMBERS = frozenset(
     "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand "
     "double triple".split()
 )
+_SHORTEST = frozenset("ia")  # letters that are words too
+_ODD = _NUMBERS | frozenset("bcdefghjklmnopqrstuvwxyz")
 _YES = frozenset(
     "yes yeah yep yup sure correct right exactly ok okay please absolutely confirm confirmed".split()
 )
@@ -70,46 +78,58 @@ def words(text: str) -> list[str]:
     >>> words("mia_li_3668, ZFA04Y, mia@example.com")
     ['<id>', '<code>', '<mail>']
     """
-    if not text.islower():
-        if not text.isupper():
-            text = _CAPITALS.sub("code0", text)
-        text = text.lower()
+    tokens = _tokens(text)
+    if all(map(str.isalpha, tokens)) and _ODD.isdisjoint(tokens):
+        return tokens
+    found: list[str] = []
+    end = 0
+    for at in [at for at, token in enumerate(tokens) if token in _ODD or not token.isalpha()]:
+        if at >= end:
+            start = at - 1 if at > end and tokens[at - 1] in _SHORTEST else at
+            found += tokens[end:start]
+            end = at + 1
+            while end < len(tokens) and (
+                len(tokens[end]) == 1 or tokens[end] in _ODD or not tokens[end].isalpha()
+            ):
+                end += 1
+            found += _signs(tokens[start:end])
+    return found + tokens[end:]
+
+
+def _tokens(text: str) -> list[str]:
+    """Lower-case, with codes and addresses made recognisable, and apart."""
     if "@" in text:
         text = _MAIL.sub("a@0", text)
-    if not text.isascii():
-        text = text.replace("’", "")  # alone it would keep the whole text from being translated as ASCII
-    tokens = text.translate(_APART).split()
-    if (
-        all(map(str.isalpha, tokens))
-        and _NUMBERS.isdisjoint(tokens)
-        and list(map(len, tokens)).count(1) - tokens.count("i") - tokens.count("a") < 2
-    ):
-        return tokens
+    try:
+        raw = text.encode("ascii")
+    except UnicodeEncodeError:
+        text = text.replace("’", "'")
+        if not text.isascii():
+            text = text if text.isupper() else _CAPITALS.sub("code0", text)
+            return text.lower().translate(_APART).split()
+        raw = text.encode("ascii")
+    if _SIX_CAPITALS.search(raw.translate(None, _SMALL)) and not text.isupper():
+        raw = _CAPITALS.sub("code0", text).encode("ascii")
+    return raw.translate(_APART_ASCII, b"'").decode("ascii").split()
+
+
+def _signs(tokens: list[str]) -> list[str]:
+    """Single letters, numbers and codes that follow one another: one sign for all that belong together."""
     found: list[str] = []
     digits = 0
     letters: list[str] = []
-    for token in tokens:
-        if len(token) > 1 and token.isalpha() and token not in _NUMBERS:
-            if digits:
-                found.append(NUMBER if digits > 2 else FEW)
-                digits = 0
-            if letters:
-                found += [SPELLED] if len(letters) > 2 else letters
-                letters.clear()
-            found.append(token)
+    for part in chain.from_iterable(map(_parts, tokens)):
+        number = len(part) if part.isdigit() else part in _NUMBERS
+        if letters and (number or len(part) > 1):
+            found += [SPELLED] if len(letters) > 2 else letters
+            letters.clear()
+        if number:
+            digits += number
             continue
-        for part in _parts(token):
-            number = len(part) if part.isdigit() else part in _NUMBERS
-            if letters and (number or len(part) > 1):
-                found += [SPELLED] if len(letters) > 2 else letters
-                letters.clear()
-            if number:
-                digits += number
-                continue
-            if digits:
-                found.append(NUMBER if digits > 2 else FEW)
-                digits = 0
-            (letters if len(part) == 1 else found).append(part)
+        if digits:
+            found.append(NUMBER if digits > 2 else FEW)
+            digits = 0
+        (letters if len(part) == 1 else found).append(part)
     if digits:
         found.append(NUMBER if digits > 2 else FEW)
     return found + ([SPELLED] if len(letters) > 2 else letters)
@@ -252,8 +272,15 @@ class Before:
                 yield "stages", fact, self.facts[at:]
 
 
+def said_blocks(user: list[str], before: Before) -> Iterator[Block]:
+    """The features of the caller's words, each by itself: once, however often it was said."""
+    distinct = dict.fromkeys(user)
+    yield "word", "", distinct
+    yield "after said", before.last, distinct
+
+
 def blocks(user: list[str], before: Before, tools: ToolSet | None, asks: bool) -> Iterator[Block]:
-    """The features of what the caller says, by kind. One that comes twice counts twice.
+    """The features of what the caller says beyond single words, by kind. One that comes twice counts twice.
 
     Args:
         user: from :func:`said`.
@@ -263,12 +290,9 @@ def blocks(user: list[str], before: Before, tools: ToolSet | None, asks: bool) -
     """
     codes = "+".join(sorted(CODES.intersection(user)))
     kind = _kind(user)
-    distinct = dict.fromkeys(user)
-    yield "word", "", distinct
     yield "pair", "", zip(["^", *user], [*user, "$"], strict=True)
     yield "gap", "", zip(user, user[2:], strict=False)
     yield "answer", codes or kind, before.heard
-    yield "after said", before.last, distinct
     if tools is not None and not codes and kind not in ("yes", "no"):  # an answer names no tool
         yield "tools", "", tools.match(user)
     if before.facts:
