@@ -2,9 +2,10 @@
 
 The ledger stores these (redacted), telemetry exports them, the report draws them, replay reads them back.
 
-Two kinds of text are marked in the types, and only these two may hold a caller's data:
+Three kinds of text are marked in the types, and only these may hold a caller's data:
 
 * :data:`Spoken`: words of the call; the redactor masks what identifies a person before they are kept.
+* :data:`HeardAgain`: the same words a second time; masked by what the call knows, and not counted as said twice.
 * :data:`Data`: a JSON value that passed through a tool; its texts are masked the same way.
 
 All times named ``*_ms`` are milliseconds since the call was answered, on the call's own monotonic clock.
@@ -23,10 +24,12 @@ class Redactable(StrEnum):
     """How a marked field is masked."""
 
     SPOKEN = "spoken"
+    HEARD_AGAIN = "heard again"
     DATA = "data"
 
 
 Spoken = Annotated[str, Redactable.SPOKEN]
+HeardAgain = Annotated[str, Redactable.HEARD_AGAIN]
 Data = Annotated[Any, Redactable.DATA]
 Speaker = Literal["caller", "agent"]
 Part = Literal[
@@ -248,6 +251,34 @@ class AgentSaid(_Event):
     """Whether the caller cut it."""
 
 
+class EngineHeard(_Event):
+    """What a realtime engine itself heard in a turn, where that differs from the record.
+
+    Words are compared by meaning ("four four one" is "441"), before redaction; the counts are of an alignment with the
+    fewest changes.
+    """
+
+    kind: Literal["engine_heard"] = "engine_heard"
+    turn: int
+    """The caller turn, counted from 1."""
+    engine: str
+    """The engine by its name in the catalogue."""
+    record: HeardAgain
+    """The turn in the words of the record's recogniser, which the engine's history holds."""
+    engine_text: HeardAgain
+    """The same turn as the engine's provider wrote it down."""
+    words: int = Field(ge=0)
+    """Words of the record."""
+    substituted: int = Field(ge=0)
+    """Words that the engine heard as others."""
+    inserted: int = Field(ge=0)
+    """Words that only the engine heard."""
+    deleted: int = Field(ge=0)
+    """Words that only the record has."""
+    word_error_rate: float = Field(ge=0)
+    """Changed words per word of the record."""
+
+
 class LateEventDropped(_Event):
     """Something of a closed generation arrived and was neither spoken nor stored."""
 
@@ -364,6 +395,7 @@ Event = Annotated[
     | PreviewSettled
     | ToolCalled
     | AgentSaid
+    | EngineHeard
     | LateEventDropped
     | TurnAnswered
     | UsageIncurred

@@ -148,6 +148,7 @@ class Desk:
         for name, model in self._realtime.items():
             model.generation = self._asked_for
             model.on_late = partial(self._record.late, name)
+            model.on_own_transcript = partial(self._heard_by_engine, name)
             model.on_lost = partial(self._connection_lost, name)
         self._keep_warm()
         return CascadeAgent(self)
@@ -445,6 +446,10 @@ class Desk:
         """Something new is known of the running turn: the realtime engine may be wanted after all."""
         if not any(warmth.ready for warmth in self._warmth.values()):
             self._keep_warm()
+
+    def _heard_by_engine(self, engine: str, generation: int, record: str, heard: str) -> None:
+        turn = next((one.turn for one in self.generations if one.number == generation), self.turn)
+        self._record.heard_by_engine(engine, turn, record, heard)
 
     def _asked_for(self) -> int:
         generation = self.generations.current()

@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 from livekit.agents import llm, stt, tts
 from livekit.plugins import deepgram, elevenlabs, openai
+from openai.types.realtime import AudioTranscription
 
 from engines.component import Component, Role
 from engines.errors import EngineNotConfiguredError
@@ -73,6 +74,9 @@ class Endpoints:
         return tuple(sorted({part.plugin for part in components if self.of(part).simulated}))
 
 
+OWN_TRANSCRIPT = "own_transcript"
+"""An option of a realtime model: the vendor's model that writes down what the engine itself heard."""
+
 _Builder = Callable[[Component, Endpoint, aiohttp.ClientSession], Any]
 
 
@@ -111,15 +115,17 @@ def _deepgram_tts(component: Component, endpoint: Endpoint, http: aiohttp.Client
 def _openai_realtime(
     component: Component, endpoint: Endpoint, http: aiohttp.ClientSession
 ) -> llm.RealtimeModel:
-    known = signature(openai.realtime.RealtimeModel).parameters
+    known = {*signature(openai.realtime.RealtimeModel).parameters, OWN_TRANSCRIPT}
     for option in component.options:  # its constructor takes any name, and drops those it does not know
         if option not in known:
             raise TypeError(f"unknown option '{option}'{did_you_mean(option, known)}")
-    # Turns are taken on our side and our recogniser writes the record, so the model does neither.
+    options = {**_common(component, endpoint)}
+    transcribed_by = options.pop(OWN_TRANSCRIPT, None)
+    # Turns are taken on our side, and our recogniser writes the record: what the vendor hears is compared with it.
     return openai.realtime.RealtimeModel(
-        **_common(component, endpoint),
+        **options,
         turn_detection=None,
-        input_audio_transcription=None,
+        input_audio_transcription=AudioTranscription(model=transcribed_by) if transcribed_by else None,
         http_session=http,
     )
 

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from livekit.agents import APIError, llm
 
 from compliance.clock import CallClock
-from compliance.events import AgentSaid, Event, HandedOff, LateEventDropped, PreviewSettled, ProviderFailed
+from compliance.disagreement import compare
+from compliance.events import (
+    AgentSaid,
+    EngineHeard,
+    Event,
+    HandedOff,
+    LateEventDropped,
+    PreviewSettled,
+    ProviderFailed,
+)
 from engines.generations import Generation
 
 
@@ -91,6 +100,27 @@ class Record:
                 end_ms=max(0.0, now_ms if stopped is None else self._clock.from_wall(stopped)),
                 text=message.text_content or "",
                 interrupted=message.interrupted,
+            )
+        )
+
+    def heard_by_engine(self, engine: str, turn: int, record: str, heard: str) -> None:
+        """A realtime engine's own transcript of a turn came; it is kept where it differs."""
+        found = compare(record, heard)
+        if not found.differences:
+            return
+        self._emit(
+            EngineHeard(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                turn=turn,
+                engine=engine,
+                record=record,
+                engine_text=heard,
+                words=found.words,
+                substituted=found.substituted,
+                inserted=found.inserted,
+                deleted=found.deleted,
+                word_error_rate=round(found.word_error_rate, 4),
             )
         )
 

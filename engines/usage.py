@@ -37,7 +37,12 @@ def usage(event: object) -> Usage | None:
     elif isinstance(event, metrics.TTSMetrics):
         quantities = {"characters": float(event.characters_count)}
     elif isinstance(event, metrics.STTMetrics):
-        quantities = {"audio_minutes": event.audio_duration / 60}
+        quantities = {  # by the minute, or by the token
+            "audio_minutes": event.audio_duration / 60,
+            "input_audio_tokens": float(event.input_audio_tokens),
+            "input_text_tokens": float(event.input_tokens - event.input_audio_tokens),
+            "output_text_tokens": float(event.output_tokens),
+        }
     elif isinstance(event, metrics.RealtimeModelMetrics):
         quantities = _realtime(event)
     else:

@@ -10,16 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from livekit import rtc
 from livekit.agents import NOT_GIVEN, APIConnectionError, NotGivenOr, llm
-from livekit.agents.metrics import RealtimeModelMetrics
+from livekit.agents.metrics import RealtimeModelMetrics, STTMetrics
 
 logger = logging.getLogger(__name__)
 
-_RELAYED = ("input_speech_started", "input_speech_stopped", "input_audio_transcription_completed")
+_RELAYED = ("input_speech_started", "input_speech_stopped")
+_AWAITED = 8
+"""Turns whose transcript by the vendor may still come; it takes seconds, and may not come at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,13 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         """Whether a reply was asked for and is not complete yet; what is complete may still be playing."""
         self._asked_for = 0
         """The generation that the last reply was asked for."""
+        self._unheard: dict[str, tuple[int, str]] = {}
+        """By item: the generation that answers a turn, and our words for it."""
+        self._own: dict[str, str] = {}
+        """By item: what the vendor wrote down of a turn that it heard."""
         for event in _RELAYED:
             inner.on(event, self._relay(event))
+        inner.on("input_audio_transcription_completed", self._on_own_transcript)
         inner.on("remote_item_added", self._on_item)
         inner.on("generation_created", self._on_generation)
         inner.on("metrics_collected", self._on_metrics)
@@ -66,7 +73,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
     # -- the agent's side: what LiveKit calls -----------------------------------------------------------
     @property
     def capabilities(self) -> llm.RealtimeCapabilities:
-        return self._inner.capabilities
+        return self._model.capabilities
 
     @property
     def chat_ctx(self) -> llm.ChatContext:
@@ -88,11 +95,25 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         """
         try:
             async with asyncio.timeout(self._first_reply_s):
-                await self._inner.update_chat_ctx(chat_ctx)
+                await self._inner.update_chat_ctx(self._as_heard(chat_ctx))
         except (TimeoutError, llm.RealtimeError) as error:
             self._out_of_step = llm.RealtimeError("the conversation is out of step", code="out_of_step")
             raise self._out_of_step from error
         self._out_of_step = None
+
+    def _as_heard(self, chat_ctx: llm.ChatContext) -> llm.ChatContext:
+        """The same with the vendor's words for turns that it heard.
+
+        The plugin compares texts, and would delete what was heard and put our words in its place.
+        """
+        return llm.ChatContext(
+            [
+                item.model_copy(update={"content": [own]})
+                if item.type == "message" and (own := self._own.get(item.id)) is not None
+                else item
+                for item in chat_ctx.items
+            ]
+        )
 
     async def update_tools(self, tools: list[llm.Tool]) -> None:
         await self._inner.update_tools(tools)
@@ -217,8 +238,9 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         else:
             self.emit("generation_created", created)
 
-    def _on_metrics(self, collected: RealtimeModelMetrics) -> None:
-        self.busy = False  # they come with the end of a response
+    def _on_metrics(self, collected: RealtimeModelMetrics | STTMetrics) -> None:
+        if isinstance(collected, RealtimeModelMetrics):
+            self.busy = False  # they come with the end of a response
         self.emit("metrics_collected", collected)
 
     def _on_error(self, error: llm.RealtimeModelError) -> None:
@@ -240,12 +262,21 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         if turn is None or not spoken:
             return
         self._committed = None
+        self._unheard[item.id] = self._asked_for, turn.text
+        if len(self._unheard) > _AWAITED:
+            del self._unheard[next(iter(self._unheard))]
         self.emit(
             "input_audio_transcription_completed",
             llm.InputTranscriptionCompleted(
                 item_id=item.id, transcript=turn.text, is_final=True, turn_started_at=turn.started_at
             ),
         )
+
+    def _on_own_transcript(self, heard: llm.InputTranscriptionCompleted) -> None:
+        """What the vendor heard goes no further: the history has the turn in our recogniser's words."""
+        if heard.is_final and (turn := self._unheard.pop(heard.item_id, None)) is not None:
+            self._own[heard.item_id] = heard.transcript
+            self._model.on_own_transcript(*turn, heard.transcript)
 
     def _give_up(self, reply: asyncio.Future[llm.GenerationCreatedEvent]) -> None:
         if not reply.done():
@@ -265,7 +296,8 @@ class WarmModel(llm.RealtimeModel):
         first_reply_s: float,
         on_metrics: Callable[[object], None] = lambda event: None,
     ) -> None:
-        super().__init__(capabilities=inner.capabilities)
+        # The turn's words are ours in any case: LiveKit is to wait for no others.
+        super().__init__(capabilities=replace(inner.capabilities, user_transcription=False))
         self._on_metrics = on_metrics
         self._inner = inner
         self._first_reply_s = first_reply_s
@@ -274,6 +306,8 @@ class WarmModel(llm.RealtimeModel):
         """The number of the reply that the running task works for."""
         self.on_late: Callable[[str, int], None] = lambda event, generation: None
         """Told of an event that nobody waits for, and the generation it belongs to; it was dropped."""
+        self.on_own_transcript: Callable[[int, str, str], None] = lambda generation, record, heard: None
+        """Told what the engine itself heard in a turn: the generation that answers it, our words, its own."""
         self.on_lost: Callable[[Exception, bool], None] = lambda error, for_good: None
         """Told when the connection broke, and whether for good: else the plugin connects anew."""
         self.on_reconnected: Callable[[], None] = lambda: None

@@ -125,6 +125,10 @@ class FakeSession(llm.RealtimeSession[Any]):
     def stores(self, item: llm.ChatItem) -> None:
         self.emit("remote_item_added", llm.RemoteItemAddedEvent(previous_item_id=None, item=item))
 
+    def hears(self, item_id: str, transcript: str, *, final: bool = True) -> None:
+        heard = llm.InputTranscriptionCompleted(item_id=item_id, transcript=transcript, is_final=final)
+        self.emit("input_audio_transcription_completed", heard)
+
     def begins(self, *, asked_for: bool = True) -> llm.GenerationCreatedEvent:
         created = llm.GenerationCreatedEvent(
             message_stream=_nothing(), function_stream=_nothing(), user_initiated=asked_for, response_id="r"

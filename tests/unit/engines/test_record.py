@@ -4,7 +4,7 @@ import pytest
 from livekit.agents import APIStatusError, llm
 
 from compliance.clock import CallClock
-from compliance.events import Event, LateEventDropped, ProviderFailed
+from compliance.events import EngineHeard, Event, LateEventDropped, ProviderFailed
 from engines.record import Record, name_of
 
 pytestmark = pytest.mark.unit
@@ -36,3 +36,16 @@ def test_a_failure_is_recorded_by_class_and_code_never_by_its_words() -> None:
 def test_an_error_without_a_code_is_named_by_its_class() -> None:
     assert name_of(TimeoutError("words")) == "TimeoutError"
     assert name_of(llm.RealtimeError("words", code="silent")) == "RealtimeError silent"
+
+
+def test_what_a_realtime_engine_heard_is_recorded_where_it_differs() -> None:
+    events: list[Event] = []
+    record = Record(events.append, CallClock(), "c")
+    record.heard_by_engine("realtime", 2, "refund order four four one", "Refund order 441.")
+    assert events == []
+    record.heard_by_engine("realtime", 3, "refund order four four one", "refund the order 449")
+    [event] = events
+    assert isinstance(event, EngineHeard)
+    assert (event.turn, event.engine, event.record) == (3, "realtime", "refund order four four one")
+    assert (event.words, event.substituted, event.inserted, event.deleted) == (3, 1, 1, 0)
+    assert event.word_error_rate == pytest.approx(2 / 3, abs=1e-4)

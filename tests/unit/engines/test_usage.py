@@ -149,3 +149,26 @@ def test_a_decision_models_answer_is_charged_by_its_tokens() -> None:
     assert used is not None
     assert (used.model, used.quantities) == ("luna", {"input_text_tokens": 120.0, "output_text_tokens": 8.0})
     assert usage(event.model_copy(update={"input_tokens": None, "output_tokens": None})) is None
+
+
+def test_a_transcript_billed_by_the_token_counts_its_audio_once() -> None:
+    ears = metrics.STTMetrics(
+        label="openai",
+        request_id="1",
+        timestamp=0,
+        duration=0,
+        audio_duration=0,
+        streamed=True,
+        input_tokens=12,
+        input_audio_tokens=10,
+        output_tokens=3,
+        metadata=metrics.base.Metadata(model_name="gpt-4o-mini-transcribe"),
+    )
+    used = usage(ears)
+    assert used is not None
+    assert used.model == "gpt-4o-mini-transcribe"
+    assert used.quantities == {
+        "input_audio_tokens": 10.0,
+        "input_text_tokens": 2.0,
+        "output_text_tokens": 3.0,
+    }

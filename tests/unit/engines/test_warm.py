@@ -1,16 +1,21 @@
 """A warm session: it outlives its agents, hears whole turns, and speaks nothing that nobody waits for."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from livekit.agents import APIConnectionError, APIError, llm
+from livekit.agents.metrics import STTMetrics
 
 from engines.warm import WarmModel, WarmSession
 from tests.unit.engines.fakes import FakeRealtime, FakeSession, frame
 
 pytestmark = pytest.mark.unit
 
+TRANSCRIBED = STTMetrics(
+    label="openai", request_id="1", timestamp=0, duration=0, audio_duration=2, streamed=True
+)
 AUDIO_ITEM = llm.ChatMessage(id="server-1", role="user", content=[])
 
 
@@ -62,6 +67,63 @@ async def test_the_history_gets_our_words_under_the_servers_id_exactly_once() ->
     [turn] = written
     assert (turn.item_id, turn.transcript, turn.is_final) == ("server-1", "where is my order", True)
     assert turn.turn_started_at == 12.0
+
+
+async def test_what_the_vendor_heard_is_told_beside_our_words_and_never_becomes_history() -> None:
+    model, session, inner = opened()
+    told: list[tuple[int, str, str]] = []
+    model.on_own_transcript = lambda *heard: told.append(heard)
+    model.generation = lambda: 4
+    written = listened(session, "input_audio_transcription_completed")
+    session.expect("where is my order", 12.0)
+    session.generate_reply()
+    inner.stores(AUDIO_ITEM)
+    inner.hears("server-1", "where is", final=False)
+    inner.hears("server-1", "where is my water")
+    inner.hears("server-1", "said twice")
+    inner.hears("unknown", "of no turn of ours")
+    assert told == [(4, "where is my order", "where is my water")]
+    assert [one.transcript for one in written] == ["where is my order"]
+
+
+async def test_a_turn_that_the_vendor_wrote_down_in_its_own_words_stays_as_it_was_heard() -> None:
+    _, session, inner = opened()
+    session.expect("where is my order", 12.0)
+    session.generate_reply()
+    inner.stores(AUDIO_ITEM)
+    inner.hears("server-1", "where is my water")
+    history = llm.ChatContext([AUDIO_ITEM.model_copy(update={"content": ["where is my order"]})])
+    await session.update_chat_ctx(history)
+    assert inner.synced == [["where is my water"]]  # so the plugin finds nothing to replace
+    assert history.messages()[0].text_content == "where is my order"
+
+
+async def test_the_bill_of_a_transcript_does_not_end_the_reply() -> None:
+    _, session, inner = opened()
+    session.generate_reply()
+    inner.emit("metrics_collected", TRANSCRIBED)
+    assert session.busy
+
+
+async def test_vendor_transcripts_that_never_come_are_not_waited_for_without_end() -> None:
+    model, session, inner = opened()
+    told: list[str] = []
+    model.on_own_transcript = lambda generation, ours, theirs: told.append(ours)
+    for number in range(20):
+        session.expect(f"turn {number}", 12.0)
+        session.generate_reply()
+        inner.stores(llm.ChatMessage(id=f"server-{number}", role="user", content=[]))
+    for number in range(20):
+        inner.hears(f"server-{number}", "something")
+    assert told == [f"turn {number}" for number in range(12, 20)]
+
+
+def test_livekit_is_never_told_to_wait_for_the_vendors_transcript() -> None:
+    inner = FakeRealtime()
+    inner._capabilities = replace(inner.capabilities, user_transcription=True)
+    model = WarmModel(inner, first_reply_s=5)
+    assert not model.capabilities.user_transcription
+    assert not model.open().take().capabilities.user_transcription
 
 
 async def test_a_turn_that_went_on_before_it_was_committed_is_one_turn() -> None:
