@@ -45,6 +45,12 @@ Part = Literal[
     "call",
 ]
 Signal = bool | int | float | str
+Topic = Literal["recording", "emotion", "voice_ai"]
+"""What a caller consents to."""
+Disclosure = Literal["ai", "recording", "emotion", "voice_ai"]
+"""What is disclosed to a caller."""
+How = Literal["setting", "notice", "by staying", "stated", "revoked"]
+"""How a consent came to be given or not."""
 
 
 class _Event(BaseModel):
@@ -103,15 +109,55 @@ class CallerSaid(_Event):
 
 
 class ConsentChanged(_Event):
-    """The caller gave a consent or took it back; it holds from this moment to the end of the call."""
+    """A consent is given or not from this moment on, until the next one of its kind or the end of the call."""
 
     kind: Literal["consent_changed"] = "consent_changed"
     turn: int
-    """The caller turn in which it was said, counted from 1."""
-    what: Literal["emotion"]
-    """What the consent is for: ``emotion`` is having one's voice judged."""
+    """The caller turn in which it changed, counted from 1; 0 is the greeting."""
+    what: Topic
+    """``recording``: the call may be recorded beyond this record. ``emotion``: the voice may be judged. ``voice_ai``:
+    the voice may go to a speech-to-speech vendor."""
     given: bool
     """Whether it is given from now on."""
+    how: How = "stated"
+    """``setting``: the line has it from elsewhere. ``notice``: the notice was heard, and no more is asked by the rule.
+    ``by staying``: the caller heard the notice and went on. ``stated``: the caller said so. ``revoked``: the caller took
+    back what was given."""
+
+
+class Disclosed(_Event):
+    """Something that the law wants said was said, and how much of it the caller heard.
+
+    The proof is by position: how much of its audio had been played when the speech it was in ended or was cut.
+    """
+
+    kind: Literal["disclosed"] = "disclosed"
+    turn: int
+    """The caller turn after which it was said, counted from 1; 0 is the greeting."""
+    what: Disclosure
+    """``ai``: that this is a machine. Else the notice or the question of that consent."""
+    wording: str
+    """The wording's name in the disclosures document."""
+    language: str
+    """BCP 47 tag of the language it was said in."""
+    version: str
+    """The first 12 hexadecimal digits of the SHA-256 of the words that were to be said."""
+    start_ms: float
+    """When its first sample was heard."""
+    end_ms: float
+    """When its last sample was heard, or it was cut."""
+    heard_share: float = Field(ge=0, le=1)
+    """How much of its audio was heard; of what had been synthesised of it, when it was cut before all was."""
+    complete: bool
+    """Whether all of it was heard."""
+
+
+class DisclosureMissed(_Event):
+    """The call ended, and what had to be said was never heard to its end; told only when there was any."""
+
+    kind: Literal["disclosure_missed"] = "disclosure_missed"
+    what: tuple[Disclosure, ...]
+    """What was not heard in full."""
 
 
 class TurnEnded(_Event):
@@ -327,6 +373,8 @@ class UsageIncurred(_Event):
     """Keys name their unit: ``input_text_tokens``, ``cached_text_tokens``, ``audio_minutes``."""
     cost_usd: float = Field(ge=0)
     """By the price list of that day."""
+    again_usd: float = Field(default=0, ge=0)
+    """The part of it that is for conversation that had been sent before, an estimate from token counts."""
 
 
 class ProviderFailed(_Event):
@@ -371,6 +419,21 @@ class VoiceUnjudged(_Event):
     """How often the process was lost."""
 
 
+class ValueSealed(_Event):
+    """A value that was masked in the words of the call, encrypted for whoever may one day reveal it.
+
+    Only of entities that the redaction policy says so of, and never a card number, CVV or PIN.
+    """
+
+    kind: Literal["value_sealed"] = "value_sealed"
+    entity: str
+    """What it is, as in its mask."""
+    number: int = Field(ge=1)
+    """Counts the sealed values of the call, in the order in which they were said."""
+    sealed: str
+    """Nonce and AES-256-GCM ciphertext in Base64, under a key of this call alone; see :mod:`compliance.reveal`."""
+
+
 class CallEnded(_Event):
     """The call is over."""
 
@@ -388,6 +451,8 @@ Event = Annotated[
     | SpeechHeard
     | CallerSaid
     | ConsentChanged
+    | Disclosed
+    | DisclosureMissed
     | TurnEnded
     | Decided
     | TurnMoved
@@ -402,6 +467,7 @@ Event = Annotated[
     | ProviderFailed
     | PartFailed
     | VoiceUnjudged
+    | ValueSealed
     | CallEnded,
     Field(discriminator="kind"),
 ]
@@ -410,7 +476,7 @@ EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 """Reads an event back: ``EVENT.validate_python(mapping)`` or ``EVENT.validate_json(text)``."""
 
 
-def redactable(event: Event) -> dict[str, Redactable]:
+def redactable(event: BaseModel) -> dict[str, Redactable]:
     """The fields of ``event`` that hold words or data of the call, and how each is masked."""
     marked = {}
     for name, info in type(event).model_fields.items():

@@ -1,16 +1,17 @@
-"""What providers charge, as a list an operator keeps, and what a use of them costs.
+"""What providers charge, as a book an operator keeps, and what a use of them costs.
 
-Units follow the vendors' price pages: tokens and characters per million, audio per minute.
+Units follow the vendors' price pages: tokens and characters per million, audio and calls per minute. The book has one
+list that is in force, by which calls are billed, and may have dated sets beside it to compare with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from policies import Document
+from policies import Document, Node
 
 UNITS: Mapping[str, float] = {
     "input_text_tokens": 1e6,
@@ -21,46 +22,105 @@ UNITS: Mapping[str, float] = {
     "output_audio_tokens": 1e6,
     "characters": 1e6,
     "audio_minutes": 1.0,
+    "call_minutes": 1.0,
 }
 """What may be priced, and how many of it a price is for."""
+
+VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one model costs.
+
+    Attributes:
+        usd: US dollars by unit of :data:`UNITS`.
+        as_of: the day on which it was looked up.
+        source: where.
+    """
+
+    usd: Mapping[str, float]
+    as_of: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices by ``plugin/model``; each is US dollars per unit of :data:`UNITS`."""
+    """A dated list of prices by ``plugin/model``.
+
+    Attributes:
+        file: where it was read.
+        as_of: the day on which its prices were looked up, unless one says otherwise.
+        source: where, unless one says otherwise.
+        of: by ``plugin/model``, or ``plugin/*`` for a plugin's other models.
+        sets: other lists of the same book by name, which bill nothing.
+    """
 
     file: str
     as_of: str
-    of: Mapping[str, Mapping[str, float]]
+    source: str
+    of: Mapping[str, Price]
+    sets: Mapping[str, Prices] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> Prices:
-        """Read a price list. Raises :class:`policies.DocumentError` listing every problem."""
-        document = Document.load(path)
-        root = document.root
-        root.only(("version", "as_of", "prices"))
-        as_of = root.require("as_of")
-        listed: dict[str, Mapping[str, float]] = {}
-        if (listing := root.require("prices")) is not None:
-            for model, node in listing.items():
-                node.only(UNITS)
-                prices = {unit: price.number(least=0) for unit, price in node.items() if unit in UNITS}
-                listed[model] = MappingProxyType(
-                    {unit: usd for unit, usd in prices.items() if usd is not None}
-                )
-        document.finish()
-        return cls(document.file, str(as_of.value) if as_of else "", MappingProxyType(listed))
+        """Read a price book. Raises :class:`policies.DocumentError` listing every problem."""
+        return _read(Document.load(path))
+
+    @classmethod
+    def parse(cls, text: str, *, file: str = "<prices>") -> Prices:
+        """Read a price book from text; ``file`` names it in errors."""
+        return _read(Document.parse(text, file=file))
+
+    def price(self, plugin: str, model: str) -> Price | None:
+        """The price of a model; one without an entry costs what its plugin's ``*`` entry says."""
+        return self.of.get(f"{plugin}/{model}") or self.of.get(f"{plugin}/*")
 
     def cost_usd(self, plugin: str, model: str, quantities: Mapping[str, float]) -> float:
-        """The price of ``quantities``; what the list does not price counts nothing.
-
-        A model without an entry falls back to its plugin's ``*`` entry.
-        """
-        prices = self.of.get(f"{plugin}/{model}") or self.of.get(f"{plugin}/*") or {}
+        """What ``quantities`` cost; what the list does not price counts nothing."""
+        price = self.price(plugin, model)
+        if price is None:
+            return 0.0
         return sum(
-            prices.get(unit, 0.0) * amount / UNITS.get(unit, 1.0) for unit, amount in quantities.items()
+            price.usd.get(unit, 0.0) * amount / UNITS.get(unit, 1.0) for unit, amount in quantities.items()
         )
 
     def knows(self, plugin: str, model: str) -> bool:
         """Whether the list prices this model."""
-        return f"{plugin}/{model}" in self.of or f"{plugin}/*" in self.of
+        return self.price(plugin, model) is not None
+
+
+def _read(document: Document) -> Prices:
+    root = document.root
+    root.only(("version", "as_of", "source", "prices", "sets"))
+    if (version := root.require("version")) is not None and version.value != VERSION:
+        version.problem(f"this Patchbay reads price books of version {VERSION}, not {version.value!r}")
+    sets: dict[str, Prices] = {}
+    if (listing := root.get("sets")) is not None:
+        for name, node in listing.items():
+            node.only(("as_of", "source", "prices"))
+            sets[name] = _list(node, document.file)
+    found = _list(root, document.file, MappingProxyType(sets))
+    document.finish()
+    return found
+
+
+def _list(node: Node, file: str, sets: Mapping[str, Prices] = MappingProxyType({})) -> Prices:
+    as_of = _words(node.require("as_of"))
+    source = _words(node.require("source"))
+    listed: dict[str, Price] = {}
+    if (listing := node.require("prices")) is not None:
+        for model, entry in listing.items():
+            entry.only((*UNITS, "as_of", "source"))
+            usd = {unit: price.number(least=0) for unit, price in entry.items() if unit in UNITS}
+            listed[model] = Price(
+                MappingProxyType({unit: price for unit, price in usd.items() if price is not None}),
+                _words(entry.get("as_of")) or as_of,
+                _words(entry.get("source")) or source,
+            )
+    return Prices(file, as_of, source, MappingProxyType(listed), sets)
+
+
+def _words(node: Node | None) -> str:
+    """A text, or a day as YAML reads it."""
+    return "" if node is None else str(node.value).strip()

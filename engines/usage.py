@@ -19,6 +19,8 @@ class Usage:
 
     model: str
     quantities: dict[str, float]
+    sends_conversation: bool = False
+    """Whether it was a request to a model that is sent the whole conversation every time."""
 
 
 def usage(event: object) -> Usage | None:
@@ -51,7 +53,7 @@ def usage(event: object) -> Usage | None:
     if not quantities:
         return None
     model = event.metadata.model_name if event.metadata and event.metadata.model_name else event.label
-    return Usage(model, quantities)
+    return Usage(model, quantities, isinstance(event, metrics.LLMMetrics | metrics.RealtimeModelMetrics))
 
 
 def _realtime(event: metrics.RealtimeModelMetrics) -> dict[str, float]:

@@ -53,6 +53,7 @@ from engines.cascade import ONCE
 from engines.desk import Desk
 from engines.errors import ToolsUnavailableError
 from engines.feed import TurnFeed
+from engines.meter import Meter
 from engines.tools import Toolbox, ToolHooks, ToolReport, described
 from engines.usage import usage
 from router.content import Question
@@ -113,6 +114,7 @@ class Call:
         self._recorder = Recorder(exchange.ledger, Redactor(), self.call_id)
         if watch is not None:
             self._recorder.subscribe(watch)
+        self._meter = Meter(exchange.prices)
         self._open = AsyncExitStack()
         self._port = port
         self._closed = asyncio.Event()
@@ -347,8 +349,8 @@ class Call:
         used = usage(event)
         if used is None:
             return
-        cost_usd = self._exchange.prices.cost_usd(plugin, used.model, used.quantities)
-        self.router.tally.cost_usd += cost_usd
+        charge = self._meter.charge(plugin, used)
+        self.router.tally.cost_usd += charge.cost_usd
         generation = self.desk.generations.current()
         self._emit(
             UsageIncurred(
@@ -359,7 +361,8 @@ class Call:
                 provider=plugin,
                 model=used.model,
                 quantities=used.quantities,
-                cost_usd=cost_usd,
+                cost_usd=charge.cost_usd,
+                again_usd=charge.again_usd,
             )
         )
 

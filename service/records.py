@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from compliance.events import ConsentChanged, PartFailed, Signal, VoiceUnjudged
+from compliance.events import ConsentChanged, EngineHeard, PartFailed, Signal, VoiceUnjudged
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,8 @@ class CallSummary:
     """What the agent said before the first turn."""
     turns: tuple[TurnSummary, ...]
     cost_usd: float
+    again_usd: float
+    """The part of the cost that is for conversation sent again, an estimate."""
     cost_by_provider: tuple[tuple[str, float], ...]
     cost_by_engine: tuple[tuple[str, float], ...]
     usage: tuple[Usage, ...]
@@ -200,6 +202,8 @@ class CallSummary:
     """What the caller consented to or took back in the call."""
     unjudged: VoiceUnjudged | None
     """What of the caller's voice was not judged in time; ``None``: all of it was."""
+    heard_otherwise: tuple[EngineHeard, ...]
+    """What engines heard in other words than the record."""
     events: int
 
     @property
@@ -216,6 +220,11 @@ class CallSummary:
                 f"Of the caller's voice, {missed.dropped_frames} frames were not judged, {missed.late} scores came too "
                 f"late, and {missed.stale} turns were routed without it."
             )
+        found += (
+            f"In turn {one.turn} {one.engine} heard {one.substituted + one.inserted + one.deleted} of {one.words} "
+            "words otherwise than the record."
+            for one in self.heard_otherwise
+        )
         return tuple(found)
 
     @property

@@ -64,9 +64,12 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
 """What the engine catalogue may say, by the kind of thing that says it."""
 
 PRICE_KEYS: Keys = {
-    "version": "1: the version of this format",
+    "version": "2: the version of this format",
     "as_of": "the day on which the prices were looked up",
-    "prices": "`plugin/model`, or `plugin/*` for a plugin's other models → prices by unit",
+    "source": "where",
+    "prices": "what calls are billed by: `plugin/model`, or `plugin/*` for a plugin's other models → prices by unit, "
+    "and a `source` or an `as_of` of its own",
+    "sets": "other lists to compare with, by name: `as_of`, `source` and `prices` of each",
 }
 
 

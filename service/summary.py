@@ -18,6 +18,7 @@ from compliance.events import (
     CallStarted,
     ConsentChanged,
     Decided,
+    EngineHeard,
     Event,
     HandedOff,
     LateEventDropped,
@@ -108,6 +109,7 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         ),
         turns=turns,
         cost_usd=sum(usage.cost_usd for usage in fold.usage),
+        again_usd=sum(usage.again_usd for usage in fold.usage),
         cost_by_provider=_costs((usage.provider, usage.cost_usd) for usage in fold.usage),
         cost_by_engine=_costs((usage.engine, usage.cost_usd) for usage in fold.usage),
         usage=_by_model(fold.usage),
@@ -119,6 +121,7 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         part_failures=tuple(fold.part_failures),
         consents=tuple(fold.consents),
         unjudged=fold.unjudged,
+        heard_otherwise=tuple(fold.heard_otherwise),
         events=len(events),
     )
 
@@ -155,6 +158,7 @@ class _Fold:
     part_failures: list[PartFailed] = field(default_factory=list)
     consents: list[ConsentChanged] = field(default_factory=list)
     unjudged: VoiceUnjudged | None = None
+    heard_otherwise: list[EngineHeard] = field(default_factory=list)
     late_dropped: int = 0
 
     @property
@@ -211,6 +215,8 @@ class _Fold:
                 self.consents.append(event)
             case VoiceUnjudged():
                 self.unjudged = event
+            case EngineHeard():
+                self.heard_otherwise.append(event)
             case _:
                 pass
 

@@ -10,8 +10,9 @@ key                    value
 ``call``               ``id``, ``name``, ``source``, ``started_at`` (ISO 8601, UTC), ``duration_ms``,
                        ``ended`` (reason), ``policy``, ``policy_hash``, ``policy_version``,
                        ``tenant``, ``simulated`` (providers), ``events`` (count)
-``totals``             ``turns``, ``cost_usd``, ``cost_by_provider_usd``, ``cost_by_engine_usd``,
-                       ``hand_offs``, ``interruptions``, ``late_dropped``, ``previews_used``,
+``totals``             ``turns``, ``cost_usd``, ``again_usd`` (of it, conversation sent again: an
+                       estimate), ``cost_by_provider_usd``, ``cost_by_engine_usd``, ``hand_offs``,
+                       ``interruptions``, ``late_dropped``, ``previews_used``,
                        ``previews_discarded``, ``heard_ms`` (``count``, ``p50``, ``p95``, ``max``)
 ``greeting``           list of what was said before the first turn: ``engine``, ``text``, ``start_ms``,
                        ``end_ms``, ``interrupted``
@@ -23,6 +24,8 @@ key                    value
 ``consents``           list of ``turn``, ``what``, ``given``, ``at_ms``: given or taken back in the call
 ``unjudged``           ``dropped_frames``, ``late``, ``stale``, ``restarts``: what of the voice was not judged in
                        time; ``null`` when all was
+``heard_otherwise``    list of turns that an engine heard in other words than the record: ``record``,
+                       ``engine_text``, ``word_error_rate`` and the counts behind it
 ``broken``             list of ``promise``, ``turn``, ``sentence``; empty when all promises are kept
 ``ledger``             ``ok``, ``events``, ``head``, ``sentence``; ``null`` when it was not verified
 =====================  ==============================================================================
@@ -63,6 +66,7 @@ def summary_json(
         "totals": {
             "turns": len(summary.turns),
             "cost_usd": summary.cost_usd,
+            "again_usd": summary.again_usd,
             "cost_by_provider_usd": dict(summary.cost_by_provider),
             "cost_by_engine_usd": dict(summary.cost_by_engine),
             "hand_offs": summary.hand_offs,
@@ -101,6 +105,9 @@ def summary_json(
         "unjudged": summary.unjudged.model_dump(exclude={"kind", "call_id", "at_ms"})
         if summary.unjudged
         else None,
+        "heard_otherwise": [
+            one.model_dump(exclude={"kind", "call_id", "at_ms"}) for one in summary.heard_otherwise
+        ],
         "broken": [asdict(one) for one in broken],
         "ledger": asdict(ledger) if ledger else None,
     }

@@ -157,7 +157,7 @@ def _totals(summary: CallSummary) -> RenderableType:
     ]
     if summary.cost_by_provider:
         costs = ", ".join(f"{name} {dollars(usd)}" for name, usd in summary.cost_by_provider)
-        parts.append(f"cost {costs}")
+        parts.append(f"cost {costs}, of which conversation sent again {dollars(summary.again_usd)}")
     lines = [Text(" · ".join(parts), style="dim")]
     lines += [
         Text(

@@ -213,7 +213,7 @@ def test_every_command_in_the_documentation_exists() -> None:
             words = words[2:]
         match words:
             case ["patchbay", first, *arguments]:
-                group = first in ("policy", "train", "evaluate")
+                group = first in ("policy", "train", "evaluate", "cost", "audit", "redaction")
                 if first.isupper() or first.startswith("-") or (group and not arguments):
                     continue
                 name = f"{first} {arguments[0]}" if group else first

@@ -20,8 +20,9 @@ def prices(tmp_path: Path, text: str) -> Prices:
 
 
 LIST = """\
-version: 1
+version: 2
 as_of: 2026-11-01
+source: a contract
 prices:
   openai/gpt-4.1: {input_text_tokens: 2.0, cached_text_tokens: 0.5, output_text_tokens: 8.0}
   openai/*: {input_text_tokens: 1.0}
@@ -61,16 +62,16 @@ def test_the_shipped_list_prices_every_model_of_the_shipped_catalogue() -> None:
     [
         (
             "openai/x: {input_text_token: 1}",
-            "4:14: unknown key 'input_text_token', did you mean 'input_text_tokens'?",
+            "5:14: unknown key 'input_text_token', did you mean 'input_text_tokens'?",
         ),
-        ("openai/x: {input_text_tokens: -1}", "4:33: must be at least 0, is -1"),
-        ("openai/x: {input_text_tokens: free}", "4:33: must be a number, is text"),
-        ("openai/x: cheap", "4:13: must be a mapping, is text"),
+        ("openai/x: {input_text_tokens: -1}", "5:33: must be at least 0, is -1"),
+        ("openai/x: {input_text_tokens: free}", "5:33: must be a number, is text"),
+        ("openai/x: cheap", "5:13: must be a mapping, is text"),
     ],
 )
 def test_a_complaint_says_where_and_what(tmp_path: Path, line: str, complaint: str) -> None:
     with pytest.raises(DocumentError) as caught:
-        prices(tmp_path, f"version: 1\nas_of: today\nprices:\n  {line}\n")
+        prices(tmp_path, f"version: 2\nas_of: today\nsource: x\nprices:\n  {line}\n")
     assert str(caught.value) == f"{tmp_path / 'prices.yaml'}:{complaint}"
 
 
@@ -80,3 +81,27 @@ def test_a_cost_is_never_negative_and_grows_with_use(use: dict[str, float], more
     cost_usd = listed.cost_usd("openai", "gpt-realtime", use)
     grown = {unit: amount + more for unit, amount in use.items()}
     assert 0 <= cost_usd <= listed.cost_usd("openai", "gpt-realtime", grown)
+
+
+def test_an_entry_may_come_from_somewhere_else_than_its_list() -> None:
+    listed = Prices.parse(LIST + "  google/*: {input_text_tokens: 1, source: a letter, as_of: 2026-11-02}\n")
+    ours, own = listed.price("openai", "gpt-4.1"), listed.price("google", "gemini")
+    assert ours is not None
+    assert own is not None
+    assert (ours.source, ours.as_of) == ("a contract", "2026-11-01")
+    assert (own.source, own.as_of) == ("a letter", "2026-11-02")
+
+
+def test_a_set_bills_nothing_and_can_be_compared_with() -> None:
+    listed = Prices.parse(
+        LIST
+        + "sets:\n  old: {as_of: 2025-01-01, source: a page, prices: {openai/gpt-4.1: {input_text_tokens: 9}}}\n"
+    )
+    use = {"input_text_tokens": 1e6}
+    assert listed.cost_usd("openai", "gpt-4.1", use) == 2.0
+    assert listed.sets["old"].cost_usd("openai", "gpt-4.1", use) == 9.0
+
+
+def test_a_book_of_another_version_is_refused() -> None:
+    with pytest.raises(DocumentError, match="1:10: this Patchbay reads price books of version 2, not 1"):
+        Prices.parse(LIST.replace("version: 2", "version: 1"))

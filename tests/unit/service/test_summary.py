@@ -11,9 +11,11 @@ from compliance.events import (
     CallerSaid,
     ConsentChanged,
     Decided,
+    EngineHeard,
     HandedOff,
     PartFailed,
     TurnMoved,
+    UsageIncurred,
     VoiceUnjudged,
 )
 from service.promises import promises
@@ -207,6 +209,7 @@ def test_the_json_says_its_schema_and_all_that_the_tables_show() -> None:
         "part_failures",
         "consents",
         "unjudged",
+        "heard_otherwise",
         "broken",
         "ledger",
     }
@@ -231,6 +234,42 @@ def test_a_consent_taken_back_and_a_voice_not_judged_are_told() -> None:
     assert "In turn 1 the caller took back the consent to have the voice judged for emotion." in told
     assert "12 frames were not judged" in told
     assert summarise(quick_call()).remarks == ()
+
+
+def test_what_an_engine_heard_otherwise_is_told() -> None:
+    heard = EngineHeard(
+        call_id="call-0001",
+        at_ms=9,
+        turn=1,
+        engine="realtime",
+        record="order 441",
+        engine_text="order 449 please",
+        words=2,
+        substituted=1,
+        inserted=1,
+        deleted=0,
+        word_error_rate=1.0,
+    )
+    summary = summarise((*quick_call(), heard))
+    assert "In turn 1 realtime heard 2 of 2 words otherwise than the record." in summary.remarks
+    [told] = summary_json(summary)["heard_otherwise"]
+    assert (told["record"], told["engine_text"], told["word_error_rate"]) == (
+        "order 441",
+        "order 449 please",
+        1.0,
+    )
+
+
+def test_the_cost_of_conversation_sent_again_is_told_apart() -> None:
+    events = [
+        event.model_copy(update={"again_usd": 0.25 * event.cost_usd})
+        if isinstance(event, UsageIncurred)
+        else event
+        for event in furious_call()
+    ]
+    summary = summarise(events)
+    assert summary.again_usd == pytest.approx(0.25 * summary.cost_usd)
+    assert summary_json(summary)["totals"]["again_usd"] == summary.again_usd
 
 
 def test_a_part_that_failed_is_in_the_summary() -> None:

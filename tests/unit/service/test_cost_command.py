@@ -1,0 +1,102 @@
+"""``patchbay cost`` as an operator meets it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from compliance.events import UsageIncurred
+from compliance.ledger import Ledger
+from service.cli import app
+from tests.unit.service.sample_call import furious_call, quick_call
+
+pytestmark = pytest.mark.unit
+
+CALLS = (quick_call(), tuple(event.model_copy(update={"call_id": "another"}) for event in furious_call()))
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("PATCHBAY_LEDGER", str(tmp_path / "ledger.sqlite"))
+    monkeypatch.delenv("PATCHBAY_PRICES", raising=False)
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    path = tmp_path / "ledger.sqlite"
+    with closing(Ledger.open(path)) as ledger:
+        for events in CALLS:
+            ledger.append_many(events)
+    return path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["cost", *arguments])
+
+
+def told(*arguments: str) -> dict[str, Any]:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    value: dict[str, Any] = json.loads(result.stdout)
+    assert value["schema"] == "patchbay.cost/1"
+    return value
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_bill_adds_up_what_is_on_record() -> None:
+    spent = sum(event.cost_usd for events in CALLS for event in events if isinstance(event, UsageIncurred))
+    value = told("bill", "--by", "call")
+    assert value["total"]["cost_usd"] == pytest.approx(spent)
+    assert {line["name"] for line in value["lines"]} == {events[0].call_id for events in CALLS}
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_bill_of_one_call_holds_no_other() -> None:
+    assert [line["name"] for line in told("bill", "--by", "call", "--call", "another")["lines"]] == [
+        "another"
+    ]
+    table = run("bill", "--call", "another").output
+    assert "sent again" in table
+    assert "total" in table
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_call_that_is_not_on_record_is_named() -> None:
+    result = run("bill", "--call", "nobody")
+    assert result.exit_code == 2
+    assert "the ledger holds no call nobody; it holds 2 others" in result.output
+
+
+def test_a_ledger_that_is_not_there_is_named() -> None:
+    result = run("bill")
+    assert result.exit_code == 2
+    assert "there is no ledger at" in result.output
+
+
+def test_a_turn_is_priced_for_every_model_of_the_book() -> None:
+    value = told("turn", "--set", "articles", "--caller-s", "60", "--agent-s", "30", "--characters", "700")
+    costs = {one["model"]: one["cost_usd"] for one in value["models"]}
+    assert costs["deepgram/nova-3"] == pytest.approx(0.0077)
+    assert costs["openai/tts-1"] == pytest.approx(0.0105)
+    assert costs["openai/gpt-realtime"] == pytest.approx(0.0576)
+
+
+def test_a_set_that_the_book_does_not_have_is_named() -> None:
+    result = run("turn", "--set", "article")
+    assert result.exit_code == 2
+    assert "has no set 'article'; it has articles" in result.output
+
+
+def test_break_even_volumes_are_told_and_so_is_never() -> None:
+    value = told("break-even", "--against-usd", "0.09", "--against-usd", "0.01")
+    assert [one["minutes"] for one in value["break_even"]] == [pytest.approx(142_857, abs=1), None]
+    table = run("break-even", "--against-usd", "0.09", "--against-usd", "0.01").output
+    assert "142,857" in table
+    assert "never" in table
