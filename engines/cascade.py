@@ -8,14 +8,12 @@ head start at every hand-off among cascades. See docs/decisions/0003-one-agent-f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from livekit import rtc
 from livekit.agents import (
     NOT_GIVEN,
-    Agent,
     APIConnectOptions,
     APIError,
     FlushSentinel,
@@ -24,21 +22,18 @@ from livekit.agents import (
     llm,
     tts,
 )
-from livekit.agents.types import TimedString
 
-from engines.generations import Generation
+from engines.voiced import VoicedAgent
 
 if TYPE_CHECKING:
     from engines.desk import Desk
 
+TOLD = "What the caller says next was said in a voice that sounds {manner}. Answer with that in mind; do not name it."
+"""What an audio-aware engine's model is told."""
 STALL_S = 5.0
 """A model that stops in mid-reply for longer than this has failed."""
 ONCE = APIConnectOptions(max_retry=0, timeout=10.0)
 """No retries inside the plugin: another engine answers sooner than the same one tried again."""
-VOICE = APIConnectOptions(max_retry=0, timeout=2.5)
-"""A voice that has nothing to say for longer than this has failed, where its plugin can tell."""
-VOICE_STALL_S = 5.0
-"""The voices have failed when nothing has come of them for longer than this since the last words or audio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +45,25 @@ class Cascade:
     voice: tts.TTS[Any]
     tools: bool
     first_reply_s: float
+    audio_aware: bool = False
+    """Whether the model is told how the caller sounds."""
+    voices_when: Mapping[str, tts.TTS[Any]] = field(default_factory=dict)
+    """Another voice, or the same in another style, for a caller who sounds so."""
+
+    def voice_for(self, manner: str) -> tts.TTS[Any]:
+        """The voice in which a caller who sounds like ``manner`` is answered."""
+        return self.voices_when.get(manner, self.voice)
 
     async def think(
-        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], settings: ModelSettings
+        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], settings: ModelSettings, manner: str = ""
     ) -> AsyncIterator[llm.ChatChunk]:
         """Stream the model's reply.
+
+        Args:
+            chat_ctx: the conversation; it is not changed.
+            tools: offered where the engine may use tools.
+            settings: of the reply.
+            manner: how the caller sounds; told to an audio-aware engine.
 
         Raises:
             APIError: the provider refused or failed.
@@ -62,7 +71,7 @@ class Cascade:
         """
         choice = settings.tool_choice if self.tools else NOT_GIVEN
         async with self.mind.chat(
-            chat_ctx=chat_ctx,
+            chat_ctx=_told(chat_ctx, manner) if self.audio_aware and manner else chat_ctx,
             tools=tools if self.tools else [],
             tool_choice=choice,
             conn_options=ONCE,
@@ -78,7 +87,7 @@ class Cascade:
                 yield chunk
 
 
-class CascadeAgent(Agent):
+class CascadeAgent(VoicedAgent):
     """Answers with whichever cascade the turn was routed to.
 
     Args:
@@ -91,6 +100,7 @@ class CascadeAgent(Agent):
         self, desk: Desk, *, chat_ctx: llm.ChatContext | None = None, answering: llm.ChatMessage | None = None
     ) -> None:
         super().__init__(
+            desk,
             instructions=desk.instructions,
             chat_ctx=chat_ctx,
             tools=[*desk.tools],
@@ -99,7 +109,6 @@ class CascadeAgent(Agent):
             tts=desk.first_cascade.voice,
             turn_handling={"turn_detection": "vad"},
         )
-        self._desk = desk
         self._answering = answering
 
     async def on_enter(self) -> None:
@@ -127,7 +136,7 @@ class CascadeAgent(Agent):
         while True:
             cascade = self._desk.cascades[generation.engine]
             try:
-                async for chunk in cascade.think(chat_ctx, tools, model_settings):
+                async for chunk in cascade.think(chat_ctx, tools, model_settings, generation.manner):
                     if generation.closed:
                         generation.drop()
                         return
@@ -145,87 +154,17 @@ class CascadeAgent(Agent):
                 elif not told:
                     yield self._desk.wording.one_moment
 
-    async def tts_node(
-        self, text: AsyncIterable[str], model_settings: ModelSettings
-    ) -> AsyncGenerator[rtc.AudioFrame, None]:
-        words = aiter(text)
-        try:
-            first = await anext(words)  # the engine is certain once it has said something
-        except StopAsyncIteration:
-            return
-        generation = self._desk.generations.current()
-        voice = self._desk.voice_for(generation)
-        spoke = False
-        try:
-            async with voice.stream(conn_options=VOICE) as stream:
-                async for audio in _aloud(stream, first, words):
-                    if generation is not None and generation.closed:
-                        generation.drop()
-                        return
-                    self._desk.voiced(generation)
-                    spoke = True
-                    yield audio.frame
-        except (APIError, TimeoutError) as error:
-            self._desk.voice_failed(generation, error)
-        if not spoke and not _was_cut(generation):
-            # Every voice failed: a recorded sentence is better than silence.
-            self._desk.voiceless(generation)
-            for frame in self._desk.wording.recorded_apology():
-                yield frame
 
-    async def transcription_node(
-        self, text: AsyncIterable[str | TimedString], model_settings: ModelSettings
-    ) -> AsyncGenerator[str | TimedString, None]:
-        generation = self._desk.generations.current()
-        if generation is not None:
-            await generation.voice_known.wait()
-            if generation.voiceless:  # the history has what was heard, not what was meant
-                yield self._desk.wording.recorded_words
-                return
-        async for chunk in text:
-            yield chunk
-
-
-def _was_cut(generation: Generation | None) -> bool:
-    return generation is not None and generation.closed
-
-
-async def _aloud(
-    stream: tts.SynthesizeStream, first: str, rest: AsyncIterator[str]
-) -> AsyncGenerator[tts.SynthesizedAudio, None]:
-    """What the voice makes of the words. Raises TimeoutError when it stalls."""
-    loop = asyncio.get_running_loop()
-    moved_s = loop.time()
-
-    async def read() -> None:
-        nonlocal moved_s
-        stream.push_text(first)
-        async for chunk in rest:
-            moved_s = loop.time()
-            stream.push_text(chunk)
-        stream.end_input()
-
-    async def following() -> tts.SynthesizedAudio | None:
-        return await anext(frames, None)
-
-    frames = aiter(stream)
-    reader = asyncio.create_task(read(), name="patchbay.read_aloud")
-    audio: asyncio.Task[tts.SynthesizedAudio | None] | None = None
-    try:
-        while True:
-            audio = asyncio.create_task(following(), name="patchbay.voice")
-            while not audio.done():
-                left_s = moved_s + VOICE_STALL_S - loop.time()
-                if left_s <= 0:
-                    raise TimeoutError
-                await asyncio.wait({audio}, timeout=left_s)
-            heard = audio.result()
-            if heard is None:
-                return
-            moved_s = loop.time()
-            yield heard
-    finally:
-        parts = [task for task in (reader, audio) if task is not None]
-        for task in parts:
-            task.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
+def _told(chat_ctx: llm.ChatContext, manner: str) -> llm.ChatContext:
+    """The conversation with how the caller sounds, right before what the caller said last."""
+    told = llm.ChatContext([*chat_ctx.items])
+    at = next(
+        (
+            index
+            for index in range(len(told.items) - 1, -1, -1)
+            if (item := told.items[index]).type == "message" and item.role == "user"
+        ),
+        len(told.items),
+    )
+    told.items.insert(at, llm.ChatMessage(role="system", content=[TOLD.format(manner=manner)]))
+    return told

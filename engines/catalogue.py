@@ -7,17 +7,20 @@ Adding a provider that speaks OpenAI's protocol (Groq, Cerebras, a server of one
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, cast
 
 from engines.component import Component, Option, Role
-from engines.plugins import PLUGINS
+from engines.plugins import PLUGINS, TEXT_ONLY
 from policies import Document, Node
+from policies.document import did_you_mean
 
-Kind = Literal["cascade", "realtime"]
-KINDS: tuple[Kind, ...] = ("cascade", "realtime")
+Kind = Literal["cascade", "realtime", "half_cascade"]
+MANNERS = ("upset",)
+"""How a caller may sound so that it makes a difference; `emotion.label` is one of these, or calm, or unknown."""
+KINDS: tuple[Kind, ...] = ("cascade", "realtime", "half_cascade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,16 @@ class EngineSpec:
     name: str
     kind: Kind
     mind: Component
-    """The language model of a cascade, or the speech-to-speech model of a realtime engine."""
+    """The language model of a cascade; of a realtime engine or a half-cascade, the model that hears the caller."""
     voices: tuple[str, ...]
     """Names of voices, in order of preference; empty for a realtime engine, which speaks by itself."""
     tools: bool
     first_reply_s: float
     """How long the mind may stay silent before the turn goes to another engine."""
+    audio_aware: bool = False
+    """Whether a cascade's model is told how the caller sounds."""
+    voices_when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of a cascade's voices for callers who sound otherwise than calm, by how they sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,9 @@ class Catalogue:
     file: str
     instructions: str
     greeting: str
+    """What every call begins with: who is speaking. What must be disclosed is said after it."""
+    offer: str
+    """What the greeting ends with, where it does not end with a question that must be asked; may be empty."""
     transcriber: Component
     voices: Mapping[str, Component]
     engines: Mapping[str, EngineSpec]
@@ -87,6 +97,7 @@ _KEYS = (
     "version",
     "instructions",
     "greeting",
+    "offer",
     "endpointing_ms",
     "transcriber",
     "voices",
@@ -119,6 +130,7 @@ def _read(document: Document) -> Catalogue:
     transcriber = _component(root.require("transcriber"), "stt")
     instructions = _text(root, "instructions")
     greeting = _text(root, "greeting")
+    offer = _text(root, "offer") if root.get("offer") is not None else ""
     silence = root.get("endpointing_ms")
     endpointing_ms = 300.0 if silence is None else silence.number(least=100, most=3000)
     decisions = None if (judge := root.get("decisions")) is None else _decisions(judge)
@@ -129,6 +141,7 @@ def _read(document: Document) -> Catalogue:
         document.file,
         instructions,
         greeting,
+        offer,
         transcriber,
         MappingProxyType(voices),
         MappingProxyType(engines),
@@ -142,24 +155,55 @@ def _engine(name: str, node: Node, voices: Mapping[str, Component]) -> EngineSpe
     kind = None if kind_node is None else kind_node.one_of(KINDS, what="kind of engine")
     if kind is None:
         return None
-    realtime = kind == "realtime"
-    node.only(("kind", "model", "tools", "first_reply_ms", *(() if realtime else ("voices",))))
-    mind = _component(node.require("model"), "realtime" if realtime else "llm")
-    chosen: list[str] = []
-    if not realtime and (listing := node.require("voices")) is not None:
-        named = (voice.one_of(voices, what="voice") for voice in listing.elements())
-        chosen = [name for name in named if name is not None]
-        if not list(listing.elements()):
-            listing.problem("a cascade needs at least one voice")
+    hears, voiced = kind != "cascade", kind != "realtime"
+    node.only(
+        (
+            *("kind", "model", "tools", "first_reply_ms"),
+            *(("voices",) if voiced else ()),
+            *(() if hears else ("audio_aware", "voices_when")),
+        )
+    )
+    mind = _component(node.require("model"), "realtime" if hears else "llm")
+    chosen: tuple[str, ...] = ()
+    if voiced and (listing := node.require("voices")) is not None:
+        chosen = _voices(listing, voices, f"a {kind.replace('_', '-')} needs at least one voice")
+    when = {} if (styles := node.get("voices_when")) is None else dict(styles.items())
+    for manner, style in when.items():
+        if manner not in MANNERS:
+            style.problem(f"nobody is heard to sound '{manner}'{did_you_mean(manner, MANNERS)}")
+    other = {
+        manner: _voices(style, voices, f"who sounds {manner} needs a voice too")
+        for manner, style in when.items()
+    }
+    aware_node = node.get("audio_aware")
+    aware = False if aware_node is None else aware_node.boolean()
     tools_node = node.get("tools")
     tools = False if tools_node is None else tools_node.boolean()
     limit_node = node.get("first_reply_ms")
     limit_ms = 4000.0 if limit_node is None else limit_node.number(least=200, most=30_000)
-    if mind is None or tools is None or limit_ms is None:
+    if mind is None or tools is None or limit_ms is None or aware is None:
         return None
+    if hears and voiced:
+        mind = replace(mind, options=MappingProxyType({**mind.options, TEXT_ONLY: True}))
     return EngineSpec(
-        name, "realtime" if realtime else "cascade", mind, tuple(chosen), tools, limit_ms / 1000
+        name,
+        cast(Kind, kind),
+        mind,
+        chosen,
+        tools,
+        limit_ms / 1000,
+        aware,
+        MappingProxyType(other),
     )
+
+
+def _voices(listing: Node, voices: Mapping[str, Component], none: str) -> tuple[str, ...]:
+    """Names of voices; ``none`` is what is wrong when there are none."""
+    elements = list(listing.elements())
+    if not elements:
+        listing.problem(none)
+    named = (voice.one_of(voices, what="voice") for voice in elements)
+    return tuple(name for name in named if name is not None)
 
 
 def _decisions(node: Node) -> DecisionSpec | None:

@@ -26,6 +26,7 @@ from livekit.agents.voice.speech_handle import SpeechHandle
 
 from compliance.clock import CallClock
 from compliance.events import Event
+from compliance.tap import CallerTap
 from engines.cascade import Cascade, CascadeAgent
 from engines.errors import NothingSaidError
 from engines.feed import TurnFeed
@@ -54,7 +55,8 @@ class Desk:
         cascades: the cascade engines by name; the first is the one that greets.
         realtime: the realtime engines by name.
         recogniser: the session's view of the call's one recogniser.
-        feed: streams the caller's turns to a warm realtime session.
+        tap: where realtime engines hear the caller's turns.
+        voices: what each half-cascade engine is voiced with, by the engine's name.
         routing: decides.
         emit: takes the desk's events for the record.
         call_id: goes into every event.
@@ -72,12 +74,13 @@ class Desk:
         cascades: Mapping[str, Cascade],
         realtime: Mapping[str, WarmModel],
         recogniser: stt.STT[Any],
-        feed: TurnFeed,
+        tap: CallerTap,
         routing: Routing,
         emit: Callable[[Event], None],
         call_id: str,
         instructions: str,
         tools: Sequence[llm.Tool],
+        voices: Mapping[str, tts.TTS[Any]] | None = None,
         wording: Wording | None = None,
         silence_limit_s: float = SILENCE_LIMIT_S,
     ) -> None:
@@ -92,16 +95,17 @@ class Desk:
         self._session = session
         self._clock = clock
         self._record = Record(emit, clock, call_id)
-        self._previews = Previews(cascades, self._record)
+        aware = {name for name, cascade in cascades.items() if cascade.audio_aware or cascade.voices_when}
+        self._previews = Previews(cascades, self._record, aware=aware)
         self._watch = SilenceWatch(
             silence_limit_s, paused=lambda: session.user_state == "speaking", expired=self.rescue
         )
         self._realtime = realtime
-        self._feed = feed
+        self._voices = dict(voices or {})
         self._warmth = {
             name: Warmth(
                 model,
-                feed,
+                TurnFeed(tap),
                 session,
                 wanted=partial(self._wants_warm, name),
                 instructions=instructions,
@@ -157,7 +161,6 @@ class Desk:
         """Let go of the warm sessions. Safe to call twice."""
         self._closed = True
         self._watch.stop()
-        self._feed.close()
         for warmth in self._warmth.values():
             await warmth.aclose()
 
@@ -192,9 +195,11 @@ class Desk:
             turn_ctx.items.append(llm.AgentHandoff(new_agent_id=f"engine:{route.engine}"))
         if not to_realtime:
             self._take_back(turn_ctx)
-            self._feed.discard()
-        elif (started_at := message.metrics.get("started_speaking_at")) is not None:
-            self._feed.complete(self._clock.from_wall(started_at))
+        for name, warmth in self._warmth.items():
+            if name != route.engine:
+                warmth.feed.discard()
+            elif (started_at := message.metrics.get("started_speaking_at")) is not None:
+                warmth.feed.complete(self._clock.from_wall(started_at))
         if previous == route.engine:
             return False
         if route.turn == 1 and not to_realtime and not from_realtime:
@@ -238,17 +243,17 @@ class Desk:
             self._engine,
             since_ms=decided_ms,
             warm=warm,
-            as_audio=self._engine in self._realtime and self._feed.has_turn,
+            as_audio=self._engine in self._warmth and self._warmth[self._engine].feed.has_turn,
             items=len(self._turn_ctx.items) if self._turn_ctx else 0,
         )
 
     def expect_audio_reply(self, message: llm.ChatMessage) -> bool:
         """Make the realtime session answer the turn in its buffer. False when it has not heard enough of it."""
-        model = self._realtime[self._engine]
-        if not self._feed.has_turn or model.warm is None:
+        model, feed = self._realtime[self._engine], self._warmth[self._engine].feed
+        if not feed.has_turn or model.warm is None:
             return False
         started_at = message.metrics.get("started_speaking_at")
-        model.warm.expect(message.text_content or "", started_at, sent=self._feed.commit)
+        model.warm.expect(message.text_content or "", started_at, sent=feed.commit)
         return True
 
     def _ms_of(self, stamp_s: float | None) -> float:
@@ -272,7 +277,7 @@ class Desk:
                 return None
             self._previews.thrown_away()
             generation.engine, generation.turn, generation.confirmed = self._engine, self._route.turn, True
-            generation.denied = self._route.denied
+            generation.denied, generation.manner = self._route.denied, self._route.manner
             return generation
         self._previews.begin(generation, self._routing.preview(asked.text_content or ""))
         return None if generation.closed else generation
@@ -295,8 +300,17 @@ class Desk:
         self.voiced(generation)
 
     def voice_for(self, generation: Generation | None) -> tts.TTS[Any]:
-        engine = self._engine if generation is None else generation.engine
-        return self.cascades.get(engine, self.first_cascade).voice
+        if generation is not None and (cascade := self.cascades.get(generation.engine)) is not None:
+            return cascade.voice_for(generation.manner)
+        return self.voice_of(self._engine if generation is None else generation.engine)
+
+    def speaks_for_itself(self, engine: str) -> bool:
+        """Whether it needs no voice of ours."""
+        return engine in self._realtime and engine not in self._voices
+
+    def voice_of(self, engine: str) -> tts.TTS[Any]:
+        """The voice of an engine; of one that speaks for itself, what says the words of the service."""
+        return self._voices.get(engine) or self.cascades.get(engine, self.first_cascade).voice
 
     def apology_owed(self, generation: Generation) -> str | None:
         """The words about the delay that this reply begins with, if any: once per failure."""
@@ -446,6 +460,10 @@ class Desk:
         """Something new is known of the running turn: the realtime engine may be wanted after all."""
         if not any(warmth.ready for warmth in self._warmth.values()):
             self._keep_warm()
+
+    def consent_changed(self) -> None:
+        """The caller allows more or less than before: a session that is no longer wanted is closed at once."""
+        self._keep_warm()
 
     def _heard_by_engine(self, engine: str, generation: int, record: str, heard: str) -> None:
         turn = next((one.turn for one in self.generations if one.number == generation), self.turn)

@@ -44,6 +44,8 @@ class Generation:
     """The engines that failed while it was a preview."""
     denied: frozenset[str] = frozenset()
     """The engines that may not answer its turn."""
+    manner: str = ""
+    """How the caller sounded in its turn."""
 
     def close(self) -> None:
         self.closed = True

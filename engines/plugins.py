@@ -77,6 +77,9 @@ class Endpoints:
 OWN_TRANSCRIPT = "own_transcript"
 """An option of a realtime model: the vendor's model that writes down what the engine itself heard."""
 
+TEXT_ONLY = "text_only"
+"""Set for a half-cascade: the realtime model answers in text, and a voice of ours speaks it."""
+
 _Builder = Callable[[Component, Endpoint, aiohttp.ClientSession], Any]
 
 
@@ -115,12 +118,14 @@ def _deepgram_tts(component: Component, endpoint: Endpoint, http: aiohttp.Client
 def _openai_realtime(
     component: Component, endpoint: Endpoint, http: aiohttp.ClientSession
 ) -> llm.RealtimeModel:
-    known = {*signature(openai.realtime.RealtimeModel).parameters, OWN_TRANSCRIPT}
+    known = {*signature(openai.realtime.RealtimeModel).parameters, OWN_TRANSCRIPT, TEXT_ONLY}
     for option in component.options:  # its constructor takes any name, and drops those it does not know
         if option not in known:
             raise TypeError(f"unknown option '{option}'{did_you_mean(option, known)}")
-    options = {**_common(component, endpoint)}
+    options = _common(component, endpoint)
     transcribed_by = options.pop(OWN_TRANSCRIPT, None)
+    if options.pop(TEXT_ONLY, False):
+        options["modalities"] = ["text"]
     # Turns are taken on our side, and our recogniser writes the record: what the vendor hears is compared with it.
     return openai.realtime.RealtimeModel(
         **options,

@@ -14,11 +14,15 @@ class Previews:
 
     Args:
         cascades: the engines whose previews cost a model call; a realtime engine previews nothing.
+        aware: those of them that answer otherwise when the caller sounds otherwise.
         record: told what became of each.
     """
 
-    def __init__(self, cascades: Collection[str], record: Record) -> None:
+    def __init__(
+        self, cascades: Collection[str], record: Record, *, aware: Collection[str] = frozenset()
+    ) -> None:
         self._cascades = cascades
+        self._aware = aware
         self._record = record
         self._begun: Generation | None = None
         self._chosen = ""
@@ -30,6 +34,7 @@ class Previews:
         if self._begun is not None and self._begun.engine in self._cascades:
             self._settle(self._begun, used=False)  # superseded by one with more of the words
         preview.engine, preview.turn, preview.denied = route.engine, route.turn, route.denied
+        preview.manner = route.manner
         self._begun, self._chosen = preview, route.engine
         if route.engine not in self._cascades:
             preview.close()
@@ -40,7 +45,7 @@ class Previews:
         return self._adopted
 
     def decided(self, route: Route) -> bool:
-        """The turn is over and routed. False when a preview by another engine must be thrown away.
+        """The turn is over and routed. False when a preview must be thrown away: by another engine, or deaf to manner.
 
         A preview that moved on because the engine of ``route`` failed is kept, unless the turn turned out to be
         one that the other engine may not answer: to ask an engine again would cost its time-out twice.
@@ -51,7 +56,8 @@ class Previews:
         if preview is None:
             return True
         moved_on = self._chosen == route.engine and preview.engine not in route.denied
-        if (preview.engine == route.engine or moved_on) and not preview.closed:
+        as_meant = preview.manner == route.manner or preview.engine not in self._aware
+        if (preview.engine == route.engine or moved_on) and as_meant and not preview.closed:
             preview.turn, preview.denied, preview.confirmed = route.turn, route.denied, True
             self._adopted = preview
             return True

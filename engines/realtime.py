@@ -6,16 +6,18 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from typing import TYPE_CHECKING
 
 from livekit import rtc
-from livekit.agents import Agent, ModelSettings, StopResponse, llm
+from livekit.agents import ModelSettings, StopResponse, llm
+from livekit.agents.types import TimedString
 
+from engines.voiced import VoicedAgent
 from engines.warm import WarmModel
 
 if TYPE_CHECKING:
     from engines.desk import Desk
 
 
-class RealtimeAgent(Agent):
-    """Answers with a speech-to-speech model.
+class RealtimeAgent(VoicedAgent):
+    """Answers with a model that hears the caller, and speaks for itself or through a voice of ours (half-cascade).
 
     The model's own turn detection stays off, so every turn still passes through the router, and its own
     transcription stays off, so the history has each turn once, in our recogniser's words.
@@ -38,17 +40,17 @@ class RealtimeAgent(Agent):
         answering: llm.ChatMessage,
     ) -> None:
         super().__init__(
+            desk,
             instructions=desk.instructions,
             chat_ctx=chat_ctx,
             tools=[*desk.tools],
             stt=desk.recogniser,
             llm=model,
-            # The model speaks for itself; this is for what the service has to say when something is wrong.
-            tts=desk.first_cascade.voice,
+            # A model that speaks for itself leaves this to what the service has to say when something is wrong.
+            tts=desk.voice_of(name),
             turn_handling={"turn_detection": "vad"},
         )
         self.engine = name
-        self._desk = desk
         self._answering = answering
 
     async def on_enter(self) -> None:
@@ -75,3 +77,13 @@ class RealtimeAgent(Agent):
                 return
             self._desk.voiced(generation)
             yield frame
+
+    async def transcription_node(
+        self, text: AsyncIterable[str | TimedString], model_settings: ModelSettings
+    ) -> AsyncGenerator[str | TimedString, None]:
+        if self._desk.speaks_for_itself(self.engine):
+            async for chunk in text:
+                yield chunk
+            return
+        async for chunk in super().transcription_node(text, model_settings):
+            yield chunk

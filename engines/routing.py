@@ -29,6 +29,8 @@ class Route:
     """Engines that may not answer the turn, whatever fails."""
     endpointing_ms: int | None = None
     """Silence that should end the turn, while it lasts, and the next; ``None``: as the catalogue says."""
+    manner: str = ""
+    """How the caller sounds, in a word such as ``upset``; empty where that is not known or may not be judged."""
 
 
 class Routing(Protocol):

@@ -27,7 +27,7 @@ class Warmth:
 
     Args:
         model: the realtime engine's model.
-        feed: the turn feed, attached while the session is warm.
+        feed: the engine's own turn feed, attached while the session is warm and closed with this.
         session: the call, for its history.
         wanted: whether the next turn may need the engine.
         instructions: given to a fresh session.
@@ -48,7 +48,7 @@ class Warmth:
     ) -> None:
         model.on_reconnected = feed.again
         self._model = model
-        self._feed = feed
+        self.feed = feed
         self._session = session
         self._wanted = wanted
         self._instructions = instructions
@@ -79,13 +79,13 @@ class Warmth:
     def open_now(self, onset_ms: float) -> WarmSession:
         """A session for a turn that needs one at once; it is sent the turn from ``onset_ms`` on."""
         session = self._model.open()
-        self._feed.attach(session)
-        self._feed.begin(onset_ms)
+        self.feed.attach(session)
+        self.feed.begin(onset_ms)
         return session
 
     def drop(self) -> None:
         """Let go of the session, wanted or not; the next use opens another."""
-        self._feed.attach(None)
+        self.feed.attach(None)
         if (session := self._model.release()) is not None:
             closing = _start(session.close(), "patchbay.warmth.close")
             self._closing.add(closing)
@@ -100,7 +100,7 @@ class Warmth:
         self._cancel_false_start()
         if self._onset_ms is None:
             self._onset_ms = onset_ms
-        self._feed.begin(onset_ms)
+        self.feed.begin(onset_ms)
 
     def speech_stopped(self) -> None:
         self._cancel_false_start()
@@ -112,7 +112,7 @@ class Warmth:
 
     def _false_start_over(self) -> None:
         self._onset_ms = None
-        self._feed.discard()
+        self.feed.discard()
 
     async def aclose(self) -> None:
         self._cancel_false_start()
@@ -120,6 +120,7 @@ class Warmth:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
         self.drop()
+        self.feed.close()
         if closing := set(self._closing):
             await asyncio.wait(closing, timeout=CLOSE_LIMIT_S)
             for task in closing:
@@ -138,9 +139,9 @@ class Warmth:
             return
         fresh = self._model.warm is None
         session = self._model.open()
-        self._feed.attach(session)
+        self.feed.attach(session)
         if self._onset_ms is not None:
-            self._feed.begin(self._onset_ms)  # wanted because of what is being said just now
+            self.feed.begin(self._onset_ms)  # wanted because of what is being said just now
         try:
             if fresh:
                 await session.update_instructions(self._instructions)

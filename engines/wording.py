@@ -18,6 +18,10 @@ class Wording:
     one_moment: str = "One moment, please. "
     start_again: str = " Sorry, let me start again. "
     cannot_help: str = "I am sorry, I have a technical problem just now. Please say that again in a moment. "
+    no_record: str = (
+        "I am sorry, this call has to be recorded and I cannot do that just now, so I have to end it here. "
+        "Please call again later. Goodbye."
+    )
     recording: Path = APOLOGY
     recorded_words: str = "I am sorry, we have a technical problem just now. Please stay on the line."
 

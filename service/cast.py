@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -30,6 +30,8 @@ class Cast:
 
     cascades: Mapping[str, Cascade]
     realtime: Mapping[str, WarmModel]
+    half_cascades: Mapping[str, tts.TTS[Any]]
+    """The voices of those realtime models that answer in text."""
     transcriber: stt.STT[Any]
     voices: tuple[tts.TTS[Any], ...]
     decisions: llm.DecisionModel | None
@@ -61,30 +63,45 @@ def cast(
 
     voices = {name: made("tts", component, "voice") for name, component in catalogue.voices.items()}
     chains: dict[tuple[str, ...], tts.TTS[Any]] = {}
-    cascades, realtime = {}, {}
+    cascades, realtime, half_cascades = {}, {}, {}
+    for engine in catalogue.engines.values():
+        for names in {engine.voices, *engine.voices_when.values()} - {(), *chains}:
+            chains[names] = _one_voice([voices[voice] for voice in names])
     for name, engine in catalogue.engines.items():
-        if engine.kind == "realtime":
+        if engine.kind != "cascade":
             inner = made("realtime", engine.mind, name)
             realtime[name] = WarmModel(
                 inner,
                 first_reply_s=engine.first_reply_s,
                 on_metrics=partial(on_metrics, name, engine.mind.plugin),
             )
+            if engine.kind == "half_cascade":
+                half_cascades[name] = chains[engine.voices]
             continue
-        if engine.voices not in chains:
-            chosen = [voices[voice] for voice in engine.voices]
-            chains[engine.voices] = (
-                chosen[0] if len(chosen) == 1 else tts.FallbackAdapter(chosen, max_retry_per_tts=0)
-            )
         cascades[name] = Cascade(
-            name, made("llm", engine.mind, name), chains[engine.voices], engine.tools, engine.first_reply_s
+            name,
+            made("llm", engine.mind, name),
+            chains[engine.voices],
+            engine.tools,
+            engine.first_reply_s,
+            engine.audio_aware,
+            {manner: chains[names] for manner, names in engine.voices_when.items()},
         )
     every = {id(voice): voice for voice in (*chains.values(), *voices.values())}
     judge = catalogue.decisions
     return Cast(
         cascades,
         realtime,
+        half_cascades,
         made("stt", catalogue.transcriber, "transcriber"),
         tuple(every.values()),
         made("decisions", judge.model, "questions") if judge else None,
     )
+
+
+def _one_voice(chosen: Sequence[tts.TTS[Any]]) -> tts.TTS[Any]:
+    """Voices in order of preference as one that streams; a voice that does not is given a sentence at a time."""
+    if len(chosen) > 1:
+        return tts.FallbackAdapter([*chosen], max_retry_per_tts=0)
+    [voice] = chosen
+    return voice if voice.capabilities.streaming else tts.StreamAdapter(tts=voice)

@@ -23,6 +23,7 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 import engines.cascade
+import engines.voiced
 from compliance.events import Event
 from compliance.shared_stt import SharedSTT
 from compliance.tap import RATE_HZ, AgentTap, CallerTap
@@ -31,7 +32,6 @@ from compliance.voiced import Samples
 from engines.cascade import ONCE
 from engines.catalogue import Catalogue
 from engines.desk import Desk
-from engines.feed import TurnFeed
 from engines.plugins import Endpoint, Endpoints
 from engines.routing import CallerTurn, Route
 from engines.wording import Wording
@@ -70,8 +70,8 @@ def patient(*, voice_s: float = PATIENCE_S, voice_stall_s: float = 2 * PATIENCE_
     """Give the models time to go on and the voices time to begin and to go on."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engines.cascade, "STALL_S", PATIENCE_S)
-        patch.setattr(engines.cascade, "VOICE", APIConnectOptions(max_retry=0, timeout=voice_s))
-        patch.setattr(engines.cascade, "VOICE_STALL_S", voice_stall_s)
+        patch.setattr(engines.voiced, "VOICE", APIConnectOptions(max_retry=0, timeout=voice_s))
+        patch.setattr(engines.voiced, "VOICE_STALL_S", voice_stall_s)
         yield
 
 
@@ -211,7 +211,8 @@ class DeskCall:
             cascades=self.cast.cascades,
             realtime=self.cast.realtime,
             recogniser=SharedSTT(self.transcriber),
-            feed=TurnFeed(self.tap),
+            tap=self.tap,
+            voices=self.cast.half_cascades,
             routing=self.plan,
             emit=self.events.append,
             call_id=self.name,

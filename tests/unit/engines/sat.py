@@ -10,7 +10,6 @@ from compliance.clock import CallClock
 from compliance.events import Event
 from engines.cascade import Cascade
 from engines.desk import Desk
-from engines.feed import TurnFeed
 from engines.generations import Generation
 from engines.routing import CallerTurn, Route, Routing
 
@@ -84,7 +83,7 @@ class Sat:
             },
             realtime={},
             recogniser=nothing,
-            feed=TurnFeed(tap),
+            tap=tap,
             routing=routing or self.plan,
             emit=self.events.append,
             call_id="call",

@@ -1,24 +1,21 @@
-"""A cascade's parts: how long a model and a voice may stay silent, and what tools a model is offered."""
+"""A cascade's model: how long it may stay silent, and what tools it is offered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from livekit import rtc
 from livekit.agents import (
     NOT_GIVEN,
     APIConnectionError,
-    APIConnectOptions,
     ModelSettings,
     function_tool,
     llm,
-    tts,
 )
 
 from engines import cascade as module
-from engines.cascade import Cascade, _aloud
-from tests.unit.engines.fakes import frame
+from engines.cascade import TOLD, Cascade
 
 pytestmark = pytest.mark.unit
 
@@ -30,6 +27,7 @@ class Mind(llm.LLM[Any]):
         super().__init__()
         self.words = words
         self.offered: list[tuple[list[str], Any]] = []
+        self.read: list[list[tuple[str, str]]] = []
 
     @property
     def model(self) -> str:
@@ -40,6 +38,7 @@ class Mind(llm.LLM[Any]):
         return "nobody"
 
     def chat(self, *, chat_ctx: llm.ChatContext, tools: Any = None, **how: Any) -> llm.LLMStream:
+        self.read.append([(item.role, item.text_content or "") for item in chat_ctx.messages()])
         self.offered.append(([tool.id for tool in tools or []], how.get("tool_choice", NOT_GIVEN)))
         return _Stream(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=how["conn_options"])
 
@@ -102,62 +101,23 @@ async def test_tools_are_offered_only_to_an_engine_that_may_use_them() -> None:
     assert mind.offered == [(["order_lookup"], "auto"), ([], NOT_GIVEN)]
 
 
-# -- the voice ------------------------------------------------------------------------------------------------
-class Voice(tts.TTS[Any]):
-    """Speaks one frame for every word, unless it hangs or fails."""
-
-    def __init__(self, speak: Callable[[str], bool | Exception]) -> None:
-        super().__init__(capabilities=tts.TTSCapabilities(streaming=True), sample_rate=24_000, num_channels=1)
-        self.speak = speak
-
-    def synthesize(self, text: str, *, conn_options: Any = None) -> Any:
-        raise NotImplementedError
-
-    def stream(self, *, conn_options: APIConnectOptions = module.VOICE) -> tts.SynthesizeStream:
-        return _Spoken(tts=self, conn_options=conn_options)
-
-
-class _Spoken(tts.SynthesizeStream):
-    async def _run(self, output_emitter: tts.AudioEmitter) -> None:
-        assert isinstance(self._tts, Voice)
-        output_emitter.initialize(
-            request_id="1", sample_rate=24_000, num_channels=1, mime_type="audio/pcm", stream=True
-        )
-        output_emitter.start_segment(segment_id="1")
-        self._mark_started()
-        async for word in self._input_ch:
-            if isinstance(word, str):
-                heard = self._tts.speak(word)
-                if isinstance(heard, Exception):
-                    raise heard
-                if not heard:
-                    await asyncio.Event().wait()
-                output_emitter.push(frame(200).data.tobytes())
-                output_emitter.flush()
+@pytest.mark.parametrize(("aware", "manner"), [(True, "upset"), (True, ""), (False, "upset")])
+async def test_only_an_audio_aware_engine_is_told_how_the_caller_sounds(aware: bool, manner: str) -> None:
+    mind = Mind((0, "Good day."))
+    chain = replace(cascade(mind), audio_aware=aware)
+    history = llm.ChatContext()
+    history.add_message(role="assistant", content="Hello.")
+    history.add_message(role="user", content="where is it")
+    async for _ in chain.think(history, [], ModelSettings(), manner):
+        pass
+    told = [("system", TOLD.format(manner="upset"))] if aware and manner else []
+    assert mind.read == [[("assistant", "Hello."), *told, ("user", "where is it")]]
+    assert len(history.items) == 2
 
 
-async def words(*after: str) -> AsyncIterator[str]:
-    for word in after:
-        yield word
-
-
-async def heard(voice: Voice) -> list[rtc.AudioFrame]:
-    async with voice.stream() as stream:
-        return [audio.frame async for audio in _aloud(stream, "Good ", words("day."))]
-
-
-async def test_every_word_is_read_aloud() -> None:
-    frames = await heard(Voice(lambda word: True))
-    assert sum(one.duration for one in frames) == pytest.approx(0.4, abs=0.03)
-
-
-@pytest.mark.parametrize("hangs_at", ["Good ", "day."])
-async def test_a_voice_that_stalls_has_failed(monkeypatch: pytest.MonkeyPatch, hangs_at: str) -> None:
-    monkeypatch.setattr(module, "VOICE_STALL_S", 0.05)
-    with pytest.raises(TimeoutError):
-        await heard(Voice(lambda word: word != hangs_at))
-
-
-async def test_a_voice_that_fails_says_so() -> None:
-    with pytest.raises(APIConnectionError):
-        await heard(Voice(lambda word: APIConnectionError("gone")))
+def test_a_caller_who_sounds_otherwise_is_answered_in_another_voice() -> None:
+    plain: Any = object()
+    gentle: Any = object()
+    chain = replace(cascade(Mind()), voice=plain, voices_when={"upset": gentle})
+    assert chain.voice_for("upset") is gentle
+    assert chain.voice_for("") is plain

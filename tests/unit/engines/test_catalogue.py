@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engines.catalogue import Catalogue
+from engines.plugins import TEXT_ONLY
 from policies import DocumentError, shipped
 
 pytestmark = pytest.mark.unit
@@ -125,6 +126,25 @@ def test_a_realtime_engine_has_no_voices_of_ours() -> None:
     )
     assert len(problems(text)) == 1
     assert "unknown key 'voices'" in problems(text)[0]
+
+
+def test_a_half_cascade_needs_a_voice_and_answers_in_text() -> None:
+    half = "  branded: {kind: half_cascade, model: {plugin: openai, model: gpt-realtime}, voices: [house]}\n"
+    engine = Catalogue.parse(WHOLE + half).engines["branded"]
+    assert (engine.kind, engine.voices, engine.mind.options[TEXT_ONLY]) == ("half_cascade", ("house",), True)
+    [complaint] = problems(WHOLE + half.replace("[house]", "[]"))
+    assert complaint.endswith("a half-cascade needs at least one voice")
+
+
+def test_a_cascade_may_hear_how_the_caller_sounds_and_answer_in_another_voice() -> None:
+    spec = Catalogue.parse(WHOLE + "    audio_aware: true\n    voices_when: {upset: [house]}\n").engines[
+        "fast"
+    ]
+    assert (spec.audio_aware, spec.voices_when) == (True, {"upset": ("house",)})
+    [unheard] = problems(WHOLE + "    voices_when: {upst: [house]}\n")
+    assert "nobody is heard to sound 'upst', did you mean 'upset'?" in unheard
+    [voiceless] = problems(WHOLE + "    voices_when: {upset: []}\n")
+    assert "who sounds upset needs a voice too" in voiceless
 
 
 def test_every_problem_is_listed_at_once_in_the_order_of_the_file() -> None:

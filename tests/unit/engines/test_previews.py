@@ -19,7 +19,7 @@ class Kept:
     events: list[Event] = field(default_factory=list)
 
     def previews(self) -> Previews:
-        return Previews(("fast", "tool"), Record(self.events.append, CallClock(), "c"))
+        return Previews(("fast", "tool"), Record(self.events.append, CallClock(), "c"), aware={"tool"})
 
     @property
     def settled(self) -> list[tuple[int, str, bool]]:
@@ -122,3 +122,19 @@ def test_a_turn_without_a_preview_needs_nothing_thrown_away() -> None:
     kept = Kept()
     assert kept.previews().decided(Route(1, "tool"))
     assert kept.settled == []
+
+
+def test_a_preview_that_did_not_know_how_the_caller_sounds_is_thrown_away_where_that_matters() -> None:
+    kept, reply = Kept(), generation()
+    previews = kept.previews()
+    previews.begin(reply, Route(1, "tool"))
+    assert not previews.decided(Route(1, "tool", manner="upset"))
+    assert kept.settled == [(1, "tool", False)]
+
+
+def test_where_it_does_not_matter_how_the_caller_sounds_the_preview_is_kept() -> None:
+    kept, reply = Kept(), generation()
+    previews = kept.previews()
+    previews.begin(reply, Route(1, "fast"))
+    assert previews.decided(Route(1, "fast", manner="upset"))
+    assert reply.confirmed

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 from livekit.agents import tts
-from livekit.plugins import openai
+from livekit.plugins import elevenlabs
 
 from engines.catalogue import Catalogue
 from engines.errors import EngineNotConfiguredError
@@ -48,9 +48,20 @@ async def test_engines_with_the_same_voices_share_them(http: aiohttp.ClientSessi
 
 
 async def test_a_single_voice_needs_no_chain(http: aiohttp.ClientSession) -> None:
+    text = shipped("engines.yaml").read_text().replace("[house, spare]", "[house]")
+    made = cast(Catalogue.parse(text), NOWHERE, http, lambda *used: None)
+    assert isinstance(made.cascades["fast"].voice, elevenlabs.TTS)
+    await made.aclose()
+
+
+async def test_a_single_voice_that_does_not_stream_is_given_a_sentence_at_a_time(
+    http: aiohttp.ClientSession,
+) -> None:
     text = shipped("engines.yaml").read_text().replace("[house, spare]", "[spare]")
     made = cast(Catalogue.parse(text), NOWHERE, http, lambda *used: None)
-    assert isinstance(made.cascades["fast"].voice, openai.TTS)
+    voice = made.cascades["fast"].voice
+    assert isinstance(voice, tts.StreamAdapter)
+    assert voice.capabilities.streaming
     await made.aclose()
 
 
