@@ -32,6 +32,7 @@ class Entity(StrEnum):
     BIRTH = "DATE_OF_BIRTH"
     SSN = "US_SSN"
     ACCOUNT = "ACCOUNT_NUMBER"
+    ID = "ID_NUMBER"
     ORDER = "ORDER_NUMBER"
     NUMBER = "NUMBER"
     SPELLED = "SPELLED"
@@ -45,6 +46,8 @@ class Shape(StrEnum):
     MAIL = "mail"
     NAME = "name"
     PLACE = "place"
+    CODE = "code"
+    """Letters and digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,15 @@ class Spec:
     """Digits after which the answer is complete."""
 
 
+_GAP = r"[^\w\[]"
+"""Between two words; what was masked before, see :func:`compliance.redaction.masks.without_masks`, parts them."""
 _LINK = (
-    r"(?:\W+(?:number|no|code|address|name|details?|is|was|it|it's|its|are|ends?|ending|in|with|on|at|my|the"
-    r"|uh|um|so|okay|ok|yes|yeah|sure|again|as)\b)"
+    rf"(?:{_GAP}+(?:number|no|code|address|name|details?|digits|is|was|are|will|would|should|be|it|it's|its|that|that's|this"
+    r"|ends?|ending|starts?|starting|in|with|on|at|by|file|my|the|a|of|i|you|can|use|set|got|have|one|whole|full|thing"
+    r"|well|just|uh|um|so|okay|ok|yes|yeah|sure|again|as|and|then)\b)"
 )
+_MISHEARD = rf"(?:{_GAP}+(?:for|to|too|won|ate|tree|free))?"
+"""A first digit that a recogniser wrote as a word."""
 _LEFT_OPEN = re.compile(r"\b(?:is|was|are|it's|its|number|code|address|name)\W*$")
 
 
@@ -82,52 +90,85 @@ def _spec(
     usual: int = 0,
 ) -> Spec:
     name = rf"\b(?:{announced or asked})"
+    # What is named like this is nothing else: more may stand between the name and the value.
+    link = rf"(?:{_GAP}+[a-z']+){{0,4}}" if entity in (Entity.CVV, Entity.PIN, Entity.SSN) else f"{_LINK}*"
     return Spec(
         entity,
         shape,
         asked=re.compile(asked),
-        announced=re.compile(rf"{name}{_LINK}*\W*$"),
-        opening=re.compile(rf"{name}{_LINK}+\W+"),
+        announced=re.compile(rf"{name}{link}{_MISHEARD}{_GAP}*$"),
+        opening=re.compile(rf"{name}{_LINK}{'*' if shape is Shape.DATE else '+'}{_GAP}+"),
         fewest=fewest,
         usual=usual,
     )
 
 
+_CARD = r"(?:the |your |my )?(?:front of )?(?:the |your |my )?(?:credit |debit |bank |payment )?card"
+
 SPECS: tuple[Spec, ...] = (
     _spec(
         Entity.CVV,
         Shape.DIGITS,
-        r"cvv|cvc|c v v|c v c|security (?:code|number)|(?:three|3)[- ]digit|back of (?:the|your|my) card",
+        r"\bcvv|\bcvc|\bc v [vc]\b|(?<!social )security (?:code|number|digits)|card verification|signature strip"
+        r"|code (?:on|at|by|from|near) the|(?:three|3|four|4)[- ]digit (?:security )?(?:code|number)"
+        r"|(?:three|3)[- ]digits?|back of (?:the|your|my) card",
         fewest=1,
         usual=3,
     ),
-    _spec(Entity.EXPIRY, Shape.DATE, r"expir\w*|valid (?:until|through|to)", fewest=1, usual=4),
+    _spec(
+        Entity.EXPIRY,
+        Shape.DATE,
+        r"expir\w*|(?:valid|good) (?:until|through|thru|till?|to)|\bruns? out|end date",
+        r"expir\w*|(?:valid|good) (?:until|through|thru|till?|to)|(?:card|it) runs? out",
+        fewest=1,
+        usual=4,
+    ),
     _spec(
         Entity.CREDIT_CARD,
         Shape.DIGITS,
-        r"card number|number (?:on|of|across) (?:the |your |my )?(?:front of )?(?:the |your |my )?card"
-        r"|(?:sixteen|16)[- ]digit|long number|card details|last (?:four|4)|final (?:four|4)",
-        r"(?:credit |debit )?card|visa|mastercard|master card|amex|american express"
+        rf"card number|number (?:on|of|across|off|for|from) {_CARD}|(?:sixteen|16|fifteen|15)[- ]digits?"
+        r"|long (?:card )?number|card details|(?:what|which) (?:credit |debit )?card\b|read .*\bcard\b"
+        r"|(?:credit|debit|payment|bank) card.*\b(?:number|digits)|digits (?:on|of|across)|(?:last|final) (?:four|4)",
+        r"(?:credit |debit |bank )?card|visa|master ?card|amex|american express"
         r"|last (?:four|4)(?: digits)?|long number",
         usual=16,
     ),
     _spec(
         Entity.SSN,
         Shape.DIGITS,
-        r"social security|\bssn\b|national insurance",
+        r"\bsocial\b(?! media| network)|\bssn\b|\bs s n\b|\bss number|national insurance|tax(?:payer)? id",
+        r"social(?: security)?|ssn|s s n|ss number|national insurance|tax(?:payer)? id",
         usual=9,
     ),
     _spec(
         Entity.PIN,
         Shape.DIGITS,
-        r"\bpin\b|pass ?code|one[- ]time (?:code|password)|verification code|password",
+        r"\bpin\b|pass ?code|one[- ]time (?:code|pass\w*|pin)|\botp\b|(?:verification|access|confirmation) code"
+        r"|code (?:that )?(?:we|i|was) (?:just )?(?:sent|texted|e-?mailed)|password",
         fewest=1,
         usual=4,
     ),
     _spec(
+        Entity.PIN,
+        Shape.NAME,
+        r"pass ?(?:word|phrase)|memorable word|secret word|security (?:word|answer)|maiden name",
+    ),
+    _spec(
         Entity.ACCOUNT,
         Shape.DIGITS,
-        r"account number|sort code|routing number|\biban\b|member(?:ship)? (?:number|id)|policy number",
+        r"account number|number (?:of|for|on) (?:the|your) (?:bank )?(?:account|policy|statement)|sort code|\biban\b"
+        r"|routing|member(?:ship)? (?:number|id|no)|policy (?:number|id|no)|bank details|(?<!order )reference number"
+        r"|customer (?:number|id)|claim (?:number|id|no)|(?:loyalty|rewards?) (?:card|number)|which account",
+        r"account|sort code|routing|iban|member(?:ship)?(?: id)?|policy|claim|customer (?:number|id)"
+        r"|reference number",
+        usual=8,
+    ),
+    _spec(
+        Entity.ID,
+        Shape.CODE,
+        r"licen[cs]e|passport|\bid (?:number|card)|identity (?:card|number)|national id|identification"
+        r"|(?:number|license) plate|registration number|medical record",
+        r"licen[cs]e|passport|id number|identity card|national id|number plate|registration|medical record",
         usual=8,
     ),
     _spec(
@@ -140,47 +181,63 @@ SPECS: tuple[Spec, ...] = (
     _spec(
         Entity.PHONE,
         Shape.DIGITS,
-        r"phone|mobile|\bcell\b|call ?back number|contact number|best number"
-        r"|number (?:to|where|we can) \w* ?(?:reach|call)",
+        r"phone|mobile|\bcell\b|call ?back|land ?line|area code|contact number|(?:best|good|another|which|what) number"
+        r"|number (?:to|where|we can|i can|that|for)\b|\b(?:reach|call|text|ring) (?:you|him|her|them)",
         r"(?:tele)?phone number|phone|mobile(?: number)?|cell(?: number)?|(?:call|reach|ring|text) me(?: back)?"
-        r"|(?:my|contact|call ?back|best|her|his|their) number|number to (?:call|reach|ring)",
+        r"|(?:my|contact|call ?back|best|her|his|their) number|number to (?:call|reach|ring)|area code|land ?line",
         usual=10,
     ),
     _spec(Entity.EMAIL, Shape.MAIL, r"e-?mail"),
     _spec(
         Entity.BIRTH,
         Shape.DATE,
-        r"date of birth|birth ?(?:day|date)|\bborn\b|\bd\.?o\.?b\b",
+        r"date of birth|birth ?(?:day|date|year)|\bborn\b|\bd\.?\s?o\.?\s?b\b",
         fewest=1,
         usual=8,
     ),
     _spec(
         Entity.PERSON,
         Shape.NAME,
-        r"(?:full|first|last|your|the|caller's) name|surname|who am i (?:speaking|talking)|who(?:'s| is) calling|spell",
+        r"\bnames?\b|surname|who am i\b|who(?:'s| is) (?:calling|this|speaking)|who do i have"
+        r"|speaking (?:with|to)|spell",
         r"(?:first |last |full |middle )?name|surname|names|i'm called|i am called|under the name(?: of)?",
     ),
     _spec(
         Entity.ADDRESS,
         Shape.PLACE,
-        r"(?<!mail )\baddress|post ?code|zip ?code|\bzip\b|street|where do you live",
-        r"(?<!mail )address|post ?code|zip ?code|i live|deliver it|ship it",
+        r"(?<!mail )(?<!ip )\baddress|post ?code|postal|zip ?code|\bzip\b|\bstreet\b|(?:house|flat|door) number"
+        r"|where .*\b(?:live|living|send|ship|deliver|based|located)\b|(?:what|which) (?:city|town|county|state)\b",
+        r"(?<!mail )(?<!ip )address|post ?code|zip ?code|i live|my house|deliver it|ship it",
     ),
 )
-BY_ENTITY = {spec.entity: spec for spec in SPECS}
+BY_ENTITY = {spec.entity: spec for spec in reversed(SPECS)}
 
 _ASKING = re.compile(
-    r"\?|\b(?:what|which|who|whose|could|can|may|please|need|give|tell|confirm|read|spell|provide|share|repeat"
-    r"|have your|have the|rest of|remaining|say)\b"
+    r"\?|\b(?:what|which|who|whose|when|where|how|could|can|may|please|need|give|tell|confirm|read|spell|provide|share"
+    r"|repeat|choose|enter|go ahead|have your|have the|rest of|remaining|say)\b"
 )
+_TELLING = re.compile(
+    r"\b(?:thank(?:s| you) for|i have|i've|i'll|i will|i can see|we have|we've|we'll|has been|was|is|are|updated"
+    r"|let me)\b"
+)
+_AGAIN = re.compile(
+    r"\b(?:again|repeat|once more|one more time|say (?:that|it)|slow(?:ly|er)|(?:didn't|did not|couldn't|could not)"
+    r" (?:quite )?(?:get|catch|hear|find|understand))\b"
+)
+_LONGEST_BARE_QUESTION = 8
 
 
 def asked_for(agent_text: str) -> tuple[Spec, ...]:
-    """What an agent's utterance asks the caller to say, most specific first."""
+    """What an agent's utterance asks the caller to say, most specific first: ``and the three digits on the back``."""
     low = agent_text.lower().replace("’", "'")
-    if not _ASKING.search(low):
+    if not _ASKING.search(low) and (_TELLING.search(low) or len(low.split()) > _LONGEST_BARE_QUESTION):
         return ()
     return tuple(spec for spec in SPECS if spec.asked.search(low))
+
+
+def asks_again(agent_text: str) -> bool:
+    """Whether an agent's utterance asks for what was asked for before, without naming it."""
+    return _AGAIN.search(agent_text.lower().replace("’", "'")) is not None
 
 
 def announced_before(text: str, end: int) -> Spec | None:

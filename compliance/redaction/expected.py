@@ -23,7 +23,21 @@ from compliance.redaction.entities import (
     Spec,
     announced_before,
     asked_for,
+    asks_again,
     left_open,
+)
+from compliance.redaction.figures import (
+    AROUND_NUMBERS,
+    CODES,
+    NO_DATE,
+    belong_together,
+    code_around,
+    extent,
+    is_back_channel,
+    is_dated,
+    is_unnamed_number,
+    may_be_digits,
+    other_words,
 )
 from compliance.redaction.luhn import passes_luhn
 from compliance.redaction.pieces import Found, Heard, Kind, Piece
@@ -31,11 +45,11 @@ from compliance.redaction.pieces import Found, Heard, Kind, Piece
 _LIFE = 4
 _LIFE_WHEN_DOUBTFUL = 2
 _EXPECTED = 0.95
-_UNFINISHED_DIGITS = 4
-_UNFINISHED_PARTS = 3
 _NEVER = re.compile(r"(?!)")
 _UNNAMED = Spec(Entity.NUMBER, Shape.DIGITS, _NEVER, _NEVER, _NEVER, usual=12)
 _READ_BACK = frozenset({Kind.NUMBER, Kind.LETTERS, Kind.EMAIL})
+_SECRET = frozenset({Entity.CVV, Entity.PIN})
+_NUMERIC = frozenset({Shape.DIGITS, Shape.CODE})
 _JOINS_ORDERS = re.compile(r"[\s,]*(?:and|or|then)?[\s,]*")
 
 
@@ -52,6 +66,11 @@ class Expectation:
         """Half said: the rest is still to come."""
         return bool(self.digits) and len(self.digits) < self.spec.usual
 
+    @property
+    def complete(self) -> bool:
+        """All of a number was said."""
+        return bool(self.digits) and not self.begun
+
     def with_more(self, digits: str) -> str:
         """All digits of the number once ``digits`` are added; a complete number is followed by another one."""
         return self.digits + digits if self.begun else digits
@@ -63,7 +82,8 @@ class Answer:
 
     masked: list[Found] = field(default_factory=list)
     kept: list[tuple[int, int]] = field(default_factory=list)
-    masked_digits: list[str] = field(default_factory=list)
+    masked_digits: list[tuple[str, str]] = field(default_factory=list)
+    """Each with what it is a number of."""
     kept_digits: list[str] = field(default_factory=list)
 
 
@@ -72,16 +92,38 @@ class Expectations:
     """The expectations of one call, most recent first."""
 
     open: list[Expectation] = field(default_factory=list)
+    keeps_orders: bool = True
+    """Whether order numbers stay readable."""
+
+    @property
+    def secret(self) -> bool:
+        """Whether something may be said next of which no recording may be kept."""
+        return any(e.spec.entity in _SECRET for e in self.open)
+
+    def expect(self, entity: str) -> None:
+        """Opens an expectation of ``entity``, as the agent's question would."""
+        for spec in SPECS:
+            if spec.entity == entity:
+                self._opened(spec)
+
+    def forget(self) -> None:
+        self.open.clear()
 
     def agent_said(self, heard: Heard) -> None:
         """Opens what the agent asks for; a statement closes what was open, unless a number is half said."""
         asked = asked_for(heard.original)
         if asked:
-            said = {e.spec.entity: e.digits for e in self.open}
-            self.open = [Expectation(spec, said.get(spec.entity, "")) for spec in asked]
+            said = {e.spec: e.digits for e in self.open}
+            self.open = [Expectation(spec, said.get(spec, "")) for spec in asked]
             return
-        if any(p.kind in _READ_BACK for p in heard.pieces) or _is_back_channel(heard):
-            return  # reading back, or "mhm, go ahead"
+        if any(p.kind in _READ_BACK for p in heard.pieces):
+            return
+        if asks_again(heard.original):
+            self.open = [Expectation(e.spec) for e in self.open]
+            return
+        self.open = [e for e in self.open if not (e.spec.entity in _SECRET and e.complete)]
+        if is_back_channel(heard):
+            return  # "mhm, go ahead"
         self.open = [e for e in self.open if e.begun]
         for expectation in self.open:
             expectation.life = min(expectation.life, _LIFE_WHEN_DOUBTFUL)
@@ -91,13 +133,14 @@ class Expectations:
         before = list(self.open)
         answer = Answer()
         self._find_numbers(heard, amounts, answer)
+        self._find_misheard(heard, answer)
         for spec, start in list(self._said_in_words(heard)):
             spans = words_of_answer(spec.shape, heard, start, amounts)
             answer.masked.extend(Found(spec.entity, a, b, _EXPECTED) for a, b in spans)
             if spans:
                 expectation = self._opened(spec)
                 expectation.life = min(expectation.life, _LIFE_WHEN_DOUBTFUL)
-        if not answer.masked and not answer.kept and not _is_back_channel(heard):
+        if not answer.masked and not answer.kept and not is_back_channel(heard):
             for expectation in before:
                 expectation.life -= 1
         self.open = [e for e in self.open if e.life > 0]
@@ -105,8 +148,7 @@ class Expectations:
             self._opened(unsaid)
         return answer
 
-    @staticmethod
-    def announced_by_agent(heard: Heard, amounts: list[tuple[int, int]]) -> Answer:
+    def announced_by_agent(self, heard: Heard, amounts: list[tuple[int, int]]) -> Answer:
         """Numbers an agent reads out with their names: ``your card number is``, ``order 441792``."""
         answer = Answer()
         for piece in heard.of_kind(Kind.NUMBER):
@@ -115,8 +157,8 @@ class Expectations:
                 continue
             if spec.entity is not Entity.ORDER:
                 answer.masked.append(Found(spec.entity, piece.start, piece.end, _EXPECTED))
-                answer.masked_digits.append(piece.digits)
-            elif len(piece.digits) <= MAX_KEPT_DIGITS:
+                answer.masked_digits.append((spec.entity, piece.digits))
+            elif self.keeps_orders and len(piece.digits) <= MAX_KEPT_DIGITS:
                 answer.kept.append((piece.start, piece.end))
                 answer.kept_digits.append(piece.digits)
         return answer
@@ -131,15 +173,25 @@ class Expectations:
             expectation.digits = expectation.with_more(piece.digits)
             if not expectation.begun:
                 expectation.life = min(expectation.life, _LIFE_WHEN_DOUBTFUL)
-            if expectation.spec.entity is Entity.ORDER:
+            if expectation.spec.entity is Entity.ORDER and self.keeps_orders:
                 answer.kept.append((piece.start, piece.end))
                 answer.kept_digits += piece.digits, expectation.digits
                 continue
-            answer.masked_digits += piece.digits, expectation.digits
-            found = Found(_label(expectation), *_extent(piece, heard), _EXPECTED)
-            if answer.masked and _belong_together(answer.masked[-1], found, heard):
+            label = _label(expectation)
+            answer.masked_digits += (label, piece.digits), (label, expectation.digits)
+            found = Found(label, *extent(piece, heard, label), _EXPECTED)
+            if answer.masked and belong_together(answer.masked[-1], found, heard):
                 found = replace(found, start=answer.masked.pop().start)
             answer.masked.append(found)
+
+    def _find_misheard(self, heard: Heard, answer: Answer) -> None:
+        """A breath of a number of which a recogniser wrote some digits as words: ``then o ate``, ``nine for``."""
+        numeric = [e for e in self.open if e.spec.shape in _NUMERIC and e.spec.entity is not Entity.ORDER]
+        told = [p for p in heard.words if p.written not in AROUND_NUMBERS]
+        if not numeric or not told or not all(may_be_digits(p) for p in told):
+            return
+        if any(p.kind is Kind.NUMBER or p.written == "o" for p in told):
+            answer.masked.append(Found(numeric[0].spec.entity, told[0].start, told[-1].end, _EXPECTED))
 
     def _expectation_for(self, piece: Piece, heard: Heard, answer: Answer) -> Expectation | None:
         """The expectation that a number answers; opened here when the number was announced, or looks half said."""
@@ -148,34 +200,37 @@ class Expectations:
             expectation = self._opened(announced)
             if announced.entity is not Entity.ORDER or _may_be_kept(expectation, piece):
                 return expectation
-        numeric = [e for e in self.open if e.spec.shape is Shape.DIGITS]
+        numeric = [e for e in self.open if e.spec.shape in _NUMERIC]
         # Asked for an order number and something personal at once: what is said may be either, so it is masked.
-        numeric.sort(key=lambda e: e.spec.entity is Entity.ORDER)
+        # Asked for a card and its code at once, sixteen digits are the card.
+        numeric.sort(
+            key=lambda e: (e.spec.entity is Entity.ORDER, len(e.with_more(piece.digits)) > 2 * e.spec.usual)
+        )
         for expectation in numeric:
             if expectation.spec.entity is Entity.ORDER:
                 if _may_be_kept(expectation, piece):
                     return expectation
             elif _answers(piece, heard, expectation):
                 return expectation
-        return self._opened(_UNNAMED) if _is_unnamed_number(piece, heard) else None
+        return self._opened(_UNNAMED) if is_unnamed_number(piece, heard) else None
 
     def _opened(self, spec: Spec) -> Expectation:
         """The expectation of ``spec``, now the most recent one."""
         for i, expectation in enumerate(self.open):
-            if expectation.spec.entity is spec.entity:
+            if expectation.spec is spec:
                 self.open.insert(0, self.open.pop(i))
                 return expectation
         self.open.insert(0, Expectation(spec, life=_LIFE_WHEN_DOUBTFUL if spec is _UNNAMED else _LIFE))
         return self.open[0]
 
-    def _said_in_words(self, heard: Heard) -> Iterator[tuple[Spec, int]]:
-        """Entities said in words that are expected or announced, and the character their value may begin at."""
+    def _said_in_words(self, heard: Heard) -> Iterator[tuple[Spec, int | None]]:
+        """Entities said in words that were asked for, or announced, with the character at which their value begins."""
         low = heard.original.lower().replace("’", "'")
         for spec in SPECS:
             if spec.shape is Shape.DIGITS:
                 continue
             if any(e.spec is spec for e in self.open):
-                yield spec, 0
+                yield spec, None
             elif spec.shape is not Shape.NAME and (opening := spec.opening.search(low)):
                 self._opened(spec)
                 yield spec, opening.end()
@@ -191,8 +246,12 @@ def _label(expectation: Expectation) -> Entity:
 
 def _announced(piece: Piece, heard: Heard, answer: Answer) -> Spec | None:
     spec = announced_before(heard.original, piece.start)
-    if spec and spec.shape in (Shape.DIGITS, Shape.DATE):
-        return spec if len(piece.digits) >= spec.fewest else None
+    if spec is None and (code := announced_before(heard.original, code_around(piece, heard)[0])):
+        spec = code if code.entity in CODES else None
+    if spec and spec.shape in (*_NUMERIC, Shape.DATE):
+        # "this one": a digit alone is believed only when nothing else follows.
+        alone = len(piece.digits) == 1 and piece is not heard.words[-1]
+        return spec if len(piece.digits) >= spec.fewest and not alone else None
     if answer.kept and _JOINS_ORDERS.fullmatch(heard.original, answer.kept[-1][1], piece.start):
         return BY_ENTITY[Entity.ORDER]
     return None
@@ -205,42 +264,11 @@ def _may_be_kept(expectation: Expectation, piece: Piece) -> bool:
 def _answers(piece: Piece, heard: Heard, expectation: Expectation) -> bool:
     """Whether a number has the shape of an answer rather than of "two questions"."""
     digits = len(piece.digits)
+    if digits < NO_DATE and is_dated(piece, heard):
+        return False
     if digits >= max(expectation.spec.fewest, 3) or (digits >= 2 and len(piece.parts) >= 2):
         return True
-    if sum(len(p.parts) for p in heard.of_kind(Kind.NUMBER)) > len(_other_words(heard)):
+    if sum(len(p.parts) for p in heard.of_kind(Kind.NUMBER)) > len(other_words(heard)):
         return True
     telling = [p for p in heard.words if p.written not in lexicon.FILLERS]
     return expectation.begun and telling[0] is piece
-
-
-def _is_unnamed_number(piece: Piece, heard: Heard) -> bool:
-    """A number of which this may be only the first breath: nothing but digits, or digits up to the very end."""
-    if not _other_words(heard):
-        return len(piece.digits) >= 3
-    said_digit_by_digit = len(piece.digits) >= _UNFINISHED_DIGITS and len(piece.parts) >= _UNFINISHED_PARTS
-    return said_digit_by_digit and heard.words[-1] is piece
-
-
-def _other_words(heard: Heard) -> list[Piece]:
-    return [p for p in heard.words if p.kind is not Kind.NUMBER and p.written not in lexicon.FILLERS]
-
-
-def _is_back_channel(heard: Heard) -> bool:
-    return all(p.written in lexicon.BACK_CHANNELS for p in heard.words)
-
-
-def _extent(piece: Piece, heard: Heard) -> tuple[int, int]:
-    """Where a number is said, with a digit misheard as a word right before or after it (``for one one one``)."""
-    start, end = piece.start, piece.end
-    if len(piece.parts) >= _UNFINISHED_PARTS:
-        for word in [p for p in heard.words if p.end <= piece.start][-1:]:
-            start = word.start if word.written in lexicon.MISHEARD_DIGITS else start
-        for word in [p for p in heard.words if p.start >= piece.end][:1]:
-            end = word.end if word.written in lexicon.MISHEARD_DIGITS else end
-    return start, end
-
-
-def _belong_together(left: Found, right: Found, heard: Heard) -> bool:
-    """Two parts of one number around at most one word, which is then a misheard digit."""
-    between = [p for p in heard.words if left.end <= p.start and p.end <= right.start]
-    return left.entity == right.entity and len(between) <= 1

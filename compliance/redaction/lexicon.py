@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 
-def _words(text: str) -> frozenset[str]:
+
+def words(text: str) -> frozenset[str]:
+    """The words of ``text``, which white space parts."""
     return frozenset(text.split())
 
 
@@ -29,22 +32,22 @@ TENS = {
     "ninety": 90,
 }  # fmt: skip
 REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
-ORDINALS = _words(
+ORDINALS = words(
     """
     first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth
     fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth thirtieth
     """
 )
-MONTHS = _words(
+MONTHS = words(
     """
     january february march april may june july august september october november december jan feb mar
     apr jun jul aug sept sep oct nov dec
     """
 )
 
-FILLERS = _words(
+FILLERS = words(
     """
-    uh um uhm er erm hmm hm mm mhm ah like okay ok so then dash hyphen minus space sorry wait comma yeah
+    uh um uhm er erm hmm hm mm mhm ah like okay ok so then dash hyphen minus slash stroke space sorry wait comma yeah
     yes right and
     """
 )
@@ -64,7 +67,7 @@ LETTER_NAMES = {
 }  # fmt: skip
 """What a recogniser writes for a letter; believed only among other letters."""
 
-ACRONYMS = _words(
+ACRONYMS = words(
     """
     atm usa pm am dvd tv vip faq pdf dob ssn cvv cvc vpn apr ok id uk us usb gps irs fm it pin cd asap
     diy hr pc sms url wifi sim ups tba eta iban
@@ -74,18 +77,18 @@ ACRONYMS = _words(
 ADDRESS_JOINTS = {
     "dot": ".", "point": ".", "period": ".", "underscore": "_", "dash": "-", "hyphen": "-", "minus": "-", "plus": "+",
 }  # fmt: skip
-TOP_LEVEL_DOMAINS = _words(
+TOP_LEVEL_DOMAINS = words(
     """
     com net org edu gov io co uk us info biz de fr ca au in me eu ie es it nl nz
     """
 )
-MAIL_PROVIDERS = _words(
+MAIL_PROVIDERS = words(
     """
     gmail googlemail yahoo hotmail outlook icloud aol protonmail proton gmx live msn comcast verizon
     """
 )
 
-STREET_WORDS = _words(
+STREET_WORDS = words(
     """
     street avenue road drive lane court boulevard terrace crescent parkway gardens grove mews highway
     plaza close
@@ -93,7 +96,17 @@ STREET_WORDS = _words(
 )
 """Second halves of street names that are rarely anything else after a house number."""
 
-COMMON = _words(
+PLACE_WORDS = words(
+    """
+    street avenue road drive lane court boulevard way place terrace circle square close crescent gardens row
+    apartment apt unit suite flat floor building house north south east west city town county state england
+    scotland wales ireland london york california texas florida ohio virginia washington carolina dakota
+    jersey mexico hampshire illinois michigan georgia arizona nevada oregon utah colorado
+    """
+)
+"""What stands in addresses besides names."""
+
+COMMON = words(
     """
     mum mom dad mother father wife husband son daughter brother sister friend boss partner parents behalf
     a about above account accounts actually address after afternoon again agent agents ago ah all almost
@@ -137,12 +150,53 @@ COMMON = _words(
     hopefully immediately literally obviously perhaps possibly probably seriously simply totally usually
     human robot representative manager operator department technical support sales return returned
     returning returns exchange discount subscription contract device phone's laptop router modem
-    television kitchen fridge dollars dollar pounds pence euros cents percent seconds waited
+    television kitchen fridge saving savings checking dollars dollar pounds pence euros cents percent seconds waited
     """
 )
-"""Everyday words of a support line: an answer made of these holds no name. Lower case."""
+"""Words around a name: where one of these stands a name ends. Lower case."""
 
-BACK_CHANNELS = _words(
+EVERYDAY = COMMON | words(
+    "\n".join(
+        line
+        for line in (Path(__file__).parent / "everyday.txt").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    )
+)
+"""Everyday words of people who call: an answer made of these holds no name. Lower case."""
+
+CLAUSE = words(
+    """
+    i me my mine we our us you your they them their he him his she her i'm i've i'll i'd you're we're they're
+    do does did don't doesn't didn't am is isn't are aren't was wasn't were be been being have haven't has
+    hasn't had can can't cannot could couldn't will won't would wouldn't should shouldn't must might what
+    what's why when where where's who how how's which whose not no never none want need like think know get
+    got make made give take took tell told see say said let let's if because but than about with from into
+    without after before until please there here this these those any some all want wants need needs
+    trying try anything something
+    """
+)
+"""What makes a sentence of words: pronouns, auxiliaries, question words. An answer is rarely a sentence."""
+
+NAMES_TOO = words(
+    """
+    april banks bean best bill black booth branch bright case cook cross crystal day faith good grace green
+    hill hope house joy june key king lane little long love mark may miles moon park price read rich rose
+    short small snow sue swift watch weeks west white will wood woods young field fields stone bush rice page
+    ball hunter mason carter cooper parker baker brown gray grey ray rob pat dale glen cliff frank art gene
+    jack dawn bond penny ruby pearl amber autumn summer winter sky sandy dean earl duke prince chance drew
+    guy lance pierce rusty wade ward
+    """
+)
+"""Everyday words that are names as well: believed when a name was asked for."""
+
+NEVER_A_NAME = words(
+    """
+    yes yeah yep no nope okay ok sure hello hi hey thanks thank please sorry what pardon hold wait moment second
+    minute again repeat correct right wrong nothing none nobody
+    """
+)
+
+BACK_CHANNELS = words(
     """
     mhm mm hmm uh huh um yes yeah yep ok okay right sure go ahead got it i see thanks thank you great
     perfect alright continue please carry on take your time no problem and listening still here i'm one

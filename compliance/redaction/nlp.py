@@ -12,11 +12,14 @@ _WORD = re.compile(r"\w+|\S")
 
 
 class PlainWords(NlpEngine):
-    """English words without parsing.
+    """Words without parsing.
 
     A blank spaCy pipeline has empty lemmas, so Presidio's context words would silently do nothing, and its vocabulary
     keeps every word it ever saw. Lower-case words serve as lemmas here and nothing is kept.
     """
+
+    def __init__(self, language: str = "en") -> None:
+        self._language = language
 
     def load(self) -> None:
         """Nothing to load."""
@@ -51,4 +54,4 @@ class PlainWords(NlpEngine):
         return []
 
     def get_supported_languages(self) -> list[str]:
-        return ["en"]
+        return [self._language]

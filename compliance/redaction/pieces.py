@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -60,18 +60,30 @@ class Heard:
     text: str
     offsets: tuple[tuple[int, int], ...]
     pieces: tuple[Piece, ...]
+    words: tuple[Piece, ...] = field(init=False)
+    """The pieces that are not punctuation."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", tuple(p for p in self.pieces if p.kind is not Kind.MARK))
 
     def said_at(self, start: int, end: int) -> tuple[int, int]:
         """Where the original says ``text[start:end]``."""
         return self.offsets[start][0], self.offsets[end - 1][1]
 
+    def written_at(self, start: int, end: int) -> str:
+        """The written form of what the original says from ``start`` to ``end``."""
+        parts = (
+            part for piece in self.pieces for part in piece.parts if part.start < end and start < part.end
+        )
+        joined: list[str] = []
+        last = start
+        for part in parts:
+            joined += " " * (part.start > last), part.written
+            last = part.end
+        return "".join(joined)
+
     def of_kind(self, kind: Kind) -> tuple[Piece, ...]:
         return tuple(piece for piece in self.pieces if piece.kind is kind)
-
-    @property
-    def words(self) -> tuple[Piece, ...]:
-        """Pieces that are not punctuation."""
-        return tuple(piece for piece in self.pieces if piece.kind is not Kind.MARK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compliance.redaction.entities import LONG_NUMBER_DIGITS, Entity
+from compliance.redaction.masks import is_mask
 
 _KEYS: tuple[tuple[Entity, re.Pattern[str]], ...] = tuple(
     (entity, re.compile(rf"(?:^|_)(?:{pattern})(?:_|$)"))
@@ -36,6 +37,22 @@ _MAX_DEPTH = 60
 
 MaskText = Callable[[str], str]
 Learn = Callable[[Entity, str], None]
+MaskValue = Callable[[Entity, str], str]
+
+
+def named_by(arguments: Any) -> tuple[Entity, ...]:
+    """What the names of a tool's arguments say that they are: the card of ``{"card_number": ...}``."""
+    names = arguments if isinstance(arguments, dict) else ()
+    kinds = (_kind(_snake(str(name))) for name in names)
+    return tuple(dict.fromkeys(kind for kind in kinds if kind is not None))
+
+
+def _snake(name: str) -> str:
+    return _CAMEL.sub("_", name).lower().replace("-", "_").replace(" ", "_")
+
+
+def _kind(name: str) -> Entity | None:
+    return next((entity for entity, pattern in _KEYS if pattern.search(name)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +60,13 @@ class StructuredRedactor:
     """Masks a JSON value and keeps its structure.
 
     ``mask_text`` masks one text by what it says; ``learn`` is told each value that was masked, or kept as an order
-    number, because of its field's name.
+    number, because of its field's name; ``mask_value`` says what stands for it.
     """
 
     mask_text: MaskText
     learn: Learn
+    mask_value: MaskValue
+    keeps_orders: bool
 
     def masked(self, value: Any) -> Any:
         """``value`` with personal leaves replaced by labels. Raises on what is not JSON: the caller fails closed."""
@@ -77,9 +96,9 @@ class StructuredRedactor:
             entity = None  # "customer": {...}, "orders": [{...}]: the inner names tell what is what
         masked: dict[str, Any] = {}
         for key, item in value.items():
-            name = _CAMEL.sub("_", str(key)).lower().replace("-", "_").replace(" ", "_")
+            name = _snake(str(key))
             named_thing = thing or bool(_NAMED_THINGS.search(name))
-            kind = next((e for e, pattern in _KEYS if pattern.search(name)), None)
+            kind = _kind(name)
             if kind is None or (kind is Entity.PERSON and named_thing):
                 kind = entity
             label = self.mask_text(str(key))
@@ -100,15 +119,16 @@ class StructuredRedactor:
                 )
         if entity is None or not value.strip():
             return self.mask_text(value)
+        if is_mask(value):
+            return value
         self.learn(entity, value)
-        return self.mask_text(value) if entity is Entity.ORDER else f"<{entity}>"
+        return self.mask_text(value) if self._is_kept(entity) else self.mask_value(entity, value)
 
     def _number(self, value: int | float, entity: Entity | None) -> Any:
-        if entity is Entity.ORDER:
+        if entity is not None:
             self.learn(entity, str(value))
-        if entity is not None and entity is not Entity.ORDER:
-            self.learn(entity, str(value))
-            return f"<{entity}>"
+        if entity is not None and not self._is_kept(entity):
+            return self.mask_value(entity, str(value))
         if isinstance(value, float) and not math.isfinite(value):
             return str(value)  # JSON has no NaN and no infinity
         if isinstance(value, float) and abs(value) < 10**LONG_NUMBER_DIGITS:
@@ -116,3 +136,6 @@ class StructuredRedactor:
         text = str(value)
         masked = self.mask_text(text)
         return value if masked == text else masked
+
+    def _is_kept(self, entity: Entity) -> bool:
+        return entity is Entity.ORDER and self.keeps_orders

@@ -1,60 +1,53 @@
-"""``python -m service.aside LISTENER OWNER FOLDER EMOTION_MODEL``: started by :class:`service.aside.AsideProcess` only.
+"""``python -m service.aside LISTENER OWNER FOLDER PROGRAM PATH``: started by :class:`service.aside.AsideProcess` only.
 
 LISTENER and OWNER are numbers of inherited sockets: the one to serve, and the one whose end means that the owner is
-gone. FOLDER holds the listener's address and is removed when the owner cannot do it. The first line to the owner is
-JSON: ``{}`` when the models are loaded, or ``{"error": ...}``; bytes after it say that the process is alive.
+gone. FOLDER holds the listener's address and is removed when the owner cannot do it. PROGRAM and PATH say what is done
+here, see :mod:`service.aside.programs`. The first line to the owner is JSON: ``{}`` when the models are loaded, or
+``{"error": ...}``; bytes after it say that the process is alive.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
-
-NICENESS = 10
-"""Calls come first."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until the owner is gone; returns 1 when there is nothing to serve."""
     listener, owner = (socket.socket(fileno=int(number)) for number in arguments[:2])
     Thread(target=_end_with, args=(owner, Path(arguments[2])), name="owner", daemon=True).start()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold what callers said
     # An orchestrator signals all of a worker's processes, and calls that are on are finished first.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Seconds of imports, so not before the owner is watched.
+    from service.aside.programs import PROGRAMS
+    from service.aside.serve import serve
+
+    program = PROGRAMS[arguments[3]](Path(arguments[4]))
     try:
-        works = _works(Path(arguments[3]))
+        works = program.works()
     except Exception as error:
         _say(owner, {"error": _told(error)})
         return 1
-    os.nice(NICENESS)  # from here on: to load late would keep calls waiting
+    gc.freeze()  # what was loaded stays: to look through it for garbage takes longer than any work here
+    sys.setswitchinterval(0.001)  # a long text that is worked on in a thread keeps nobody waiting
+    os.nice(program.niceness)  # from here on: to load late would keep calls waiting
     _say(owner, {})
-    asyncio.run(_serving(listener, owner, works))
+    asyncio.run(serve(listener, owner, works, quick_bytes=program.quick_bytes))
     return 0
-
-
-def _works(emotion_model: Path) -> dict[str, Any]:
-    # Seconds of imports, so not before the owner is watched.
-    from classifiers.emotion import EmotionModel
-    from service.aside.emotion import EmotionWork
-
-    return {"emotion": partial(EmotionWork, EmotionModel.load(emotion_model))}
-
-
-async def _serving(listener: socket.socket, owner: socket.socket, works: dict[str, Any]) -> None:
-    from service.aside.serve import serve
-
-    await serve(listener, owner, works)
 
 
 def _end_with(owner: socket.socket, folder: Path) -> None:
@@ -74,7 +67,7 @@ def _told(error: Exception) -> dict[str, str]:
     from classifiers.errors import ClassifierError
 
     if isinstance(error, ClassifierError):
-        return {"folder": str(error.folder), "what": error.what, "remedy": error.remedy}
+        return {"what": error.what, "remedy": error.remedy}
     return {"what": f"{type(error).__name__}: {error}"}
 
 

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from service.aside.channel import Channel
+from service.aside.programs import Program
 
 T = TypeVar("T")
-
-ADDRESS_VARIABLE = "PATCHBAY_ASIDE_ADDRESS"
-"""How a worker tells its job processes where its own process beside the calls listens. Nobody else sets it."""
 
 
 class Aside:
@@ -25,9 +23,9 @@ class Aside:
         self.address = address
 
     @classmethod
-    def handed_down(cls, environment: Mapping[str, str]) -> Aside | None:
-        """The one whose address stands in the environment, if any."""
-        address = environment.get(ADDRESS_VARIABLE, "")
+    def handed_down(cls, program: type[Program], environment: Mapping[str, str]) -> Aside | None:
+        """The one of this program whose address stands in the environment, if any."""
+        address = environment.get(program.variable(), "")
         return cls(Path(address)) if address else None
 
     def attach(

@@ -24,7 +24,7 @@ class EmotionWork:
         self._turn = 0
         self._reading = asdict(self._stream.turn_result())
 
-    def answer(self, header: Mapping[str, Any], payload: bytes) -> Mapping[str, Any]:
+    def answer(self, header: Mapping[str, Any], payload: bytes) -> tuple[Mapping[str, Any], bytes]:
         if header["turn"] != self._turn:
             self._turn = header["turn"]
             self._stream.reset_turn()
@@ -34,4 +34,4 @@ class EmotionWork:
         # Between windows nothing new is known; what remains at the end of speech is judged then.
         if scored is not None or header["ended"]:
             self._reading = asdict(self._stream.turn_result())
-        return {"reading": self._reading}
+        return {"reading": self._reading}, b""

@@ -14,10 +14,11 @@ import tempfile
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
-from classifiers import ClassifierError
 from service.aside.address import Aside
+from service.aside.programs import Program
 
 logger = logging.getLogger(__name__)
 
@@ -30,55 +31,55 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 0.25, 30.0
 STEADY_S = 60.0
 _KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH")
 """What the process is given of the environment: no key is."""
+_QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+"""Nothing is fetched, and nobody is told at every start that there is no torch."""
 _ROOT = Path(__file__).parent.parent.parent
 
 
 class AsideProcess(Aside):
-    """The process of its own in which the models of this machine's calls run. Make it with :meth:`start`.
+    """A process of its own that does one kind of work for all calls of this machine. Make it with :meth:`start`.
 
     It listens in a folder that only this user can enter, at an address that stays the same when the process is started
     again, and it ends with this process even if that is killed.
 
     Args:
-        emotion_model: an absolute path.
+        program: what it does, with an absolute path.
 
     Attributes:
         restarts: how many times it had to be started again.
     """
 
-    def __init__(self, emotion_model: Path) -> None:
+    def __init__(self, program: Program) -> None:
         self._listener, address = _listen()
         super().__init__(address)
         self.restarts = 0
-        self._emotion_model = emotion_model
+        self._program = program
         self._users = 1
         self._ready: Future[None] = Future()
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._keeper = threading.Thread(target=self._keep_up, name="patchbay.aside", daemon=True)
+        self._keeper = threading.Thread(
+            target=self._keep_up, name=f"patchbay.aside {program.name}", daemon=True
+        )
         self._keeper.start()
 
     @classmethod
-    def start(cls, emotion_model: Path) -> AsideProcess:
-        """Begin to start it, or share the one that this process already has for the same model.
-
-        Args:
-            emotion_model: a model folder, see :class:`classifiers.EmotionModel`.
+    def start(cls, program: Program) -> AsideProcess:
+        """Begin to start it, or share the one that this process already has for the same program and path.
 
         Raises:
-            ClassifierError: there is no temporary folder for its socket.
+            Exception: there is no temporary folder for its socket; of the type that the program says.
         """
-        path = emotion_model.absolute()
+        program = replace(program, path=program.path.absolute())
         with _lock:
-            if path in _running:
-                _running[path]._users += 1
-                return _running[path]
+            if program in _running:
+                _running[program]._users += 1
+                return _running[program]
             try:
-                return _running.setdefault(path, cls(path))
+                return _running.setdefault(program, cls(program))
             except OSError as error:
-                raise ClassifierError(
-                    path,
+                raise program.not_started(
                     f"the process that is to load it has nowhere to listen ({error})",
                     "set TMPDIR to a folder with a short path that can be written to",
                 ) from error
@@ -87,7 +88,7 @@ class AsideProcess(Aside):
         """Wait until its models are loaded.
 
         Raises:
-            ClassifierError: the model cannot be used, or the process did not start.
+            Exception: they cannot be used, or the process did not start; of the type that the program says.
         """
         try:
             self._ready.result(READY_S)
@@ -104,7 +105,7 @@ class AsideProcess(Aside):
         """Let go of it; it is ended when nobody of this process uses it any more."""
         with _lock:
             self._users -= 1
-            if self._users or _running.pop(self._emotion_model, None) is None:
+            if self._users or _running.pop(self._program, None) is None:
                 return
         self._end()
 
@@ -127,7 +128,7 @@ class AsideProcess(Aside):
                 self._ready.set_exception(self._not_started(f"{ended} before it was ready"))
             if self._closed.is_set() or self._ready.exception() is not None:
                 return
-            logger.error("the process beside the calls %s and is started again", ended)
+            logger.error("the %s process beside the calls %s and is started again", self._program.name, ended)
             self.restarts += 1
             if time.monotonic() - began_s > STEADY_S:
                 delay_s = FIRST_DELAY_S
@@ -153,13 +154,18 @@ class AsideProcess(Aside):
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
         paths = filter(None, (str(_ROOT), kept.get("PYTHONPATH")))
         sockets = (self._listener.fileno(), owner.fileno())
-        arguments = [*map(str, sockets), str(self.address.parent), str(self._emotion_model)]
+        arguments = [
+            *map(str, sockets),
+            str(self.address.parent),
+            self._program.name,
+            str(self._program.path),
+        ]
         return subprocess.Popen(  # noqa: S603 -- our own module, our own arguments
             [sys.executable, "-m", "service.aside", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=sockets,
-            env={**kept, "PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1"},
+            env={**kept, "PYTHONPATH": os.pathsep.join(paths), **_QUIET},
             # Ctrl-C is for who started the calls. No session of its own: niceness counts within a session.
             process_group=0,
         )
@@ -189,16 +195,14 @@ class AsideProcess(Aside):
         match said.get("error"):
             case None:
                 self._ready.set_result(None)
-            case {"folder": folder, "what": what, "remedy": remedy}:
-                self._ready.set_exception(ClassifierError(Path(folder), what, remedy))
+            case {"what": what, "remedy": remedy}:
+                self._ready.set_exception(self._program.not_started(what, remedy))
             case error:
                 self._ready.set_exception(self._not_started(error["what"]))
 
-    def _not_started(self, what: str) -> ClassifierError:
-        return ClassifierError(
-            self._emotion_model,
-            f"the process that was to load it failed ({what})",
-            "look at what it printed, and start again",
+    def _not_started(self, what: str) -> Exception:
+        return self._program.not_started(
+            f"the process that was to load it failed ({what})", "look at what it printed, and start again"
         )
 
 
@@ -216,7 +220,7 @@ def _listen() -> tuple[socket.socket, Path]:
     return listener, folder / "aside"
 
 
-_running: dict[Path, AsideProcess] = {}
+_running: dict[Program, AsideProcess] = {}
 _lock = threading.Lock()
 
 

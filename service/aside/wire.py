@@ -17,7 +17,7 @@ from service.aside.errors import WireError
 _PREFIX = struct.Struct("!III")
 HEADER_LIMIT = 1 << 16
 PAYLOAD_LIMIT = 1 << 20
-"""Bytes; 200 ms of a call's audio are under 10,000."""
+"""Bytes; 200 ms of a call's audio are under 10,000, an utterance of a minute under 1,500."""
 
 
 @dataclass(frozen=True, slots=True)

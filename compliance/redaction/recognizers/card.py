@@ -17,6 +17,6 @@ class SpokenCard(SpokenRule):
 
     def find(self, heard: Heard) -> Iterator[Found]:
         for piece in heard.of_kind(Kind.NUMBER):
-            if 12 <= len(piece.digits) <= 19:
+            if 12 <= len(piece.digits) <= 19 and not piece.written.startswith("+"):
                 score = 1.0 if passes_luhn(piece.digits) else 0.75
                 yield Found(Entity.CREDIT_CARD, piece.start, piece.end, score)

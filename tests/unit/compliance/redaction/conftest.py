@@ -1,17 +1,24 @@
-"""One redactor per test over the shared engine."""
+"""One redactor per test over one engine of rules; what the model of names adds is tested beside the model."""
 
 from collections.abc import Callable
 
 import pytest
 
-from compliance.redaction import Redacted, Redactor
+from compliance.redaction import Redacted, RedactionEngine, Redactor
+from compliance.redaction.names import NoNames
 
 Converse = Callable[..., list[Redacted]]
 
 
+@pytest.fixture(scope="session")
+def rules() -> RedactionEngine:
+    """The engine of the shipped policy without a model."""
+    return RedactionEngine(names=NoNames())
+
+
 @pytest.fixture
-def redactor() -> Redactor:
-    return Redactor()
+def redactor(rules: RedactionEngine) -> Redactor:
+    return Redactor(rules)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from compliance.events import AgentSaid, CallerSaid, CallStarted, ToolCalled
 from compliance.redaction import REDACTION_FAILED, RedactionEngine, Redactor
-from compliance.redaction.pieces import Found
+from compliance.redaction.pieces import Found, Heard
 
 pytestmark = pytest.mark.unit
 
@@ -281,8 +281,8 @@ class RaisingEngine(RedactionEngine):
     def __init__(self) -> None:
         """Needs no Presidio."""
 
-    def find(self, text: str) -> list[Found]:
-        raise RuntimeError(f"could not read {text}")
+    def find(self, heard: Heard, asked: str = "") -> list[Found]:
+        raise RuntimeError(f"could not read {heard.original}")
 
 
 def test_an_error_withholds_the_text_and_is_counted(redactor: Redactor) -> None:
@@ -318,3 +318,109 @@ def test_nothing_is_remembered_after_the_call(redactor: Redactor) -> None:
     redactor.forget()
 
     assert redactor.redact_spoken("thanks maria", speaker="agent").text == "thanks maria"
+
+
+# -- what a call expects and knows --------------------------------------------------------------------------
+@pytest.mark.parametrize("question", ["And the security code on the back?", "Please enter your PIN."])
+def test_recording_is_suspended_while_a_code_is_expected_and_until_the_agent_goes_on(
+    redactor: Redactor, question: str
+) -> None:
+    suspended = []
+    for speaker, text in (
+        ("agent", "Thank you."),
+        ("agent", question),
+        ("caller", "hang on"),
+        ("agent", "mhm"),
+        ("caller", "four oh"),
+        ("caller", "two nine"),
+        ("agent", "Thank you."),
+        ("caller", "you're welcome"),
+    ):
+        redactor.redact_spoken(text, speaker=speaker)
+        suspended.append(redactor.suspends_recording)
+
+    assert suspended == [False, True, True, True, True, True, False, False]
+
+
+def test_a_caller_who_announces_a_code_suspends_the_recording(redactor: Redactor) -> None:
+    redactor.redact_spoken("okay and my pin is", speaker="caller")
+
+    assert redactor.suspends_recording
+
+
+def test_what_a_tool_needs_is_expected_without_a_question(redactor: Redactor) -> None:
+    redactor.expect("CVV")
+
+    assert redactor.suspends_recording
+    assert redactor.redact_spoken("one two three", speaker="caller").text == "<CVV>"
+
+
+def test_what_a_tool_refused_is_expected_again_whatever_the_agent_asks(redactor: Redactor) -> None:
+    refused = ToolCalled(
+        call_id="c", at_ms=1, turn=1, engine="tool", name="verify", arguments={"policyNo": "x", "lastName": "smyth"},
+        result="no such customer", failed=True, took_ms=1,
+    )  # fmt: skip
+    redactor.redact_event(refused)
+    redactor.redact_spoken("I couldn't find that, could you repeat it?", speaker="agent")
+
+    assert redactor.redact_spoken("s m y t h e", speaker="caller").entities == ("PERSON",)
+
+
+def test_an_agent_who_asks_again_without_saying_what_for_expects_the_same(converse) -> None:
+    results = converse(
+        "A: What is your postcode?", "sorry", "A: I'm sorry, I didn't catch that. Once more?", "e 6 9 b b"
+    )
+
+    assert results[-1].entities == ("ADDRESS",)
+
+
+def test_a_card_of_a_tools_result_is_masked_as_the_agent_reads_it(redactor: Redactor) -> None:
+    redactor.redact_data({"customer": {"card_number": "4111111111111111", "since": 2019}})
+
+    read = redactor.redact_spoken("the card forty one eleven eleven eleven", speaker="agent")
+    assert read.text == "the card <CREDIT_CARD>"
+
+
+def test_a_hidden_value_in_a_mask_of_a_tool_is_not_believed_to_be_a_mask(redactor: Redactor) -> None:
+    assert "4111" not in str(redactor.redact_data({"note": "<CARD_4111111111111111>"}))
+
+
+# -- long texts ---------------------------------------------------------------------------------------------
+def test_a_long_text_is_redacted_as_if_it_were_said_in_breaths(redactor: Redactor) -> None:
+    filler = "that is how it was. " * 400
+    text = f"{filler}my card is four one one one {filler}write to ada@example.com"
+    result = redactor.redact_spoken(text, speaker="caller")
+
+    assert result.text == f"{filler}my card is <CREDIT_CARD> {filler}write to <EMAIL_ADDRESS>"
+    assert [text[s.start : s.end] for s in result.spans] == ["four one one one", "ada@example.com"]
+
+
+def test_no_text_is_read_at_once_that_is_longer_than_minutes_of_speech() -> None:
+    lengths = []
+
+    class Measuring(RedactionEngine):
+        def __init__(self) -> None:
+            """Needs no Presidio."""
+
+        def find(self, heard: Heard, asked: str = "") -> list[Found]:
+            lengths.append(len(heard.original))
+            return []
+
+    for text in ("4 " * 30_000, "x" * 30_000, ""):
+        lengths.clear()
+        Redactor(Measuring()).redact_spoken(text, speaker="agent")
+
+        assert sum(lengths) == len(text)
+        assert max(lengths) <= 2_000
+
+
+def test_a_text_made_to_fill_the_memory_of_a_call_does_not() -> None:
+    from compliance.redaction.memory import Memory
+
+    memory = Memory()
+    for number in range(10_000):
+        memory.learn_number(f"{number:08}")
+        memory.learn_words("qz" + "abcdefghij"[number % 10] * (3 + number // 10))
+
+    assert max(len(memory.numbers), len(memory.words)) == 2_000
+    assert memory.knows_number("00009999")

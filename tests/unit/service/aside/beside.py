@@ -12,7 +12,7 @@ from typing import Any
 
 from service.aside import Aside, Channel
 from service.aside.serve import Work, serve
-from service.aside.wire import Message, Unpacker, packed
+from service.aside.wire import PAYLOAD_LIMIT, Message, Unpacker, packed
 
 PATIENCE_S = 20.0
 
@@ -52,7 +52,7 @@ class Told:
 
 
 @asynccontextmanager
-async def serving(**works: Callable[[], Work]) -> AsyncIterator[Path]:
+async def serving(quick_bytes: int = PAYLOAD_LIMIT, **works: Callable[[], Work]) -> AsyncIterator[Path]:
     """The real server with other work; gives its address."""
     # A temporary folder of pytest's has a path too long for a socket.
     with tempfile.TemporaryDirectory(prefix="patchbay-") as folder:
@@ -60,7 +60,7 @@ async def serving(**works: Callable[[], Work]) -> AsyncIterator[Path]:
         with listener, line, owner:
             listener.bind(f"{folder}/aside")
             listener.listen()
-            task = asyncio.create_task(serve(listener, owner, works), name="serve")
+            task = asyncio.create_task(serve(listener, owner, works, quick_bytes=quick_bytes), name="serve")
             try:
                 yield Path(folder, "aside")
             finally:
@@ -128,3 +128,30 @@ async def slow(told: Told) -> AsyncIterator[tuple[Path, Slow]]:
             for transport in made.attached:
                 transport.abort()
             await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def acting(act: Callable[[Message], Message | None]) -> AsyncIterator[Path]:
+    """A process that does with each message what the test says: it answers, or ends. Gives its address."""
+
+    class Acting(asyncio.Protocol):
+        def connection_made(self, transport: Any) -> None:
+            self._transport = transport
+            self._unpacker = Unpacker()
+
+        def data_received(self, data: bytes) -> None:
+            for message in self._unpacker.feed(data):
+                if "work" in message.header or self._transport.is_closing():
+                    continue
+                if (answer := act(message)) is None:
+                    self._transport.abort()
+                else:
+                    self._transport.write(packed(answer))
+
+    with tempfile.TemporaryDirectory(prefix="patchbay-") as folder:
+        address = Path(folder, "aside")
+        server = await asyncio.get_running_loop().create_unix_server(Acting, str(address))
+        try:
+            yield address
+        finally:
+            server.close()

@@ -21,9 +21,9 @@ class Adding:
     def __init__(self) -> None:
         self.sum = 0
 
-    def answer(self, header: Mapping[str, Any], payload: bytes) -> Mapping[str, Any]:
+    def answer(self, header: Mapping[str, Any], payload: bytes) -> tuple[Mapping[str, Any], bytes]:
         self.sum += header["add"] + len(payload)
-        return {"sum": self.sum}
+        return {"sum": self.sum}, b""
 
 
 async def test_answers_come_with_what_they_are_about_and_in_order() -> None:

@@ -33,7 +33,7 @@ def pieces(name: str) -> Iterator[np.ndarray]:
 
 def told(work: EmotionWork, samples: np.ndarray, *, turn: int = 0, ended: bool = False) -> EmotionReading:
     header = {"turn": turn, "rate_hz": RATE_HZ, "speaking": True, "ended": ended}
-    answer = work.answer(header, samples.tobytes())
+    answer, _ = work.answer(header, samples.tobytes())
     return EmotionReading(**json.loads(json.dumps(answer))["reading"])
 
 

@@ -17,8 +17,15 @@ import pytest
 
 from classifiers import ClassifierError, EmotionModel
 from classifiers.emotion import SHIPPED
-from service.aside import Aside, AsideGoneError, AsideProcess, process
-from service.aside.__main__ import NICENESS
+from service.aside import (
+    Aside,
+    AsideGoneError,
+    AsideProcess,
+    Emotion,
+    Redaction,
+    RedactorNotStartedError,
+    process,
+)
 from service.aside.serve import BEAT_S
 from tests.unit.service.aside.beside import Told
 
@@ -30,8 +37,8 @@ SILENCE = bytes(9600)
 OWNER = """
 import sys, time
 from pathlib import Path
-from service.aside import AsideProcess
-started = AsideProcess.start(Path(sys.argv[1]))
+from service.aside import AsideProcess, Emotion
+started = AsideProcess.start(Emotion(Path(sys.argv[1])))
 started.wait_until_ready()
 print(started.pid, started.address, flush=True)
 sys.stdin.read()
@@ -43,7 +50,7 @@ def beside() -> Iterator[AsideProcess]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_KEY", "a-key")
         patch.setenv("LIVEKIT_API_SECRET", "a-secret")
-        with closing(AsideProcess.start(SHIPPED)) as started:
+        with closing(AsideProcess.start(Emotion(SHIPPED))) as started:
             started.wait_until_ready()
             yield started
 
@@ -79,7 +86,7 @@ async def test_it_judges_in_a_process_of_its_own_that_gives_way_to_calls(beside:
     assert told.failures == []
     assert beside.pid is not None
     assert beside.pid != os.getpid()
-    assert psutil.Process(beside.pid).nice() == NICENESS
+    assert psutil.Process(beside.pid).nice() == psutil.Process().nice() + Emotion.niceness
 
 
 def test_only_this_user_can_reach_it(beside: AsideProcess) -> None:
@@ -93,7 +100,7 @@ def test_it_is_given_no_key(beside: AsideProcess) -> None:
 
 
 def test_a_process_has_one_for_all_who_need_the_same_model(beside: AsideProcess) -> None:
-    again = AsideProcess.start(SHIPPED)
+    again = AsideProcess.start(Emotion(SHIPPED))
     assert again is beside
     again.close()
     assert beside.pid is not None
@@ -101,7 +108,7 @@ def test_a_process_has_one_for_all_who_need_the_same_model(beside: AsideProcess)
 
 def test_the_last_who_lets_go_ends_it_and_leaves_nothing(tmp_path: Path) -> None:
     copy = shutil.copytree(SHIPPED, tmp_path / "model")
-    started, again = AsideProcess.start(copy), AsideProcess.start(copy)
+    started, again = AsideProcess.start(Emotion(copy)), AsideProcess.start(Emotion(copy))
     started.wait_until_ready()
     pid, folder = started.pid, started.address.parent
     started.close()
@@ -113,7 +120,7 @@ def test_the_last_who_lets_go_ends_it_and_leaves_nothing(tmp_path: Path) -> None
 
 def test_closing_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
     before = psutil.Process().children()
-    started = AsideProcess.start(tmp_path)
+    started = AsideProcess.start(Emotion(tmp_path))
     started.close()
     assert not started.address.parent.exists()
     assert psutil.Process().children() == before
@@ -122,9 +129,21 @@ def test_closing_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_used_is_told_as_if_it_were_loaded_here(tmp_path: Path) -> None:
     with pytest.raises(ClassifierError) as here:
         EmotionModel.load(tmp_path)
-    with closing(AsideProcess.start(tmp_path)) as started, pytest.raises(ClassifierError) as there:
+    with closing(AsideProcess.start(Emotion(tmp_path))) as started, pytest.raises(ClassifierError) as there:
         started.wait_until_ready()
     assert str(there.value) == str(here.value)
+
+
+def test_a_redaction_policy_that_cannot_be_used_is_told_with_where_it_is(tmp_path: Path) -> None:
+    policy = tmp_path / "redaction.yaml"
+    policy.write_text("redaction: {name: broken, version: 1}\nentities: {CVV: {action: keep}}\n")
+    with (
+        closing(AsideProcess.start(Redaction(policy))) as started,
+        pytest.raises(
+            RedactorNotStartedError, match=r"redaction\.yaml:2:\d+: `keep` is not possible for CVV"
+        ),
+    ):
+        started.wait_until_ready()
 
 
 def test_a_process_that_cannot_be_started_is_an_error_of_its_model(
@@ -132,7 +151,7 @@ def test_a_process_that_cannot_be_started_is_an_error_of_its_model(
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with (
-        closing(AsideProcess.start(tmp_path)) as started,
+        closing(AsideProcess.start(Emotion(tmp_path))) as started,
         pytest.raises(ClassifierError, match="cannot be started") as error,
     ):
         started.wait_until_ready()
@@ -146,7 +165,7 @@ def test_without_room_for_its_socket_the_error_says_what_to_set(
     deep.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(deep))
     with pytest.raises(ClassifierError, match="set TMPDIR"):
-        AsideProcess.start(tmp_path)
+        AsideProcess.start(Emotion(tmp_path))
     assert list(deep.iterdir()) == []
 
 
@@ -168,7 +187,7 @@ async def test_when_it_is_killed_its_calls_are_told_once_and_served_by_the_next(
 
 async def test_when_it_hangs_it_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "HUNG_S", 3 * BEAT_S)
-    with closing(AsideProcess.start(shutil.copytree(SHIPPED, tmp_path / "model"))) as started:
+    with closing(AsideProcess.start(Emotion(shutil.copytree(SHIPPED, tmp_path / "model")))) as started:
         started.wait_until_ready()
         first = started.pid or 0
         os.kill(first, signal.SIGSTOP)
@@ -208,8 +227,9 @@ async def test_it_ends_with_its_owner(killed: bool) -> None:
 
 
 async def test_a_job_process_reaches_the_one_of_its_worker(beside: AsideProcess) -> None:
-    found = Aside.handed_down({"PATCHBAY_ASIDE_ADDRESS": str(beside.address)})
+    environment = {"PATCHBAY_ASIDE_EMOTION": str(beside.address)}
+    assert Aside.handed_down(Redaction, environment) is None
+    found = Aside.handed_down(Emotion, environment)
     assert found is not None
     found.close()
     assert (await judge(found.address)).failures == []
-    assert Aside.handed_down({}) is None

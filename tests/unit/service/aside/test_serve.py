@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import weakref
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from tests.unit.service.aside.beside import PATIENCE_S, Told, serving
 
 pytestmark = pytest.mark.unit
 
+QUICK_BYTES = 100
+
 
 class Counting:
     """Work for a test: counts its messages."""
@@ -25,9 +28,9 @@ class Counting:
         self.count = 0
         self.made.add(self)
 
-    def answer(self, header: Mapping[str, Any], payload: bytes) -> Mapping[str, Any]:
+    def answer(self, header: Mapping[str, Any], payload: bytes) -> tuple[Mapping[str, Any], bytes]:
         self.count += 1
-        return {"count": self.count}
+        return {"count": self.count}, b""
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +88,48 @@ async def test_who_talks_nonsense_is_detached_and_others_are_served(said: bytes)
         line.send({}, b"", None)
         await told.until(lambda: bool(told.answered))
         await line.aclose()
+
+
+class Waiting:
+    """Work for a test: a long message is answered when ``free`` is set, which another call's message does."""
+
+    free = threading.Event()
+
+    def answer(self, header: Mapping[str, Any], payload: bytes) -> tuple[Mapping[str, Any], bytes]:
+        if len(payload) > QUICK_BYTES:
+            assert self.free.wait(PATIENCE_S)
+        elif header.get("free"):
+            self.free.set()
+        return {"bytes": len(payload)}, b""
+
+
+async def test_nobody_waits_for_anothers_long_message_and_each_call_is_answered_in_order() -> None:
+    Waiting.free.clear()
+    one, other = Told(), Told()
+    async with serving(toy=Waiting, quick_bytes=QUICK_BYTES) as address:
+        long, quick = one.attach(address), other.attach(address)
+        long.send({}, bytes(QUICK_BYTES + 1), "long")
+        long.send({}, b"", "after it")
+        quick.send({}, b"", "quick")
+        await other.until(lambda: bool(other.answered))
+        assert one.answered == []
+        quick.send({"free": True}, b"", None)
+        await one.until(lambda: len(one.answered) == 2)
+        assert [about for about, _ in one.answered] == ["long", "after it"]
+        await long.aclose()
+        await quick.aclose()
+
+
+async def test_the_text_of_an_error_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Quoting:
+        def answer(self, header: Mapping[str, Any], payload: bytes) -> tuple[Mapping[str, Any], bytes]:
+            raise ValueError(payload.decode())
+
+    told = Told()
+    async with serving(toy=Quoting) as address:
+        line = told.attach(address)
+        line.send({}, b"what a caller said", None)
+        await told.until(lambda: bool(told.failures))
+        await line.aclose()
+    assert "ValueError" in caplog.text
+    assert "what a caller said" not in caplog.text
