@@ -246,6 +246,8 @@ class Playout:
     heard_ms: float
     interrupted: bool
     transcript: str | None
+    heard: tuple[Stamped, ...] = ()
+    """Its audio as the caller heard it, where :attr:`AgentTap.keeps_audio`."""
 
 
 class _Segment:
@@ -259,6 +261,22 @@ class _Segment:
         self.lag_ms = 0.0
         """How long playback stood still for want of audio before that sample."""
         self.told = False
+        self.kept: list[Stamped] = []
+        """Its frames, each with the time at which it came."""
+
+    def heard(self, start_ms: float, heard_ms: float) -> tuple[Stamped, ...]:
+        """The frames that were played, each with the time at which it was heard: none before it had come."""
+        found: list[Stamped] = []
+        at_ms, left_ms = start_ms, heard_ms
+        for came_ms, frame in self.kept:
+            samples = min(frame.samples_per_channel, round(left_ms * frame.sample_rate / 1000))
+            if samples <= 0:
+                break
+            at_ms = max(at_ms, came_ms)
+            found.append(Stamped(at_ms, _beginning(frame, samples)))
+            at_ms += frame.duration * 1000
+            left_ms -= frame.duration * 1000
+        return tuple(found)
 
 
 class AgentTap(io.AudioOutput):
@@ -269,9 +287,12 @@ class AgentTap(io.AudioOutput):
     start is taken by its ``playback_finished``: the end, less what was played.
 
     Attributes:
+        on_begun: called with the call time in milliseconds at which the first audio of a segment came; it is heard
+            then or later.
         on_first_sound: called with the call time in milliseconds at which the caller hears the first sample
             of a reply that is not silence; not called for a reply that is cut before that.
         on_finished: called with the :class:`Playout` when a segment has ended.
+        keeps_audio: whether a :class:`Playout` holds the audio.
     """
 
     def __init__(self, next_in_chain: io.AudioOutput, clock: CallClock) -> None:
@@ -284,8 +305,10 @@ class AgentTap(io.AudioOutput):
         # The base class may have put a proxy between, by which the line can be swapped.
         self._below = self.next_in_chain or next_in_chain
         self._clock = clock
+        self.on_begun: list[Callable[[float], None]] = []
         self.on_first_sound: list[Callable[[float], None]] = []
         self.on_finished: list[Callable[[Playout], None]] = []
+        self.keeps_audio = False
         self.frames = 0
         self._segments: deque[_Segment] = deque()
         self._capturing = False
@@ -300,6 +323,7 @@ class AgentTap(io.AudioOutput):
             self._capturing = True
             self._filling = _Segment()
             self._segments.append(self._filling)
+            _call(self.on_begun, self._clock.now_ms())
         # What is captured of a segment that was cleared, until it is flushed, is never played.
         if self._filling is not None:
             self._note(self._filling, frame)
@@ -315,6 +339,8 @@ class AgentTap(io.AudioOutput):
 
     def _note(self, segment: _Segment, frame: rtc.AudioFrame) -> None:
         self.frames += 1
+        if self.keeps_audio:
+            segment.kept.append(Stamped(self._clock.now_ms(), frame))
         if segment.sound_at_ms is None:
             if segment.started_ms is not None:
                 due_ms = segment.started_ms + segment.captured_ms + segment.lag_ms
@@ -372,10 +398,19 @@ class AgentTap(io.AudioOutput):
             heard_ms=heard_ms,
             interrupted=event.interrupted,
             transcript=event.synchronized_transcript,
+            heard=segment.heard(start_ms, heard_ms),
         )
         _call(self.on_finished, playout)
         if self._segments and self._segments[0].started_ms is not None:
             self._announce(self._segments[0])
+
+
+def _beginning(frame: rtc.AudioFrame, samples: int) -> rtc.AudioFrame:
+    """The first ``samples`` of each channel."""
+    if samples == frame.samples_per_channel:
+        return frame
+    data = frame.data[: samples * frame.num_channels]
+    return rtc.AudioFrame(data.tobytes(), frame.sample_rate, frame.num_channels, samples)
 
 
 def _call(listeners: list[Callable[[_T], None]], value: _T) -> None:

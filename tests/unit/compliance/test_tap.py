@@ -338,6 +338,80 @@ def test_a_sink_that_reports_no_start_is_timed_by_its_end() -> None:
     virtual_time.run(call())
 
 
+def heard_by(playout: Playout) -> np.ndarray:
+    """A playout's audio as samples from the beginning of the call, by the times of its frames."""
+    found = np.zeros(round(playout.end_ms * PER_MS) + 480, np.int16)
+    for start_ms, frame in playout.heard:
+        start = round(start_ms * PER_MS)
+        found[start : start + frame.samples_per_channel] = np.frombuffer(frame.data, np.int16)
+    return found
+
+
+def test_where_audio_is_kept_a_playout_holds_it_as_the_line_played_it() -> None:
+    async def call() -> None:
+        reply = Reply()
+        reply.tap.keeps_audio = True
+        await asyncio.sleep(0.1)
+        await reply.capture(*[SPEECH] * 5)
+        await asyncio.sleep(0.3)  # the voice is too slow: the caller hears 200 ms of nothing
+        await reply.capture(*[SPEECH] * 5)
+        reply.tap.flush()
+        await reply.tap.wait_for_playout()
+        (playout,) = reply.playouts
+        _, line = reply.line.recording()
+        assert np.array_equal(np.flatnonzero(heard_by(playout)), np.flatnonzero(line))
+
+    virtual_time.run(call())
+
+
+def test_of_a_reply_that_was_cut_a_playout_holds_what_was_heard_to_the_sample() -> None:
+    async def call() -> None:
+        reply = Reply()
+        reply.tap.keeps_audio = True
+        await reply.capture(*[SPEECH] * 50)
+        await asyncio.sleep(0.25)
+        reply.tap.clear_buffer()
+        reply.tap.flush()
+        await reply.tap.wait_for_playout()
+        (playout,) = reply.playouts
+        _, line = reply.line.recording()
+        heard = sum(frame.samples_per_channel for _, frame in playout.heard)
+        assert heard == pytest.approx(np.count_nonzero(line), abs=1)
+        assert playout.heard_ms < 300
+
+    virtual_time.run(call())
+
+
+def test_no_audio_is_kept_unless_somebody_wants_it() -> None:
+    async def call() -> None:
+        reply = Reply()
+        await reply.capture(SPEECH)
+        reply.tap.flush()
+        await reply.tap.wait_for_playout()
+        assert reply.playouts[0].heard == ()
+
+    virtual_time.run(call())
+
+
+def test_the_beginning_of_a_reply_is_told_before_any_of_it_is_heard() -> None:
+    async def call() -> None:
+        reply = Reply()
+        begun: list[float] = []
+        reply.tap.on_begun.append(begun.append)
+        await asyncio.sleep(0.1)
+        await reply.capture(SPEECH, SPEECH)
+        reply.tap.flush()
+        await reply.tap.wait_for_playout()
+        await reply.capture(SPEECH)
+        reply.tap.flush()
+        await reply.tap.wait_for_playout()
+        assert begun[0] == pytest.approx(100, abs=0.1)
+        assert len(begun) == len(reply.playouts) == 2
+        assert all(at <= playout.start_ms for at, playout in zip(begun, reply.playouts, strict=True))
+
+    virtual_time.run(call())
+
+
 def test_a_listener_that_fails_does_not_stop_the_reply(caplog: pytest.LogCaptureFixture) -> None:
     async def call() -> None:
         reply = Reply()
