@@ -145,6 +145,7 @@ _CALL = (
         "turn.needs_tools", "the classifier's own verdict at its default threshold", "tool-need classifier"
     ),
     _flag("turn.complains", "the caller complains in this turn", "words"),
+    _flag("turn.asks_if_machine", "the caller asks in this turn whether this is a machine", "words"),
     _share(
         "turn.reading_out",
         0.1,
@@ -185,6 +186,11 @@ _CALL = (
     ),
     Spec("call.queue", Kind.TEXT, "the queue that the call came in on", "configuration", ""),
     _flag("call.asked_human", "the caller has asked for a person", "transcript"),
+    _flag(
+        "call.ai_disclosed",
+        "the caller has heard, to its end, that they speak with a machine",
+        "disclosures as played",
+    ),
     _count("call.tool_failures", 10_000, "tool calls that have failed", "engine"),
     _count("call.repeats", 10_000, "turns in which the caller had to repeat themselves", "transcript"),
     _count("call.corrections", 10_000, "turns in which the caller corrected the agent", "transcript"),

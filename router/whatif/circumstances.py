@@ -38,6 +38,7 @@ def around(call: PastCall, mix: Mix, *, seed: int = 0) -> PastCall:
     of_call: dict[str, Scalar] = {
         "caller.consent_voice_ai": bool(random.random() < line.consent_voice_ai),
         "caller.consent_recording": bool(random.random() < line.consent_recording),
+        "call.ai_disclosed": True,
         "caller.region": _pick(line.regions, random),
         "call.queue": _pick(line.queues, random),
         "cost.budget_usd": _pick(line.budget_usd, random),

@@ -127,6 +127,7 @@ class _Drawing:
             # What the words give away is drawn as if it were never misheard.
             "turn.reading_out": read_out.astype(np.float64),
             "turn.complains": self.upset & ~self._silent,
+            "turn.asks_if_machine": np.zeros(self._total, np.bool_),
             "turn.topic_change": (
                 (self._number > 1) & (self.needs_tools != np.roll(self.needs_tools, 1))
             ).astype(np.float64),
@@ -196,6 +197,7 @@ class _Drawing:
             "call.queue": self._named(line.queues),
             "call.language": np.full(self._total, "en", object),
             "caller.region": self._named(line.regions),
+            "call.ai_disclosed": np.ones(self._total, np.bool_),
             "caller.consent_voice_ai": (self._random.random(BLOCK) < line.consent_voice_ai)[self._call],
             "caller.consent_recording": (self._random.random(BLOCK) < line.consent_recording)[self._call],
             "cost.budget_usd": self._named(line.budget_usd),

@@ -21,6 +21,14 @@ CUES: dict[str, Callable[[str], bool]] = {
         cues.asks_for_human, cues.complains, cues.repeats_themselves, cues.corrects, cues.objects_to_voice_analysis
     )
 }  # fmt: skip
+CONSENT: dict[str, Callable[[str], bool]] = {
+    cue.__name__: cue
+    for cue in (
+        cues.objects_to_recording, cues.allows_recording, cues.objects_to_voice_ai, cues.asks_if_machine,
+        cues.agrees, cues.refuses,
+    )
+}  # fmt: skip
+"""Those that have sentences of their own, ``consent.jsonl``."""
 OTHER_SPEECH = (
     "redaction/banking77_train.jsonl", "redaction/restaurant8k_train.jsonl", "redaction/slurp_devel.jsonl",
     "redaction/nlupp_banking.jsonl", "redaction/nlupp_hotels.jsonl", "redaction/evi_en.jsonl",
@@ -56,7 +64,8 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 def recall_and_precision(name: str, rows: Sequence[Sentence]) -> tuple[int, int, int]:
     """Hits, sentences with the cue, sentences in which it was heard."""
-    judged = [(name in row.cues, CUES[name](row.text)) for row in rows if name not in row.either]
+    cue = {**CUES, **CONSENT}[name]
+    judged = [(name in row.cues, cue(row.text)) for row in rows if name not in row.either]
     return sum(a and b for a, b in judged), sum(a for a, _ in judged), sum(b for _, b in judged)
 
 

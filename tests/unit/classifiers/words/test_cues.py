@@ -18,7 +18,7 @@ from classifiers.words import (
     repeats_themselves,
 )
 from classifiers.words.plain import MAX_CHARACTERS, plain
-from classifiers.words.training.cues import CUES, recall_and_precision, sentences, wilson
+from classifiers.words.training.cues import CONSENT, CUES, recall_and_precision, sentences, wilson
 from lab.callers import recorded_calls
 
 pytestmark = pytest.mark.unit
@@ -212,10 +212,10 @@ def test_the_recorded_callers_are_heard() -> None:
     assert turns("objects_to_voice_analysis") == []
 
 
-@pytest.mark.parametrize("name", CUES)
+@pytest.mark.parametrize("name", [*CUES, *CONSENT])
 @given(text=st.text() | st.text("dont analyse my voice i said 12,'\u202e😀\x00", max_size=300))
 def test_whatever_the_text_a_cue_is_true_or_false(name: str, text: str) -> None:
-    assert CUES[name](text) in (True, False)
+    assert {**CUES, **CONSENT}[name](text) in (True, False)
 
 
 def test_hesitation_apostrophes_and_words_said_twice_do_not_matter() -> None:
