@@ -13,3 +13,11 @@ class LedgerError(ComplianceError):
 
 class UnstorableEventError(LedgerError):
     """An event has no canonical JSON form; trying again cannot help."""
+
+
+class LedgerKeysError(LedgerError):
+    """The keys of a ledger are missing, unreadable or another ledger's."""
+
+
+class ErasedError(LedgerError):
+    """The key of a call was destroyed: nobody can read what was recorded of it, nor add to it."""

@@ -2,11 +2,13 @@
 
 The ledger stores these (redacted), telemetry exports them, the report draws them, replay reads them back.
 
-Three kinds of text are marked in the types, and only these may hold a caller's data:
+Every text says what it is in its type. Three kinds may hold a caller's data:
 
 * :data:`Spoken`: words of the call; the redactor masks what identifies a person before they are kept.
 * :data:`HeardAgain`: the same words a second time; masked by what the call knows, and not counted as said twice.
 * :data:`Data`: a JSON value that passed through a tool; its texts are masked the same way.
+
+Any other is a :data:`Fact`, and is kept as it is.
 
 All times named ``*_ms`` are milliseconds since the call was answered, on the call's own monotonic clock.
 Money is US dollars, in ``*_usd``.
@@ -28,6 +30,16 @@ class Redactable(StrEnum):
     DATA = "data"
 
 
+class Kept(StrEnum):
+    """Why a text is kept as it is."""
+
+    ACTOR = "actor"
+    """Names somebody of the staff: personal data, and the purpose of the record."""
+    FACT = "fact"
+    """An id, a time or a word of a fixed vocabulary, made by Patchbay or set by an operator; nothing that was said."""
+
+
+Fact = Annotated[str, Kept.FACT]
 Spoken = Annotated[str, Redactable.SPOKEN]
 HeardAgain = Annotated[str, Redactable.HEARD_AGAIN]
 Data = Annotated[Any, Redactable.DATA]
@@ -42,9 +54,10 @@ Part = Literal[
     "redactor",
     "ledger",
     "transcriber",
+    "recording",
     "call",
 ]
-Signal = bool | int | float | str
+Signal = bool | int | float | Fact
 Topic = Literal["recording", "emotion", "voice_ai"]
 """What a caller consents to."""
 Disclosure = Literal["ai", "recording", "emotion", "voice_ai"]
@@ -56,7 +69,7 @@ How = Literal["setting", "notice", "by staying", "stated", "revoked"]
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    call_id: str
+    call_id: Fact
     at_ms: float = Field(ge=0)
 
 
@@ -64,19 +77,19 @@ class CallStarted(_Event):
     """A call was answered."""
 
     kind: Literal["call_started"] = "call_started"
-    started_at: str
+    started_at: Fact
     """UTC, ISO 8601: the one wall-clock time of the record; all else is relative to it."""
-    source: str
+    source: Fact
     """Where the caller is: ``room:NAME``, ``file:NAME`` or ``lab:CALLER``."""
-    policy: str
+    policy: Fact
     """The name of the policy that the call keeps to its end."""
-    policy_hash: str
+    policy_hash: Fact
     """SHA-256 of what the policy says, in hex."""
     policy_version: int = 0
     """The policy's own version; 0 in records from before it was kept."""
-    tenant: str = ""
+    tenant: Fact = ""
     """Whose calls the line answers; empty where it has no tenants."""
-    simulated: tuple[str, ...] = ()
+    simulated: tuple[Fact, ...] = ()
     """Providers that are the lab's, such as ``openai``; empty when every part is a vendor's."""
 
 
@@ -119,10 +132,10 @@ class ConsentChanged(_Event):
     the voice may go to a speech-to-speech vendor."""
     given: bool
     """Whether it is given from now on."""
-    how: How = "stated"
-    """``setting``: the line has it from elsewhere. ``notice``: the notice was heard, and no more is asked by the rule.
-    ``by staying``: the caller heard the notice and went on. ``stated``: the caller said so. ``revoked``: the caller took
-    back what was given."""
+    how: How
+    """``setting``: the line has it from elsewhere. ``notice``: the notice was heard, and the rule asks no more. ``by
+    staying``: the caller heard the notice and went on. ``stated``: the caller said so. ``revoked``: the caller took back
+    what was given."""
 
 
 class Disclosed(_Event):
@@ -136,11 +149,11 @@ class Disclosed(_Event):
     """The caller turn after which it was said, counted from 1; 0 is the greeting."""
     what: Disclosure
     """``ai``: that this is a machine. Else the notice or the question of that consent."""
-    wording: str
+    wording: Fact
     """The wording's name in the disclosures document."""
-    language: str
+    language: Fact
     """BCP 47 tag of the language it was said in."""
-    version: str
+    version: Fact
     """The first 12 hexadecimal digits of the SHA-256 of the words that were to be said."""
     start_ms: float
     """When its first sample was heard."""
@@ -185,31 +198,31 @@ class Decided(_Event):
     kind: Literal["decided"] = "decided"
     turn: int
     """The caller turn, counted from 1; 0 is the greeting."""
-    engine: str
+    engine: Fact
     """The engine by its name in the catalogue."""
-    rule: str
+    rule: Fact
     """The guard or rule that chose."""
-    reason: str
+    reason: Fact
     """Why, in words."""
-    policy_hash: str
+    policy_hash: Fact
     """SHA-256 of what the policy says, in hex."""
-    signals: dict[str, Signal]
+    signals: dict[Fact, Signal]
     """All that was known, enough to decide again."""
-    tried: tuple[tuple[str, str], ...] = ()
+    tried: tuple[tuple[Fact, Fact], ...] = ()
     """Guards and rules in the order tried, each with its outcome."""
-    denied: dict[str, str] = Field(default_factory=dict)
+    denied: dict[Fact, Fact] = Field(default_factory=dict)
     """Engines that were denied, and the guard that did it."""
     took_us: float = 0
     """How long deciding took."""
     policy_version: int = 0
     """The policy's own version; 0 in records from before it was kept."""
-    arms: dict[str, str] = Field(default_factory=dict)
+    arms: dict[Fact, Fact] = Field(default_factory=dict)
     """Experiments that the turn takes part in, and the call's arm in each."""
-    shadow: dict[str, str] = Field(default_factory=dict)
+    shadow: dict[Fact, Fact] = Field(default_factory=dict)
     """Shadow rules, and the engine that would have answered had each been served."""
     endpointing_ms: int | None = None
     """Silence that ends a turn by the rule's hint; without one, as the engine catalogue says."""
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Fact, ...] = ()
     """What ``emotion.*`` among the signals rests on, in words, strongest first; counts only, nothing that was said."""
 
 
@@ -219,9 +232,9 @@ class TurnMoved(_Event):
     kind: Literal["turn_moved"] = "turn_moved"
     turn: int
     """The caller turn, counted from 1; 0 is the greeting."""
-    from_engine: str
+    from_engine: Fact
     """Who was to answer."""
-    to_engine: str
+    to_engine: Fact
     """Who takes over."""
 
 
@@ -231,9 +244,9 @@ class HandedOff(_Event):
     kind: Literal["handed_off"] = "handed_off"
     turn: int
     """The caller turn, counted from 1; 0 is the greeting."""
-    from_engine: str
+    from_engine: Fact
     """Who answered the turn before."""
-    to_engine: str
+    to_engine: Fact
     """Who answers this one."""
     warm: bool
     """Whether a realtime session was open before the decision."""
@@ -251,7 +264,7 @@ class PreviewSettled(_Event):
     kind: Literal["preview_settled"] = "preview_settled"
     turn: int
     """The caller turn, counted from 1; 0 is the greeting."""
-    engine: str
+    engine: Fact
     """The engine by its name in the catalogue."""
     used: bool
     """Whether the caller heard it."""
@@ -263,9 +276,9 @@ class ToolCalled(_Event):
     kind: Literal["tool_called"] = "tool_called"
     turn: int
     """The caller turn, counted from 1; 0 is the greeting."""
-    engine: str
+    engine: Fact
     """The engine by its name in the catalogue."""
-    name: str
+    name: Fact
     """The tool."""
     arguments: Data
     """What the engine passed."""
@@ -283,7 +296,7 @@ class AgentSaid(_Event):
     kind: Literal["agent_said"] = "agent_said"
     turn: int
     """The caller turn, counted from 1; 0 is the greeting."""
-    engine: str
+    engine: Fact
     """The engine by its name in the catalogue."""
     generation: int
     """Counts the replies of a call; every event of an engine carries the generation it belongs to."""
@@ -307,7 +320,7 @@ class EngineHeard(_Event):
     kind: Literal["engine_heard"] = "engine_heard"
     turn: int
     """The caller turn, counted from 1."""
-    engine: str
+    engine: Fact
     """The engine by its name in the catalogue."""
     record: HeardAgain
     """The turn in the words of the record's recogniser, which the engine's history holds."""
@@ -331,9 +344,9 @@ class LateEventDropped(_Event):
     kind: Literal["late_event_dropped"] = "late_event_dropped"
     generation: int
     """The closed generation it belongs to."""
-    engine: str
+    engine: Fact
     """The engine by its name in the catalogue."""
-    what: str
+    what: Fact
     """What came."""
     count: int
     """How often."""
@@ -349,11 +362,11 @@ class TurnAnswered(_Event):
     kind: Literal["turn_answered"] = "turn_answered"
     turn: int
     """The caller turn, counted from 1; 0 is the greeting."""
-    engine: str
+    engine: Fact
     """The engine by its name in the catalogue."""
     heard_ms: float
     """What the caller waited."""
-    waits: dict[str, float]
+    waits: dict[Fact, float]
     """What it was spent on, in ms by stage."""
 
 
@@ -363,13 +376,13 @@ class UsageIncurred(_Event):
     kind: Literal["usage_incurred"] = "usage_incurred"
     turn: int
     """The caller turn, counted from 1; 0 is the greeting."""
-    engine: str
+    engine: Fact
     """The engine by its name in the catalogue."""
-    provider: str
+    provider: Fact
     """The plugin."""
-    model: str
+    model: Fact
     """The model."""
-    quantities: dict[str, float]
+    quantities: dict[Fact, float]
     """Keys name their unit: ``input_text_tokens``, ``cached_text_tokens``, ``audio_minutes``."""
     cost_usd: float = Field(ge=0)
     """By the price list of that day."""
@@ -383,13 +396,13 @@ class ProviderFailed(_Event):
     kind: Literal["provider_failed"] = "provider_failed"
     turn: int
     """The caller turn, counted from 1; 0 is the greeting."""
-    engine: str
+    engine: Fact
     """The engine by its name in the catalogue."""
-    provider: str
+    provider: Fact
     """The plugin, or `voice` for all voices of an engine."""
-    error: str
+    error: Fact
     """The class and code of the error, never its text, which may quote the caller."""
-    action: str
+    action: Fact
     """What was done about it."""
 
 
@@ -399,9 +412,9 @@ class PartFailed(_Event):
     kind: Literal["part_failed"] = "part_failed"
     part: Part
     """Which part."""
-    error: str
+    error: Fact
     """The class of the error."""
-    action: str
+    action: Fact
     """What was done about it."""
 
 
@@ -426,19 +439,49 @@ class ValueSealed(_Event):
     """
 
     kind: Literal["value_sealed"] = "value_sealed"
-    entity: str
+    entity: Fact
     """What it is, as in its mask."""
     number: int = Field(ge=1)
     """Counts the sealed values of the call, in the order in which they were said."""
-    sealed: str
+    sealed: Fact
     """Nonce and AES-256-GCM ciphertext in Base64, under a key of this call alone; see :mod:`compliance.reveal`."""
+
+
+class RecordingKept(_Event):
+    """Audio of the call was kept, encrypted, in two channels: the caller's, and the agent's as it was heard."""
+
+    kind: Literal["recording_kept"] = "recording_kept"
+    file: Fact
+    """Its name in the folder of recordings."""
+    sha256: Fact
+    """Of the encrypted file, in hex."""
+    size_bytes: int = Field(ge=0)
+    """Of the encrypted file."""
+    duration_ms: float = Field(ge=0)
+    """How long it is, from the moment the call was answered; of one that is not complete, at most."""
+    muted_ms: float = Field(ge=0)
+    """How much of it is silent because something was masked there."""
+    suspended_ms: float = Field(ge=0)
+    """How much of it is silent because a CVV or PIN was expected."""
+    withheld_ms: float = Field(ge=0)
+    """How much of it is silent on one channel or both because it is not known what was said there."""
+    complete: bool
+    """Whether it has its end; it has not where recording failed."""
+
+
+class RecordingDestroyed(_Event):
+    """What had been kept of the call's audio was destroyed while the call was on."""
+
+    kind: Literal["recording_destroyed"] = "recording_destroyed"
+    reason: Fact
+    """Why."""
 
 
 class CallEnded(_Event):
     """The call is over."""
 
     kind: Literal["call_ended"] = "call_ended"
-    reason: str
+    reason: Fact
     """How it ended."""
     turns: int
     """Caller turns."""
@@ -468,6 +511,8 @@ Event = Annotated[
     | PartFailed
     | VoiceUnjudged
     | ValueSealed
+    | RecordingKept
+    | RecordingDestroyed
     | CallEnded,
     Field(discriminator="kind"),
 ]

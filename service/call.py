@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -39,36 +39,46 @@ from compliance.events import (
     Speaker,
     SpeechHeard,
     ToolCalled,
+    Topic,
     TurnAnswered,
     TurnEnded,
     UsageIncurred,
     VoiceUnjudged,
 )
+from compliance.keeping import Keeping
 from compliance.recorder import Recorder
-from compliance.redaction import Redactor
+from compliance.redaction.spans import Span
 from compliance.shared_stt import SharedSTT
 from compliance.tap import AgentTap, CallerTap, Playout
 from compliance.transcriber import Condition, Ears, Segment, Transcriber
 from engines.cascade import ONCE
 from engines.desk import Desk
 from engines.errors import ToolsUnavailableError
-from engines.feed import TurnFeed
 from engines.meter import Meter
 from engines.tools import Toolbox, ToolHooks, ToolReport, described
 from engines.usage import usage
 from router.content import Question
 from service.cast import cast
+from service.consents import CallConsents
 from service.decision_signals import DecisionSignals
+from service.disclosing import Disclosing
 from service.emotion_ear import ClosedEar, EmotionEar
 from service.endpointing import Endpointing
 from service.exchange import Exchange
 from service.facts import NO_ANSWERS, CallFacts
 from service.heard_text import HeardText
-from service.latency import waits
+from service.latency import TurnWait
 from service.ports import Port
+from service.record_demand import REASON, RecordDemand
+from service.recording import CallRecording
+from service.redaction_line import RedactionLine
+from service.sealing import Sealing
 from service.turn_router import TurnRouter
 
 logger = logging.getLogger(__name__)
+
+GOODBYE_S = 15.0
+"""A call that ends without a record is not kept longer by the words that say so."""
 
 
 class Call:
@@ -106,26 +116,52 @@ class Call:
             codec_hz=codec_hz,
             queue=settings.queue,
             region=settings.region,
-            consent_voice_ai=settings.consent_voice_ai,
-            consent_emotion=settings.consent_emotion,
-            consent_recording=settings.consent_recording,
             budget_usd=settings.budget_usd,
         )
-        self._recorder = Recorder(exchange.ledger, Redactor(), self.call_id)
+        self._recording = CallRecording(
+            settings,
+            exchange.ledger,
+            self.call_id,
+            clock=self.clock,
+            emit=lambda event: self._recorder.record(event),
+        )
+        self._recorder = Recorder(
+            exchange.ledger,
+            RedactionLine(exchange.redaction.address, came_back=lambda *what: self._recorder.remark(*what)),
+            self.call_id,
+            on_redacted=self._redacted,
+            seal=Sealing(exchange.ledger, self.call_id, exchange.redaction_policy),
+            on_keeping=self._record_kept_in,
+        )
+        self._demand = RecordDemand(
+            fail_open=settings.fail_open_audio,
+            grace_s=settings.record_grace_s,
+            retry=self._recorder.flush,
+            end=self._end_without_record,
+        )
         if watch is not None:
             self._recorder.subscribe(watch)
+        for watcher in exchange.watchers:
+            self._recorder.subscribe(watcher)
         self._meter = Meter(exchange.prices)
         self._open = AsyncExitStack()
         self._port = port
         self._closed = asyncio.Event()
         self._reason = "the caller hung up"
-        self._waiting_turn = 0
-        self._speech_end_ms = 0.0
-        self._marks: dict[str, float] = {}
+        self._wait = TurnWait()
         self._speech_began_ms: float | None = None
         self._agent_speaking = False
         self._deaf = False
         self._ear: EmotionEar | ClosedEar = ClosedEar()
+        self._consents = CallConsents(
+            exchange.rules,
+            wanted=settings.wanted(),
+            language=str(exchange.catalogue.transcriber.options.get("language", self._facts.language)),
+            clock=self.clock,
+            emit=self._emit,
+            call_id=self.call_id,
+            changed=self._consent_changed,
+        )
         self._answers: DecisionSignals | None = None
 
     @property
@@ -152,6 +188,7 @@ class Call:
         if not self._closed.is_set():
             self._reason = reason
             self._closed.set()
+            self._port.hang_up()
 
     # -- answering --------------------------------------------------------------------------------------
     async def _answer(self) -> None:
@@ -199,11 +236,6 @@ class Call:
         self._transcriber.on_condition.append(self._ears_changed)
         self._transcriber.start()
         self._open.push_async_callback(self._transcriber.aclose)
-        if self._facts.consent_emotion:
-            self._ear = ear = EmotionEar(
-                exchange.aside, self.tap, heard=self._signals_changed, failed=self._emotion_failed
-            )
-            self._open.push_async_callback(ear.aclose)
         self._answers = self._ask(policy.content.questions)
         self.router = TurnRouter(
             policy,
@@ -214,10 +246,9 @@ class Call:
             emit=self._emit,
             call_id=self.call_id,
             answers=self._answers or NO_ANSWERS,
+            consents=self._consents,
             tools=ToolSet.of(Tool(name, description) for name, description in described(tools)),
         )
-        if not self.router.may_judge_voice():
-            self._ear.forget()
         self._endpointing = Endpointing(
             catalogue.endpointing_s, preview=self.router.preview, changed=self._endpoint_after
         )
@@ -227,7 +258,8 @@ class Call:
             cascades=self._cast.cascades,
             realtime=self._cast.realtime,
             recogniser=SharedSTT(self._transcriber),
-            feed=TurnFeed(self.tap),
+            tap=self.tap,
+            voices=self._cast.half_cascades,
             routing=self.router,
             emit=self._emit,
             call_id=self.call_id,
@@ -238,6 +270,7 @@ class Call:
         self._agent_tap = AgentTap(audio_output, self.clock)
         self._agent_tap.on_first_sound.append(self._first_sound)
         self._agent_tap.on_finished.append(self._played)
+        self._recording.follow(self.tap, self._agent_tap)
         heard = TranscriptSynchronizer(next_in_chain_audio=self._agent_tap, next_in_chain_text=HeardText())
         self._open.push_async_callback(heard.aclose)
         self.session.input.audio = self.tap
@@ -250,7 +283,23 @@ class Call:
         # LiveKit's own recording, which a server can ask for, would leave words unredacted elsewhere.
         await self.session.start(self.desk.attach(), record=False)
         self._open.push_async_callback(self.session.aclose)
-        self.session.say(catalogue.greeting)
+        self._disclosing = Disclosing(
+            self.session, self.desk, self._consents, last_words=lambda: self.router.tally.last_agent_text
+        )
+        self._open.callback(self._disclosing.stop)
+        self._agent_tap.on_finished.append(self._disclosing.played)
+        self._consents.answered()
+        self._disclosing.greet(catalogue.greeting, catalogue.offer)
+
+    def _listen(self) -> None:
+        """Have the caller's voice judged from now on, if the policy allows it too."""
+        if not self.router.may_judge_voice():
+            return
+        self._ear = ear = EmotionEar(
+            self._exchange.aside, self.tap, heard=self._signals_changed, failed=self._emotion_failed
+        )
+        self._open.push_async_callback(ear.aclose)
+        self.router.listen_with(ear)
 
     def _ask(self, questions: Mapping[str, Question]) -> DecisionSignals | None:
         """Have the policy's questions asked, if it has any and the catalogue says whom."""
@@ -286,22 +335,27 @@ class Call:
 
     async def _hang_up(self, reason: str) -> None:
         ended_ms = self.clock.now_ms()  # closing takes seconds, in which nobody is on the line
+        await self._demand.aclose()
         try:
             await self._open.aclose()
         finally:
             self._tell_what_was_missed(ended_ms)
-            self._emit(
-                CallEnded(
-                    call_id=self.call_id,
-                    at_ms=ended_ms,
-                    reason=reason,
-                    turns=self.router.tally.turns if hasattr(self, "router") else 0,
-                    cost_usd=self.router.tally.cost_usd if hasattr(self, "router") else 0.0,
+            try:
+                await self._recording.aclose(self._recorder.flush)
+            finally:
+                self._emit(
+                    CallEnded(
+                        call_id=self.call_id,
+                        at_ms=ended_ms,
+                        reason=reason,
+                        turns=self.router.tally.turns if hasattr(self, "router") else 0,
+                        cost_usd=self.router.tally.cost_usd if hasattr(self, "router") else 0.0,
+                    )
                 )
-            )
-            await self._recorder.aclose()
+                await self._recorder.aclose()
 
     def _tell_what_was_missed(self, at_ms: float) -> None:
+        self._consents.ended(at_ms)
         missed = asdict(self._ear.counts)
         if any(missed.values()):
             self._emit(VoiceUnjudged(call_id=self.call_id, at_ms=at_ms, **missed))
@@ -316,23 +370,29 @@ class Call:
     def _emit(self, event: Event) -> None:
         match event:
             case TurnEnded():
-                self._waiting_turn = event.turn
-                self._speech_end_ms = self.tap.last_voiced_ms or event.end_ms
-                self._marks["endpointing"] = event.at_ms
+                speech_end_ms = self.tap.last_voiced_ms or event.end_ms
+                self._wait.turn_ended(event.turn, speech_end_ms=speech_end_ms, at_ms=event.at_ms)
                 self._endpointing.turn_ended()
             case Decided():
-                self._marks["decision"] = self.clock.now_ms()
+                self._wait.mark("decision", self.clock.now_ms())
                 self._ear.turn_ended()
                 self._endpointing.decided(event.endpointing_ms)
             case HandedOff():
-                self._marks["hand_off"] = event.at_ms
+                self._wait.mark("hand_off", event.at_ms)
             case AgentSaid():
                 self.router.tally.last_agent_text = event.text
             case _:
                 pass
         self._recorder.record(event)
 
+    def _redacted(self, event: Event, spans: Sequence[Span]) -> None:
+        """Told on the recorder's thread."""
+        self._recording.redacted(event, spans, suspended=self._recorder.suspends_recording)
+
     def _segment(self, segment: Segment) -> None:
+        self._recording.said(segment)
+        # Whatever engine is in charge and whatever it makes of them, these words are heard.
+        self._consents.heard(segment.text, self._turn_in_hand, ended=False)
         self._emit(
             CallerSaid(
                 call_id=self.call_id,
@@ -369,30 +429,24 @@ class Call:
     # -- what the line and the session tell ---------------------------------------------------------------
     def _first_sound(self, at_ms: float) -> None:
         self.desk.first_sound()
-        turn, self._waiting_turn = self._waiting_turn, 0
-        if not turn:
-            return
         generation = self.desk.answering
-        marks = dict(self._marks)
         if generation is not None:
-            if generation.first_token_ms:
-                marks["thinking"] = generation.first_token_ms
-            if generation.first_audio_ms:
-                marks["voice"] = generation.first_audio_ms
+            self._wait.mark("thinking", generation.first_token_ms)
+            self._wait.mark("voice", generation.first_audio_ms)
+        if (heard := self._wait.sounded(at_ms)) is None:
+            return
         engine = self.desk.engine if generation is None else generation.engine
-        heard_ms = max(0.0, at_ms - self._speech_end_ms)
-        self.router.answered(engine, heard_ms)
+        self.router.answered(engine, heard.heard_ms)
         self._emit(
             TurnAnswered(
                 call_id=self.call_id,
                 at_ms=self.clock.now_ms(),
-                turn=turn,
+                turn=heard.turn,
                 engine=engine,
-                heard_ms=heard_ms,
-                waits=waits(self._speech_end_ms, self._speech_end_ms + heard_ms, marks),
+                heard_ms=heard.heard_ms,
+                waits=heard.waits,
             )
         )
-        self._marks.clear()
 
     def _played(self, playout: Playout) -> None:
         if playout.heard_ms > 0:
@@ -425,8 +479,26 @@ class Call:
 
     def _transcribed(self, event: UserInputTranscribedEvent) -> None:
         if event.is_final:
-            self._marks["transcription"] = self.clock.now_ms()
+            self._wait.mark("transcription", self.clock.now_ms())
         self._endpointing.heard(event)
+
+    def _consent_changed(self, what: Topic, given: bool) -> None:
+        match what, given:
+            case "emotion", True:
+                self._listen()
+            case "emotion", False:
+                self._ear.forget()
+            case "voice_ai", _:
+                self.desk.consent_changed()
+            case "recording", _:
+                self._recording.consent(given=given)
+            case _:
+                pass
+
+    @property
+    def _turn_in_hand(self) -> int:
+        """The turn that the caller is in, counted from 1."""
+        return self.router.tally.turns + 1
 
     def _endpoint_after(self, silence_s: float) -> None:
         self.session.update_options(endpointing_opts={"min_delay": silence_s})
@@ -475,6 +547,19 @@ class Call:
         )
         if deaf:
             self.session.say(self.desk.wording.cannot_help)
+
+    def _record_kept_in(self, keeping: Keeping) -> None:
+        self._demand.kept_in(keeping)
+
+    async def _end_without_record(self) -> None:
+        if hasattr(self, "desk"):
+            # The session has not begun yet, or is over; or the goodbye takes too long.
+            with suppress(RuntimeError, TimeoutError):
+                self.session.interrupt(force=True)
+                goodbye = self.session.say(self.desk.wording.no_record, allow_interruptions=False)
+                async with asyncio.timeout(GOODBYE_S):
+                    await goodbye.wait_for_playout()
+        self.hang_up(REASON)
 
     def _signals_changed(self) -> None:
         self.desk.signals_changed()

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from classifiers import ClassifierError
 from classifiers.caller_state import CallerStateModel
 from classifiers.tool_need import ToolNeedModel
 from classifiers.words.language import load as load_language
+from compliance.consent import Disclosures, Rules
 from compliance.errors import LedgerError
-from compliance.ledger import Ledger
-from compliance.redaction import RedactionEngine
+from compliance.events import Event
+from compliance.ledger import DEFAULT_ORIGIN, Ledger
+from compliance.ledger.anchors import FileAnchor
+from compliance.redaction.policy import RedactionPolicy
+from compliance.spool import take_in
 from engines.catalogue import Catalogue
 from engines.plugins import Endpoint, Endpoints
 from engines.prices import Prices
 from router import Policy
-from service.aside import Aside, AsideProcess
+from service.aside import Aside, AsideProcess, Emotion, Redaction
 from service.facts import Classifiers
 from service.policies.store import PolicyStore
 from service.said import SPOKEN_LANGUAGE
 from service.settings import Settings
+from service.telemetry import watchers
 
 logger = logging.getLogger(__name__)
 
@@ -39,28 +47,44 @@ class Exchange:
     """The one that calls are answered under: :meth:`for_call` has that of its moment."""
     catalogue: Catalogue
     prices: Prices
+    rules: Rules
+    """What callers are told and asked, by whose law applies to them."""
     endpoints: Endpoints
     aside: Aside
     """Where callers' voices are judged."""
+    redaction: Aside
+    """Where what is said is redacted."""
+    redaction_policy: RedactionPolicy
+    """How."""
     classifiers: Classifiers
     """Those that judge in this process."""
     ledger: Ledger
+    watchers: tuple[Callable[[Event], None], ...]
+    """Told every event of every call, redacted: telemetry."""
 
     @classmethod
-    def load(cls, settings: Settings, *, lab_only: bool = False, aside: Aside | None = None) -> Exchange:
+    def load(
+        cls,
+        settings: Settings,
+        *,
+        lab_only: bool = False,
+        aside: Aside | None = None,
+        redaction: Aside | None = None,
+    ) -> Exchange:
         """Load everything a call needs.
 
         Args:
             settings: of the deployment.
             lab_only: use the settings' stand-ins even where a provider's key is set.
-            aside: a process beside the calls that somebody else keeps up; by default there is one for this process.
+            aside: where voices are judged, if somebody else keeps that up; by default there is one for this process.
+            redaction: where texts are redacted, likewise.
 
         Raises:
             policies.DocumentError: the catalogue or price list has errors; all are listed.
             service.policies.errors.PolicyLifeError: no policy that is offered, or was, may be served.
             engines.errors.EngineNotConfiguredError: a provider has no key and no stand-in.
             classifiers.ClassifierError: a model folder cannot be used.
-            compliance.errors.LedgerError: the ledger cannot be opened.
+            compliance.errors.ComplianceError: the redactor cannot be loaded, or the ledger not be opened.
         """
         catalogue = Catalogue.load(settings.catalogue)
         policies = PolicyStore.of(settings, catalogue.engines)
@@ -74,28 +98,36 @@ class Exchange:
         )
         for component in catalogue.components():
             endpoints.of(component)
-        # Another process loads its models while this one loads its own.
-        beside = aside or AsideProcess.start(settings.emotion_model)
-        try:
-            RedactionEngine.shared()  # slow to build; not during a call
-            beside.wait_until_ready()
-            return cls(
+        redaction_policy = RedactionPolicy.load(settings.redaction)
+        with ExitStack() as started:
+            # Other processes load their models while this one loads its own.
+            voices = aside or AsideProcess.start(Emotion(settings.emotion_model))
+            started.callback(voices.close)
+            redactor = redaction or AsideProcess.start(Redaction(settings.redaction))
+            started.callback(redactor.close)
+            exchange = cls(
                 settings=settings,
                 policies=policies,
                 policy=policy,
                 catalogue=catalogue,
                 prices=Prices.load(settings.prices),
+                rules=settings.rules(Disclosures.load(settings.disclosures)),
                 endpoints=endpoints,
-                aside=beside,
+                aside=voices,
+                redaction=redactor,
+                redaction_policy=redaction_policy,
                 classifiers=Classifiers(
                     tool_need=ToolNeedModel.load(settings.tool_need_model),
                     caller_state=CallerStateModel.load(settings.caller_state_model),
                 ),
-                ledger=Ledger.open(settings.ledger),
+                ledger=open_ledger(settings, anchored=not lab_only),
+                watchers=watchers(os.environ),
             )
-        except BaseException:
-            beside.close()
-            raise
+            started.callback(exchange.ledger.close)
+            voices.wait_until_ready()
+            redactor.wait_until_ready()
+            started.pop_all()
+            return exchange
 
     async def for_call(self) -> Exchange:
         """The same, with the policy for a call that begins now. The call keeps it, whatever is rolled out meanwhile.
@@ -128,8 +160,26 @@ class Exchange:
 
     def close(self) -> None:
         self.aside.close()
+        self.redaction.close()
         self.policies.close()
         self.ledger.close()
+
+
+def open_ledger(settings: Settings, *, anchored: bool) -> Ledger:
+    """The log of the settings' tenant, with what earlier processes could not give it; ``anchored`` publishes it.
+
+    Raises:
+        compliance.errors.LedgerError: it cannot be opened.
+    """
+    ledger = Ledger.open(
+        settings.ledger,
+        tenant=settings.tenant,
+        origin=settings.ledger_origin or DEFAULT_ORIGIN,
+        anchors=[FileAnchor(settings.ledger_anchor)] if anchored and settings.ledger_anchor else (),
+    )
+    if taken := take_in(ledger):
+        logger.warning("events that an earlier process could not give the ledger, now in it: %d", taken)
+    return ledger
 
 
 def _load_for(policy: Policy) -> None:

@@ -29,6 +29,25 @@ class Answers(Protocol):
     def turn_ended(self) -> None: ...
 
 
+class Consents(Protocol):
+    """What the caller consents to, as far as it is known."""
+
+    def heard(self, text: str, turn: int, *, ended: bool) -> None:
+        """The caller said this in a turn (from 1), or has said so far."""
+
+    def signals(self) -> Mapping[str, bool]: ...
+
+
+class _NoConsents:
+    def heard(self, text: str, turn: int, *, ended: bool) -> None: ...
+    def signals(self) -> Mapping[str, bool]:
+        return {}
+
+
+NO_CONSENTS = _NoConsents()
+"""Where nothing is known of consents, which counts as having none."""
+
+
 class _NoAnswers:
     def ask(self, turn: int, transcript: Sequence[tuple[Speaker, str]]) -> None: ...
     def values(self) -> Mapping[str, float]:
@@ -50,9 +69,6 @@ class CallFacts:
     codec_hz: int = 24_000
     queue: str = "support"
     region: str = "other"
-    consent_voice_ai: bool = False
-    consent_emotion: bool = True
-    consent_recording: bool = True
     budget_usd: float = 1.0
 
 

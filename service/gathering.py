@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from classifiers import words
 from classifiers.caller_state import CallerState, StateReading, WordCues
 from classifiers.emotion import EmotionReading
 from classifiers.tool_need import ToolSet
@@ -21,7 +19,7 @@ from compliance.clock import CallClock
 from compliance.events import Part, Speaker
 from router import Policy, Signals
 from service.decision_signals import LATEST_LINES
-from service.facts import Answers, CallFacts, Classifiers, Known, Tally, Voice
+from service.facts import Answers, CallFacts, Classifiers, Consents, Known, Tally, Voice
 from service.said import SPOKEN_LANGUAGE, Said
 
 LATELY = 3
@@ -44,8 +42,8 @@ class Gatherer:
         facts: of the call.
         clock: the call's clock.
         now: the time of day at the line, with its zone.
+        consents: are told what the caller says, and say what the caller agrees to.
         failed: told of a part that failed, once a turn.
-        withdrawn: told the turn in which the caller takes the consent to be judged by the voice back.
     """
 
     def __init__(
@@ -59,8 +57,8 @@ class Gatherer:
         facts: CallFacts,
         clock: CallClock,
         now: Callable[[], datetime],
+        consents: Consents,
         failed: Callable[[Part, Exception], None],
-        withdrawn: Callable[[int], None],
     ) -> None:
         self.tally = Tally()
         self._policy = policy
@@ -74,7 +72,7 @@ class Gatherer:
         self._clock = clock
         self._now = now
         self._failed = failed
-        self._withdrawn = withdrawn
+        self._consents = consents
 
     # -- the running turn ---------------------------------------------------------------------------------
     def preview(self, text: str) -> Known:
@@ -106,6 +104,10 @@ class Gatherer:
     def silence_ms(self) -> float:
         return self._clock.now_ms() - self.tally.last_turn_end_ms
 
+    def listen_with(self, voice: Voice) -> None:
+        """Read the caller's voice with ``voice`` from now on."""
+        self._voice = voice
+
     def may_judge_voice(self) -> bool:
         """Whether the caller's voice may be judged, as far as is known before a word was said."""
         return self._policy.judges_voice(Signals({**self._circumstances(), **self._health()}))
@@ -113,7 +115,7 @@ class Gatherer:
     # -- gathering ----------------------------------------------------------------------------------------
     def _gather(self, text: str, *, silence_ms: float, ended: bool) -> Known:
         turn = self.tally.turns + (not ended)
-        self._heed(text, turn)
+        self._consents.heard(text, turn, ended=ended)
         tell = self._said.turn_ended if ended else self._said.preview
         told = tell(text, self.tally.last_agent_text, turn)
         if ended:  # once a turn, not at every preview of it
@@ -137,13 +139,6 @@ class Gatherer:
         }
         return Known(Signals(values), state.evidence)
 
-    def _heed(self, text: str, turn: int) -> None:
-        """Stop judging the voice at once when the caller asks for it, also while they still speak."""
-        if self._facts.consent_emotion and words.objects_to_voice_analysis(text):
-            self._facts = replace(self._facts, consent_emotion=False)
-            self._close_ear()
-            self._withdrawn(turn)
-
     def _close_ear(self) -> None:
         self._voice.forget()
         self._state.forget_voice()
@@ -157,9 +152,7 @@ class Gatherer:
             "call.queue": facts.queue,
             "call.tool_failures": self.tally.tool_failures,
             "call.duration_ms": int(self._clock.now_ms()),
-            "caller.consent_voice_ai": facts.consent_voice_ai,
-            "caller.consent_emotion": facts.consent_emotion,
-            "caller.consent_recording": facts.consent_recording,
+            **self._consents.signals(),
             "caller.region": facts.region,
             "cost.usd": self.tally.cost_usd,
             "cost.budget_usd": facts.budget_usd,

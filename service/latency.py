@@ -7,6 +7,7 @@ ahead of time (a reply begun early) cost nothing, so the named waits always sum 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 STAGES = ("transcription", "endpointing", "decision", "hand_off", "thinking", "voice", "playout")
 """In the order of a turn: last word recognised, turn judged over, engine decided, engine in charge, first token,
@@ -40,3 +41,42 @@ def waits(speech_end_ms: float, heard_at_ms: float, marks: Mapping[str, float]) 
         reached = done
     spent["playout"] = heard_at_ms - reached
     return spent
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the caller waited for in one turn, in milliseconds: all of it, and by stage."""
+
+    turn: int
+    heard_ms: float
+    waits: dict[str, float]
+
+
+@dataclass(slots=True)
+class TurnWait:
+    """Follows the wait of the running turn. Times are milliseconds on the call's clock."""
+
+    _turn: int = 0
+    """The turn that waits for a sound; 0: none does."""
+    _speech_end_ms: float = 0.0
+    _marks: dict[str, float] = field(default_factory=dict)
+
+    def turn_ended(self, turn: int, *, speech_end_ms: float, at_ms: float) -> None:
+        """The turn was judged over at ``at_ms``; its last voiced sample was at ``speech_end_ms``."""
+        self._turn, self._speech_end_ms = turn, speech_end_ms
+        self.mark("endpointing", at_ms)
+
+    def mark(self, stage: str, at_ms: float) -> None:
+        """A stage of :data:`STAGES` is done. A time of 0 means that it did not happen."""
+        if at_ms:
+            self._marks[stage] = at_ms
+
+    def sounded(self, at_ms: float) -> Heard | None:
+        """The agent's first sound reached the ear. ``None`` when no turn waited for it."""
+        turn, self._turn = self._turn, 0
+        if not turn:
+            return None
+        heard_ms = max(0.0, at_ms - self._speech_end_ms)
+        spent = waits(self._speech_end_ms, self._speech_end_ms + heard_ms, self._marks)
+        self._marks.clear()
+        return Heard(turn, heard_ms, spent)

@@ -24,6 +24,9 @@ class Port(Protocol):
     async def open(self, session: AgentSession[Any]) -> tuple[io.AudioInput, io.AudioOutput]:
         """Connect; returns the caller's audio and where the agent's audio goes."""
 
+    def hang_up(self) -> None:
+        """The service has ended the call: who is on the other side is let go at once, or with :meth:`aclose`."""
+
     async def aclose(self) -> None:
         """Disconnect. Safe to call when it was never opened."""
 
@@ -36,6 +39,9 @@ class LinePort:
 
     async def open(self, session: AgentSession[Any]) -> tuple[io.AudioInput, io.AudioOutput]:
         return self._line.input, self._line.output
+
+    def hang_up(self) -> None:
+        self._line.hang_up()
 
     async def aclose(self) -> None:
         self._line.hang_up()
@@ -66,6 +72,9 @@ class RoomPort:
         await self._ends.start()
         return _ends_of(session)
 
+    def hang_up(self) -> None:
+        """The caller is let go when the room is left."""
+
     async def aclose(self) -> None:
         if self._ends is None:
             return
@@ -91,6 +100,9 @@ class ConsolePort:
         # Detached, the console's own transcript synchroniser lets audio through as it is.
         spare.input.audio = spare.output.audio = spare.output.transcription = None
         return ends
+
+    def hang_up(self) -> None:
+        """The caller is let go when the room is left."""
 
     async def aclose(self) -> None:
         pass

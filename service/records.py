@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from compliance.events import ConsentChanged, EngineHeard, PartFailed, Signal, VoiceUnjudged
+from compliance.events import (
+    ConsentChanged,
+    Disclosed,
+    Disclosure,
+    EngineHeard,
+    PartFailed,
+    Signal,
+    Topic,
+    VoiceUnjudged,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +209,11 @@ class CallSummary:
     heard: Percentiles | None
     part_failures: tuple[PartFailed, ...]
     consents: tuple[ConsentChanged, ...]
-    """What the caller consented to or took back in the call."""
+    """What the caller consented to or took back, and what the line had from elsewhere."""
+    disclosed: tuple[Disclosed, ...]
+    """What the law wants said and was said, and how much of it was heard."""
+    undisclosed: tuple[Disclosure, ...]
+    """What of it was never heard to its end."""
     unjudged: VoiceUnjudged | None
     """What of the caller's voice was not judged in time; ``None``: all of it was."""
     heard_otherwise: tuple[EngineHeard, ...]
@@ -209,11 +223,10 @@ class CallSummary:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What else is to be known of the call, each in a sentence."""
-        found = [
-            f"In turn {change.turn} the caller {'gave' if change.given else 'took back'} the consent to have the voice "
-            f"judged for {change.what}."
-            for change in self.consents
-        ]
+        found = [_said_of(change) for change in self.consents if change.how != "setting"]
+        if self.undisclosed:
+            never = ", ".join(_DISCLOSED[what] for what in self.undisclosed)
+            found.append(f"The caller never heard to its end: {never}.")
         if self.unjudged is not None:
             missed = self.unjudged
             found.append(
@@ -247,3 +260,33 @@ class CallSummary:
         """The emotion of the turn in which the caller was most upset."""
         heard = [turn.emotion for turn in self.turns if turn.emotion is not None]
         return max(heard, key=lambda emotion: emotion.upset, default=None)
+
+
+_CONSENTS: Mapping[Topic, str] = {
+    "recording": "to be recorded",
+    "emotion": "to have the voice judged for emotion",
+    "voice_ai": "to have the voice heard by a voice AI",
+}
+_DISCLOSED: Mapping[Disclosure, str] = {
+    "ai": "that this is a machine",
+    "recording": "that the call is to be recorded",
+    "emotion": "that the voice is judged for emotion",
+    "voice_ai": "that a voice AI hears the voice",
+}
+
+
+def _said_of(change: ConsentChanged) -> str:
+    """A change of consent, in a sentence."""
+    what = _CONSENTS[change.what]
+    when = f"In turn {change.turn}" if change.turn else "In the greeting"
+    match change.given, change.how:
+        case False, "revoked":
+            return f"{when} the caller took back the consent {what}."
+        case False, _:
+            return f"{when} the caller refused {what}."
+        case True, "stated":
+            return f"{when} the caller gave the consent {what}."
+        case True, "by staying":
+            return f"{when} the caller, having heard the notice, went on: the consent {what} counts as given."
+        case _:
+            return f"{when} the caller heard the notice: the consent {what} counts as given."

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from compliance.events import Event, redactable
 
-_MASK = re.compile(r"[<\[]([A-Z][A-Z_]*[A-Z])(?:[_:#-]?\d+)?[>\]]")
+_MASK = re.compile(r"[<\[]([A-Z][A-Z_]*[A-Z])(?:[_:#-]?\d+|#[a-z]{10})?[>\]]")
 
 
 @dataclass(frozen=True, slots=True)

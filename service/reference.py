@@ -33,7 +33,8 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
     "the catalogue": {
         "version": "1: the version of this format",
         "instructions": "what every engine is told about its task; the language models read it, callers never hear it",
-        "greeting": "the first sentence of every call, spoken by the first cascade",
+        "greeting": "what every call begins with, spoken by the first cascade; what must be disclosed follows it",
+        "offer": "what the greeting ends with, unless it ends with a question about consent; by default nothing",
         "endpointing_ms": "silence in ms after which a caller's turn counts as over: 100 to 3,000, by default 300",
         "transcriber": "a component with an `stt` plugin: hears the whole call, whatever engine answers",
         "voices": "name → a component with a `tts` plugin",
@@ -41,9 +42,12 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
         "decisions": "the decision model that answers a policy's `questions`; without it they stay unknown",
     },
     "an engine": {
-        "kind": "`cascade` (recogniser, language model, voice) or `realtime` (speech to speech)",
+        "kind": "`cascade` (recogniser, language model, voice), `realtime` (speech to speech) or `half_cascade` (a "
+        "realtime model hears the caller and answers in text, a voice speaks it)",
         "model": "a component: with an `llm` plugin for a cascade, a `realtime` plugin otherwise",
-        "voices": "names of voices in order of preference; cascades only, which need at least one",
+        "voices": "names of voices in order of preference, at least one; a realtime engine has none",
+        "voices_when": "of a cascade: other voices, or the same in another style, for a caller who sounds `upset`",
+        "audio_aware": "of a cascade: whether its model is told how the caller sounds; by default false",
         "tools": "whether it may use the tools of the MCP servers; by default false",
         "first_reply_ms": "how long in ms the model may stay silent before the turn goes to another engine: "
         "200 to 30,000, by default 4,000",
@@ -58,19 +62,31 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
         "model": "the model's name, as its vendor writes it",
         "base_url": "another server that speaks the same protocol, such as `https://api.groq.com/openai/v1`",
         "api_key_env": "the variable that holds the key, when it is not the plugin's own",
-        "options": "further arguments of the plugin: text, numbers, true or false",
+        "options": "further arguments of the plugin: text, numbers, true or false; of a realtime model also "
+        "`own_transcript`, the vendor's model that writes down what the engine heard",
     },
 }
 """What the engine catalogue may say, by the kind of thing that says it."""
 
-PRICE_KEYS: Keys = {
-    "version": "2: the version of this format",
-    "as_of": "the day on which the prices were looked up",
-    "source": "where",
-    "prices": "what calls are billed by: `plugin/model`, or `plugin/*` for a plugin's other models → prices by unit, "
-    "and a `source` or an `as_of` of its own",
-    "sets": "other lists to compare with, by name: `as_of`, `source` and `prices` of each",
+PRICE_KEYS: Mapping[str, Keys] = {
+    "the price book": {
+        "version": "2: the version of this format",
+        "as_of": "the day on which the prices were looked up",
+        "source": "where",
+        "prices": "what calls are billed by: `plugin/model`, or `plugin/*` for a plugin's other models → a price",
+        "sets": "other lists to compare with, by name",
+    },
+    "a set": {
+        "as_of": "the day on which its prices were looked up",
+        "source": "where",
+        "prices": "as above",
+    },
+    "a price": {
+        "as_of": "another day than its list's",
+        "source": "another place; all other keys are units",
+    },
 }
+"""What the price book may say, by the kind of thing that says it."""
 
 
 # -- pages --------------------------------------------------------------------------------------------------
@@ -228,7 +244,7 @@ def catalogue_markdown() -> str:
         "LiveKit's plugins, unmodified, by what they are used for.\n",
         _table(("role", "plugins"), plugins),
         "## Keys of the price list\n",
-        _key_table(PRICE_KEYS),
+        *(f"**{what}**\n\n{_key_table(keys)}" for what, keys in PRICE_KEYS.items()),
         "A use without a price costs nothing in the record: price every model that the catalogue names.\n",
         "## Units of prices\n",
         _table(("unit", "a price, in US dollars, is for this many"), units),

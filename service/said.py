@@ -80,6 +80,7 @@ class Said:
             "turn.digits": spoken.count,
             "turn.ends_in_digits": spoken.at_end,
             "turn.complains": cues.complains,
+            "turn.asks_if_machine": words.asks_if_machine(text),
             "call.asked_human": asked_human,
             "call.repeats": repeats,
             "call.corrections": corrections,

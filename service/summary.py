@@ -18,6 +18,9 @@ from compliance.events import (
     CallStarted,
     ConsentChanged,
     Decided,
+    Disclosed,
+    Disclosure,
+    DisclosureMissed,
     EngineHeard,
     Event,
     HandedOff,
@@ -120,6 +123,8 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         heard=percentiles([turn.heard_ms for turn in turns if turn.heard_ms is not None]),
         part_failures=tuple(fold.part_failures),
         consents=tuple(fold.consents),
+        disclosed=tuple(fold.disclosed),
+        undisclosed=fold.undisclosed,
         unjudged=fold.unjudged,
         heard_otherwise=tuple(fold.heard_otherwise),
         events=len(events),
@@ -157,6 +162,8 @@ class _Fold:
     usage: list[UsageIncurred] = field(default_factory=list)
     part_failures: list[PartFailed] = field(default_factory=list)
     consents: list[ConsentChanged] = field(default_factory=list)
+    disclosed: list[Disclosed] = field(default_factory=list)
+    undisclosed: tuple[Disclosure, ...] = ()
     unjudged: VoiceUnjudged | None = None
     heard_otherwise: list[EngineHeard] = field(default_factory=list)
     late_dropped: int = 0
@@ -213,6 +220,10 @@ class _Fold:
                 self.late_dropped += event.count
             case ConsentChanged():
                 self.consents.append(event)
+            case Disclosed():
+                self.disclosed.append(event)
+            case DisclosureMissed():
+                self.undisclosed = event.what
             case VoiceUnjudged():
                 self.unjudged = event
             case EngineHeard():

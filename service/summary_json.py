@@ -21,7 +21,10 @@ key                    value
                        moves to other engines, replies, failures, cost
 ``usage``              list of ``provider``, ``model``, ``quantities``, ``cost_usd``
 ``part_failures``      list of ``part``, ``error``, ``action``, ``at_ms``
-``consents``           list of ``turn``, ``what``, ``given``, ``at_ms``: given or taken back in the call
+``consents``           list of ``turn``, ``what``, ``given``, ``how``, ``at_ms``: given or taken back in the call
+``disclosed``          list of ``turn``, ``what``, ``wording``, ``language``, ``version``, ``start_ms``,
+                       ``end_ms``, ``heard_share``, ``complete``: what the law wants said, as it was heard
+``undisclosed``        list of what of it was never heard to its end
 ``unjudged``           ``dropped_frames``, ``late``, ``stale``, ``restarts``: what of the voice was not judged in
                        time; ``null`` when all was
 ``heard_otherwise``    list of turns that an engine heard in other words than the record: ``record``,
@@ -99,9 +102,17 @@ def summary_json(
             for failure in summary.part_failures
         ],
         "consents": [
-            {"turn": change.turn, "what": change.what, "given": change.given, "at_ms": change.at_ms}
+            {
+                "turn": change.turn,
+                "what": change.what,
+                "given": change.given,
+                "how": change.how,
+                "at_ms": change.at_ms,
+            }
             for change in summary.consents
         ],
+        "disclosed": [said.model_dump(exclude={"kind", "call_id", "at_ms"}) for said in summary.disclosed],
+        "undisclosed": list(summary.undisclosed),
         "unjudged": summary.unjudged.model_dump(exclude={"kind", "call_id", "at_ms"})
         if summary.unjudged
         else None,

@@ -14,7 +14,6 @@ from classifiers.tool_need import ToolSet
 from compliance.clock import CallClock
 from compliance.events import (
     DEFAULT_ENGINE,
-    ConsentChanged,
     Decided,
     Event,
     Part,
@@ -22,9 +21,19 @@ from compliance.events import (
     TurnEnded,
     TurnMoved,
 )
+from engines.catalogue import MANNERS
 from engines.routing import CallerTurn, Route
 from router import Decision, Memory, Policy
-from service.facts import NO_ANSWERS, Answers, CallFacts, Classifiers, Tally, Voice
+from service.facts import (
+    NO_ANSWERS,
+    NO_CONSENTS,
+    Answers,
+    CallFacts,
+    Classifiers,
+    Consents,
+    Tally,
+    Voice,
+)
 from service.gathering import SICK_MS, Gatherer
 
 
@@ -41,6 +50,7 @@ class TurnRouter:
         call_id: goes into every event.
         tools: those that the call's engines have.
         answers: to the policy's questions.
+        consents: are told what the caller says, and say what the caller agrees to.
         now: the time of day at the line, with its zone.
     """
 
@@ -56,6 +66,7 @@ class TurnRouter:
         call_id: str,
         tools: ToolSet | None = None,
         answers: Answers = NO_ANSWERS,
+        consents: Consents = NO_CONSENTS,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
     ) -> None:
         self._policy = policy
@@ -69,8 +80,8 @@ class TurnRouter:
             facts=facts,
             clock=clock,
             now=now,
+            consents=consents,
             failed=self._part_failed,
-            withdrawn=self._withdrawn,
         )
         self._clock = clock
         self._emit = emit
@@ -84,8 +95,12 @@ class TurnRouter:
         """What has added up over the call."""
         return self._gatherer.tally
 
+    def listen_with(self, voice: Voice) -> None:
+        """Read the caller's voice with ``voice`` from now on."""
+        self._gatherer.listen_with(voice)
+
     def may_judge_voice(self) -> bool:
-        """Whether the caller's voice may be judged, as far as is known before a word was said."""
+        """Whether the caller's voice may be judged, as far as is known without the running turn's words."""
         try:
             return self._gatherer.may_judge_voice()
         except Exception as error:
@@ -206,17 +221,6 @@ class TurnRouter:
         self.tally.heard_ms.setdefault(engine, []).append(heard_ms)
 
     # -- what the gatherer tells ----------------------------------------------------------------------------
-    def _withdrawn(self, turn: int) -> None:
-        self._emit(
-            ConsentChanged(
-                call_id=self._call_id,
-                at_ms=self._clock.now_ms(),
-                turn=turn,
-                what="emotion",
-                given=False,
-            )
-        )
-
     def _part_failed(self, part: Part, error: Exception) -> None:
         self._emit(
             PartFailed(
@@ -235,4 +239,11 @@ class TurnRouter:
 
 
 def _route(decision: Decision) -> Route:
-    return Route(decision.turn, decision.engine, frozenset(decision.denied), decision.endpointing_ms)
+    label = decision.signals.get("emotion.label")
+    return Route(
+        decision.turn,
+        decision.engine,
+        frozenset(decision.denied),
+        decision.endpointing_ms,
+        label if isinstance(label, str) and label in MANNERS else "",
+    )

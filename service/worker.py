@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import tempfile
 from collections.abc import Callable
 
 from livekit import rtc
 from livekit.agents import AgentServer, AutoSubscribe, JobContext, JobProcess
 from livekit.agents.cli import AgentsConsole
 
-from service.aside import Aside
+from service.aside import Aside, Emotion, Redaction
 from service.call import Call
 from service.exchange import Exchange
 from service.ports import ConsolePort, RoomPort
@@ -47,8 +48,12 @@ def source_of(room: str) -> str:
 
 
 def prepare(process: JobProcess) -> None:
-    """Load what a call needs before the call comes; voices are judged beside the worker, not in every process."""
-    process.userdata[EXCHANGE] = Exchange.load(Settings(), aside=Aside.handed_down(os.environ))
+    """Load what a call needs before the call comes; the models beside the worker are not in every process."""
+    process.userdata[EXCHANGE] = Exchange.load(
+        Settings(),
+        aside=Aside.handed_down(Emotion, os.environ),
+        redaction=Aside.handed_down(Redaction, os.environ),
+    )
 
 
 async def answer(context: JobContext) -> None:
@@ -110,6 +115,11 @@ def make_server(settings: Settings) -> AgentServer:
         preload_modules=[__name__],
         host=settings.health_host,
         port=settings.health_port,
+        prometheus_port=settings.metrics_port or None,
+        # Calls run in processes of their own: they leave their figures in a folder, and the worker adds them up.
+        prometheus_multiproc_dir=tempfile.mkdtemp(prefix="patchbay-metrics-")
+        if settings.metrics_port
+        else None,
     )
     server.rtc_session(answer, agent_name=settings.worker_name, on_session_end=hang_up)
     server.once("worker_started", keep_private)

@@ -50,9 +50,18 @@ def without_settings(patch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def exchange(folder: Path, **settings: Any) -> AsyncIterator[Exchange]:
     """An exchange on a lab without delays, with a shop; its ledger is ``folder/ledger.sqlite``."""
+    async with exchange_and_lab(folder, folder / "shop.sqlite", **settings) as (ready, _):
+        yield ready
+
+
+@asynccontextmanager
+async def exchange_and_lab(
+    folder: Path, shop_file: Path, **settings: Any
+) -> AsyncIterator[tuple[Exchange, LabProcess]]:
+    """The same, and the lab that it runs on; the shop's own database is ``shop_file``."""
     async with (
         LabProcess(LabSettings(delays=Delays.none())) as lab,
-        ShopProcess(folder / "shop.sqlite") as shop,
+        ShopProcess(shop_file) as shop,
     ):
         chosen = {
             "ledger": str(folder / "ledger.sqlite"),
@@ -63,7 +72,7 @@ async def exchange(folder: Path, **settings: Any) -> AsyncIterator[Exchange]:
         }
         ready = Exchange.load(Settings(**chosen))
         try:
-            yield ready
+            yield ready, lab
         finally:
             ready.close()
 
@@ -122,16 +131,14 @@ async def answered(
     *,
     source: str = "lab:test",
     watch: Callable[[Line, Event], None] = lambda line, event: None,
-    make: Callable[..., Call] = Call,
 ) -> WholeCall:
     """Answer a caller who does what ``speak`` does, and read the call back from the ledger.
 
     Args:
         watch: told of every event and whose line it is about.
-        make: makes the call; for one with a broken part.
     """
     line = Line()
-    call = make(
+    call = Call(
         exchange,
         port=LinePort(line),
         clock=line.clock,

@@ -36,7 +36,7 @@ def promises(verdicts: Sequence[Verdict]) -> Table:
         tuple(
             (
                 verdict.what,
-                f"{verdict.bound} {figure_text(verdict.limit, 2)}",
+                f"{verdict.bound} {figure_text(verdict.limit, 2 if round(verdict.limit, 2) == verdict.limit else 3)}",
                 figure_text(verdict.value),
                 KEPT if verdict.holds else BROKEN,
             )

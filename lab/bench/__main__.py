@@ -1,18 +1,21 @@
-"""``python -m lab.bench [calls|tap|decide|emotion|simulate] [ARGUMENTS]``: all of them, or one."""
+"""``python -m lab.bench [BENCH] [ARGUMENTS]``: all of the benches named below, or one."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from lab.bench import calls, decide, emotion, simulate, tap
+from lab.bench import calls, decide, emotion, ledger, redaction, simulate, tap, verify
 
 BENCHES: Mapping[str, Callable[[Sequence[str]], int]] = {
     "calls": calls.main,
     "decide": decide.main,
     "emotion": emotion.main,
+    "ledger": ledger.main,
+    "redaction": redaction.main,
     "simulate": simulate.main,
     "tap": tap.main,
+    "verify": verify.main,
 }
 
 

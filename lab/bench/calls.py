@@ -113,7 +113,7 @@ async def bare(catalogue: Catalogue, endpoints: Endpoints, engine: str, turns: i
         session.output.audio = heard.audio_output
         session.output.transcription = heard.text_output
         await session.start(Agent(instructions=catalogue.instructions))
-        session.say(catalogue.greeting)
+        session.say(f"{catalogue.greeting} {catalogue.offer}")
         try:
             return await converse(line, turns)
         finally:

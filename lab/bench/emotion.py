@@ -27,7 +27,7 @@ from classifiers.emotion import SHIPPED, EmotionModel
 from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
 from lab.callers import HERE, load_pcm
-from service.aside import AsideProcess
+from service.aside import AsideProcess, Emotion
 from service.aside.emotion import EmotionWork
 from service.emotion_ear import BATCH_MS
 
@@ -117,7 +117,11 @@ async def in_a_thread(model: EmotionModel) -> AsyncIterator[Judge]:
     """Judge in a thread of this process, one per call."""
     work, loop = EmotionWork(model), asyncio.get_running_loop()
     with ThreadPoolExecutor(1) as thread:
-        yield lambda header, samples: loop.run_in_executor(thread, work.answer, header, samples)
+
+        async def judge(header: Header, samples: bytes) -> Header:
+            return (await loop.run_in_executor(thread, work.answer, header, samples))[0]
+
+        yield judge
 
 
 async def measure(
@@ -201,7 +205,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
     print(f"{calls} call(s) of {seconds} s, {os.cpu_count()} cores, load before {load}")
     began_s = time.perf_counter()
-    with closing(AsideProcess.start(SHIPPED)) as aside:
+    with closing(AsideProcess.start(Emotion(SHIPPED))) as aside:
         aside.wait_until_ready()
         started_s = time.perf_counter() - began_s
         process = psutil.Process(aside.pid)

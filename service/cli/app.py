@@ -166,19 +166,6 @@ def doctor(json: Json = False) -> None:
 
 
 @app.command()
-def verify(
-    ledger: Annotated[str, typer.Argument(help="A path or URL; by default the one that is configured.")] = "",
-    call: Annotated[str, typer.Option("--call", help="Only this call.")] = "",
-    json: Json = False,
-) -> None:
-    """Recompute the hash chains of the record. Exits 1 if anything was changed, removed or added."""
-    from service.cli.verifying import verify
-
-    with explained():
-        raise typer.Exit(verify(ledger or settings().ledger, call_id=call, as_json=json))
-
-
-@app.command()
 def render(
     text: Annotated[str, typer.Argument(help="What the caller says.")],
     path: Annotated[Path, typer.Argument(help="The file to write: .flac or .wav.")],

@@ -40,11 +40,11 @@ def bill(
     json: Json = False,
 ) -> None:
     """Add up what the calls on record used, and how much of it was conversation sent again."""
-    from service.cli.policy.shared import each, opened
+    from service.cli.policy.shared import each, reading
     from service.costs import NEEDS, total
     from service.costs import bill as added_up
 
-    with explained(), opened(ledger or settings().ledger) as record:
+    with explained(), reading(ledger or settings().ledger, "cost bill") as record:
         known = record.calls()
         if unknown := sorted({*(call or ())} - {*known}):
             raise CommandError(f"the ledger holds no call {', '.join(unknown)}; it holds {len(known)} others")

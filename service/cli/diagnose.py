@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from compliance.consent import Disclosures
 from engines.catalogue import Catalogue
 from engines.plugins import KEY_ENVIRONMENT
 from engines.prices import Prices
@@ -44,6 +45,7 @@ def diagnose(settings: Settings, *, as_json: bool) -> int:
         documents={
             str(settings.catalogue): lambda: Catalogue.load(settings.catalogue),
             str(settings.prices): lambda: Prices.load(settings.prices),
+            str(settings.disclosures): lambda: settings.rules(Disclosures.load(settings.disclosures)),
         },
         keys=_keys(settings),
     )

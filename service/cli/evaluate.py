@@ -1,4 +1,5 @@
-"""``patchbay evaluate``: what its subcommands are called and take. ``classifiers.evaluation`` does the measuring."""
+"""``patchbay evaluate``: what its subcommands are called and take. ``classifiers.evaluation`` and
+``compliance.redaction.evaluation`` do the measuring."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich import box
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 evaluate = typer.Typer(
     name="evaluate",
-    help="Measure the classifiers where it is hard: speakers left out, bad lines, other languages, unseen tools.",
+    help="Measure the models where it is hard: speakers and people left out, bad lines, other languages, unseen tools.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -164,6 +165,63 @@ def words(
         )
 
 
+@evaluate.command()
+def redaction(
+    data: Annotated[
+        Path,
+        typer.Option("--data", help="The folder of the redaction corpora.", file_okay=False),
+    ],
+    part: Annotated[
+        Literal["test", "dev", "all"],
+        typer.Option(
+            "--part",
+            help="What nothing was fitted to (test), what rules may be tuned by (dev), or all of corpora never seen.",
+        ),
+    ] = "test",
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", help="A redaction policy; by default the one that ships.", dir_okay=False),
+    ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option("--model", help="A folder of `train redaction` to find names with.", file_okay=False),
+    ] = None,
+    count: Annotated[
+        int, typer.Option("--invented", min=100, help="How many utterances are invented.")
+    ] = 6000,
+    misses: Annotated[
+        int,
+        typer.Option("--misses", min=0, help="Show so many failures of each measure, in their own words."),
+    ] = 0,
+    out: OutFolder = None,
+    card: Card = None,
+    json: Json = False,
+) -> None:
+    """Recall and over-masking of whole redaction sessions, on people never seen. Exits 1 if a promise does not hold."""
+    with explained():
+        _needs_train("redaction", ("faker", "matplotlib"))
+        from compliance.redaction.ner import name_finder
+        from compliance.redaction.policy import RedactionPolicy
+        from service.cli.redaction_evaluation import evaluate, misses_table, pictures, tables
+
+        _needs_place(card)
+        with _progress() as progress:
+            found = evaluate(
+                data,
+                part=part,
+                count=count,
+                policy=RedactionPolicy.load(policy) if policy else None,
+                names=name_finder({"ours": str(model)}) if model else None,
+                misses=misses,
+                progress=progress,
+            )
+        if found.misses and not json:
+            Console().print(_rich(misses_table(found)))
+        raise typer.Exit(
+            _told("redaction", found, found.verdicts, tables(found), lambda: pictures(found), out, card, json)
+        )
+
+
 # -- what all of them do with what was measured ---------------------------------------------------------------
 def _told(
     what: str,
@@ -249,9 +307,9 @@ def _needs_place(card: Path | None) -> None:
         with_block(card, "")
 
 
-def _needs_train(command: str) -> None:
+def _needs_train(command: str, packages: Sequence[str] = ("sklearn", "matplotlib", "onnx")) -> None:
     """What only measuring needs is an extra. Raises :class:`CommandError` without it."""
-    missing = [name for name in ("sklearn", "matplotlib", "onnx") if importlib.util.find_spec(name) is None]
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
         raise CommandError(
             f"patchbay evaluate {command} needs {', '.join(missing)}: install the extra `train` "

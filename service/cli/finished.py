@@ -62,14 +62,14 @@ def finish(
         measured: see :class:`Finished`.
     """
     events = ledger.events(call_id)
-    check = ledger.verify(call_id)
+    check = ledger.verify()
     caller, agent = line.recording()
     return Finished(
         events=events,
         summary=summarise(events),
         broken=(*promises(events), *also),
         at_the_ear=tuple(also),
-        ledger=LedgerCheck(check.ok, check.events, check.head, check.sentence),
+        ledger=LedgerCheck(check.ok, check.events, check.root, check.sentence),
         caller_audio=caller,
         agent_audio=agent,
         measured=measured or {},

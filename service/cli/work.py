@@ -14,7 +14,7 @@ from pathlib import Path
 from anyio.from_thread import start_blocking_portal
 from livekit.agents import cli
 
-from service.aside import ADDRESS_VARIABLE, AsideProcess
+from service.aside import AsideProcess, Emotion, Redaction
 from service.cli.errors import CommandError
 from service.cli.rig import rig
 from service.exchange import Exchange
@@ -62,14 +62,16 @@ def work(settings: Settings, arguments: Sequence[str]) -> None:
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(rig(settings, Path(".patchbay"))) as ready,
-        closing(AsideProcess.start(ready.emotion_model)) as beside,
+        closing(AsideProcess.start(Emotion(ready.emotion_model))) as voices,
+        closing(AsideProcess.start(Redaction(ready.redaction))) as redaction,
     ):
         # Calls are answered in processes of their own, which read their settings from the environment.
         os.environ["PATCHBAY_STAND_INS"] = json.dumps(ready.stand_ins)
         os.environ["PATCHBAY_MCP"] = ready.mcp
         exchange = Exchange.load(ready)  # an error in a catalogue is said now, not at the first call
         exchange.close()
-        os.environ[ADDRESS_VARIABLE] = str(beside.address)
+        os.environ[Emotion.variable()] = str(voices.address)
+        os.environ[Redaction.variable()] = str(redaction.address)
         server = make_server(ready)
         # Said again, for what was logged before now went by LiveKit's log.
         server.once(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 
+from compliance.intake import WITHHELD
 from compliance.redaction import REDACTION_FAILED
 from compliance.redaction.entities import Entity
 from service.redacted import pieces
@@ -35,7 +36,7 @@ def as_heard(text: str, key: str) -> str | None:
         text: as stored.
         key: made-up words are drawn from it, so that none occurs twice.
     """
-    if REDACTION_FAILED in text:
+    if REDACTION_FAILED in text or WITHHELD in text:
         return None
     said = []
     for place, piece in enumerate(pieces(text)):

@@ -154,7 +154,7 @@ def _route(axis: _Axis, summary: CallSummary) -> tuple[Span, ...]:
             fell_ms = left[0].at_ms if left else turn.decided_ms
             why = f"Turn {turn.turn} · {turn.route} could not answer"
             changes.append((fell_ms, turn.engine, str(turn.turn), why))
-    ends_ms = [change[0] for change in changes[1:]] + [axis.until_ms]
+    ends_ms = ([change[0] for change in changes[1:]] + [axis.until_ms])[: len(changes)]
     return tuple(
         axis.span(start_ms, end_ms, label, f"{engine}\n{why}", engine)
         for (start_ms, engine, label, why), end_ms in zip(changes, ends_ms, strict=True)

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-import service.call
 from compliance.errors import LedgerError
 from compliance.events import (
     AgentSaid,
@@ -29,7 +28,7 @@ from compliance.events import (
     TurnEnded,
 )
 from compliance.ledger import Ledger, Receipt
-from compliance.redaction import REDACTION_FAILED, Redactor
+from compliance.redaction import REDACTION_FAILED
 from compliance.spool import Spool
 from lab.rehearsal import planned_policy
 from router import Policy
@@ -86,11 +85,6 @@ class BrokenToolNeed(Wrapped):
         raise PartBrokenError
 
 
-class BrokenRecognizers:
-    def find(self, text: str) -> Any:
-        raise PartBrokenError
-
-
 class BrokenLedger(Wrapped):
     """Refuses the first ``times`` appends, or all of them."""
 
@@ -104,13 +98,6 @@ class BrokenLedger(Wrapped):
             raise LedgerError("the disk is full. Make room.")
         kept: tuple[Receipt, ...] = self.part.append_many(events)
         return kept
-
-
-def with_broken_redactor(*arguments: Any, **options: Any) -> Call:
-    with pytest.MonkeyPatch.context() as patch:
-        broken: Any = BrokenRecognizers()
-        patch.setattr(service.call, "Redactor", lambda: Redactor(broken))
-        return Call(*arguments, **options)
 
 
 def broken(ready: Exchange, **parts: Any) -> Exchange:
@@ -131,6 +118,11 @@ def without_a_tool_server(ready: Exchange) -> Exchange:
 
 def to_realtime_in_the_second_turn(ready: Exchange) -> Exchange:
     return replace(ready, policy=Policy.parse(planned_policy(["fast", "realtime"], warm=False)))
+
+
+def demanding_a_record(ready: Exchange) -> Exchange:
+    settings = ready.settings.model_copy(update={"fail_open_audio": False, "record_grace_s": 3.0})
+    return replace(ready, settings=settings, ledger=BrokenLedger(ready.ledger))
 
 
 async def says_goodbye(line: Line) -> None:
@@ -192,17 +184,18 @@ class Case:
 
     breaks: Callable[[Exchange], Exchange] = lambda ready: ready
     speak: Callable[[Line], Awaitable[None]] = says_goodbye
-    make: Callable[..., Call] = Call
     watch: Callable[[Line, Event], None] = lambda line, event: None
+    until_ended: bool = False
 
 
 CASES = {
     "router": Case(lambda ready: broken(ready, policy=BrokenPolicy(ready.policy))),
     "emotion": Case(lambda ready: broken(ready, aside=Aside(Path("nowhere"))), asks_for_hours),
     "tool need": Case(with_broken_tool_need),
-    "redactor": Case(make=with_broken_redactor),
+    "redactor": Case(lambda ready: broken(ready, redaction=Aside(Path("nowhere")))),
     "ledger for a while": Case(lambda ready: broken(ready, ledger=BrokenLedger(ready.ledger, times=6))),
     "ledger for good": Case(lambda ready: broken(ready, ledger=BrokenLedger(ready.ledger))),
+    "ledger for good where a record is demanded": Case(demanding_a_record, greeted, until_ended=True),
     "tools": Case(without_a_tool_server, asks_for_an_order),
     "gone at once": Case(speak=is_gone),
     "gone before the greeting": Case(speak=is_gone, watch=hang_up_when_called),
@@ -244,9 +237,14 @@ async def survive(name: str, ready: Exchange, folder: Path) -> Survived:
             live.append(event)
             case.watch(line, event)
 
-        call = await answered(parts, lambda line, _: case.speak(line), watch=watch, make=case.make)
+        async def speak(line: Line, call: Call) -> None:
+            await case.speak(line)
+            if case.until_ended:
+                await call.ended()
+
+        call = await answered(parts, speak, watch=watch)
         verified = ledger.verify().ok
-        spooled = Spool.beside(ledger.path, call.call_id).read()
+        spooled = Spool.beside(ledger.path, call.call_id, ledger.spool_keys).read()
     finally:
         ledger.close()
     kept = b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
@@ -341,7 +339,7 @@ def test_the_record_says_that_redacting_failed_and_the_call_is_answered(
     survived: dict[str, Survived],
 ) -> None:
     done = survived["redactor"]
-    assert set(done.failures) == {("redactor", "PartBrokenError")}
+    assert set(done.failures) == {("redactor", "AsideUnreachableError")}
     assert [answer.engine for answer in done.call.of(TurnAnswered)] == ["fast"]
 
 
@@ -355,7 +353,7 @@ def test_a_ledger_that_recovers_has_every_event_in_order(survived: dict[str, Sur
 def test_the_ledger_tells_that_it_was_away(survived: dict[str, Survived]) -> None:
     [failure] = survived["ledger for a while"].call.of(PartFailed)
     assert (failure.part, failure.error) == ("ledger", "LedgerError")
-    assert failure.action.endswith(".spool.jsonl until the ledger takes them")
+    assert failure.action.endswith(".spool until the ledger takes them")
 
 
 def test_a_call_without_a_ledger_is_answered_and_kept_in_a_file(survived: dict[str, Survived]) -> None:
@@ -364,6 +362,16 @@ def test_a_call_without_a_ledger_is_answered_and_kept_in_a_file(survived: dict[s
     assert done.spooled == tuple(done.live)
     kept = [event.text for event in done.spooled if isinstance(event, AgentSaid)]
     assert GOODBYE in kept
+
+
+def test_where_a_record_is_demanded_a_call_without_a_ledger_is_told_so_and_ended(
+    survived: dict[str, Survived],
+) -> None:
+    done = survived["ledger for good where a record is demanded"]
+    said = [event.text for event in done.spooled if isinstance(event, AgentSaid)]
+    assert "this call has to be recorded" in said[-1]
+    [ended] = [event for event in done.spooled if isinstance(event, CallEnded)]
+    assert ended.reason == "the record could not be kept"
 
 
 # -- tools -----------------------------------------------------------------------------------------------------

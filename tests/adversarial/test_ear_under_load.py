@@ -23,7 +23,7 @@ import pytest
 from classifiers.emotion import SHIPPED, EmotionReading
 from compliance.tap import RATE_HZ, CallerTap
 from compliance.voiced import Samples
-from service.aside import AsideHungError, AsideProcess, process
+from service.aside import AsideHungError, AsideProcess, Emotion, process
 from service.aside.channel import WINDOW
 from service.emotion_ear import EarCounts, EmotionEar
 from service.line import Line
@@ -99,7 +99,7 @@ def callers() -> list[Caller]:
         patch.setattr(
             process, "HUNG_S", PATIENCE_S
         )  # it is let go again; who hangs for good has a test elsewhere
-        with closing(AsideProcess.start(SHIPPED)) as aside:
+        with closing(AsideProcess.start(Emotion(SHIPPED))) as aside:
             aside.wait_until_ready()
             return asyncio.run(calls(aside))
 

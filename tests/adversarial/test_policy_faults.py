@@ -25,6 +25,7 @@ from policies import DocumentError
 from router import Policy
 from service.facts import CallFacts, Classifiers
 from service.turn_router import TurnRouter
+from tests.agreed import Agreed
 from tests.random_policies import ENGINES, EVERYTHING, TENANTS, THOROUGH, Document, barred, documents, loaded
 
 pytestmark = pytest.mark.adversarial
@@ -251,7 +252,6 @@ FACTS = st.builds(
     language=st.sampled_from(["en", "de", "x" * 65]),  # the last is no language: the signals are refused
     queue=st.sampled_from(["", "vip", "support"]),
     region=st.sampled_from(["eu", "us", "other"]),
-    consent_voice_ai=st.booleans(),
     budget_usd=st.sampled_from([0.0, 1.0]),
 )
 TURN = st.fixed_dictionaries(
@@ -268,10 +268,10 @@ TURN = st.fixed_dictionaries(
 )
 
 
-@given(documents(), st.sampled_from(TENANTS), FACTS, st.lists(TURN, min_size=1, max_size=6))
+@given(documents(), st.sampled_from(TENANTS), FACTS, st.booleans(), st.lists(TURN, min_size=1, max_size=6))
 @settings(max_examples=40 * THOROUGH, deadline=None)
 def test_no_guard_is_broken_on_a_call_on_which_providers_and_classifiers_fail(
-    document: Document, tenant: str, caller: CallFacts, turns: list[dict[str, Any]]
+    document: Document, tenant: str, caller: CallFacts, voice_ai: bool, turns: list[dict[str, Any]]
 ) -> None:
     policy, events, now_s = loaded(document).for_tenant(tenant), list[Event](), [100.0]
     voice, need = Voice(), Need()
@@ -281,6 +281,7 @@ def test_no_guard_is_broken_on_a_call_on_which_providers_and_classifiers_fail(
         classifiers=Classifiers(scorer, STATE),
         voice=voice,
         facts=caller,
+        consents=Agreed(voice_ai=voice_ai),
         clock=CallClock(monotonic=lambda: now_s[0], wall=lambda: now_s[0]),
         emit=events.append,
         call_id="call",
@@ -334,7 +335,8 @@ def test_a_call_whose_routing_fails_says_so_at_every_turn() -> None:
         Policy.parse(EVERYTHING),
         classifiers=Classifiers(scorer, STATE),
         voice=Voice(),
-        facts=CallFacts(language="x" * 65, consent_voice_ai=True),
+        facts=CallFacts(language="x" * 65),
+        consents=Agreed(voice_ai=True),
         clock=CallClock(),
         emit=events.append,
         call_id="call",

@@ -102,7 +102,7 @@ class Run:
                 self.calls[name] = await answered(mine, speak, source=f"lab:{name}")
 
             async def furious(line: Line, call: Call) -> None:
-                self.ears[call._facts.consent_emotion] = call._ear
+                self.ears[call._consents.given("emotion")] = call._ear
                 await greeted(line)
                 await asks(line, "05_furious_from_first_word_t01")
 

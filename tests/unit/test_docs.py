@@ -5,7 +5,6 @@ import importlib.util
 import inspect
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from compliance.events import CallEnded, Event, PartFailed, redactable
-from compliance.ledger import Ledger
+from compliance.ledger import Ledger, verifier
+from compliance.ledger.keys import KEY_FILE_VARIABLE, KEYS_VARIABLE
 from engines import catalogue as catalogue_reader
 from engines import prices as prices_reader
 from engines.catalogue import Catalogue
@@ -33,9 +33,9 @@ from router.keys import POLICY_KEYS, TEST_KEYS
 from router.lint import Severity, lint
 from router.signals import CATALOGUE
 from service import reference
-from service.cli.verifying import verify
 from service.latency import STAGES
 from service.settings import Settings
+from tests.forged import unguarded
 
 pytestmark = pytest.mark.unit
 
@@ -137,7 +137,7 @@ def accepted(module: Any) -> set[frozenset[str]]:
 
 def test_the_keys_documented_are_those_that_the_readers_accept() -> None:
     assert accepted(catalogue_reader) == {frozenset(keys) for keys in reference.CATALOGUE_KEYS.values()}
-    assert accepted(prices_reader) == {frozenset(reference.PRICE_KEYS)}
+    assert accepted(prices_reader) == {frozenset(keys) for keys in reference.PRICE_KEYS.values()}
 
 
 def test_the_readers_of_policies_accept_the_keys_that_are_documented_and_no_others() -> None:
@@ -195,7 +195,8 @@ def command_lines() -> Iterator[tuple[str, str]]:
         text = page.read_text(encoding="utf-8")
         for language, code in _FENCE.findall(text):
             if language == "sh":
-                yield from ((name_of(page), part) for line in code.splitlines() for part in line.split("&&"))
+                lines = code.replace("\\\n", " ").splitlines()
+                yield from ((name_of(page), part) for line in lines for part in line.split("&&"))
         for code in re.findall(r"`([^`\n]+)`", _FENCE.sub("", text)):
             if code.startswith(("patchbay ", "just ", "python -m ", "uv run ")):
                 yield name_of(page), code
@@ -213,11 +214,12 @@ def test_every_command_in_the_documentation_exists() -> None:
             words = words[2:]
         match words:
             case ["patchbay", first, *arguments]:
-                group = first in ("policy", "train", "evaluate", "cost", "audit", "redaction")
+                group = any(name.startswith(f"{first} ") for name in commands)
                 if first.isupper() or first.startswith("-") or (group and not arguments):
                     continue
-                name = f"{first} {arguments[0]}" if group else first
-                assert name in commands, f"{page}: {line}"
+                prefixes = (" ".join(words[1:end]) for end in range(len(words), 1, -1))
+                name = next((prefix for prefix in prefixes if prefix in commands), "")
+                assert name, f"{page}: {line}"
                 given = {argument for argument in arguments if argument.startswith("--")}
                 if name != "worker":  # its arguments are LiveKit's
                     assert given <= options(commands[name]), f"{page}: {line}"
@@ -238,7 +240,8 @@ def test_the_readme_holds_the_two_commands() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_setting_that_is_mentioned_exists(page: Path) -> None:
     mentioned = set(re.findall(r"PATCHBAY_([A-Z]\w*)", page.read_text(encoding="utf-8")))
-    assert mentioned <= {name.upper() for name in Settings.model_fields}
+    secrets = {name.removeprefix("PATCHBAY_") for name in (KEYS_VARIABLE, KEY_FILE_VARIABLE)}
+    assert mentioned <= {name.upper() for name in Settings.model_fields} | secrets
 
 
 # -- examples -----------------------------------------------------------------------------------------------
@@ -371,9 +374,9 @@ def ledger(tmp_path: Path) -> Path:
 
 def check(path: Path) -> subprocess.CompletedProcess[str]:
     """Runs the script of the audit page with nothing but the standard library."""
-    (script,) = [code for code in blocks(HOW_TO / "audit.md", "python") if code.startswith("import hashlib")]
+    (script,) = [code for code in blocks(HOW_TO / "audit.md", "python") if code.startswith("import base64")]
     return subprocess.run(  # noqa: S603 # the page's own example
-        [sys.executable, "-I", "-S", "-", str(path)],
+        [sys.executable, "-I", "-S", "-", str(path), "default"],
         input=script,
         capture_output=True,
         text=True,
@@ -385,44 +388,43 @@ def check(path: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_recipe_by_hand_finds_the_heads_that_patchbay_finds(ledger: Path) -> None:
+def test_the_recipe_by_hand_gives_the_checkpoint_whose_root_is_that_of_the_events(ledger: Path) -> None:
     done = check(ledger)
     assert done.returncode == 0, done.stderr
     with closing(Ledger.open(ledger)) as opened:
-        heads = {call: opened.verify(call) for call in opened.calls()}
-    assert done.stdout.splitlines() == [
-        f"{call} {found.events} {found.head}" for call, found in sorted(heads.items())
-    ]
+        assert done.stdout == opened.checkpoint()
 
 
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE events SET body = replace(body, 'none', 'some') WHERE seq = 3",
-        "UPDATE events SET kind = 'call_ended' WHERE seq = 3",
-        "UPDATE events SET at_ms = 0.5 WHERE seq = 3",
-        "UPDATE events SET call_id = 'another' WHERE seq = 3",
-        "DELETE FROM events WHERE seq = 3",
-        "DELETE FROM events WHERE seq = 9",
-        "DELETE FROM heads WHERE call_id = 'harbour'",
-        "UPDATE heads SET events = events + 1",
+        "UPDATE entries SET leaf = leaf || X'00' WHERE seq = 3",
+        "UPDATE entries SET seq = 99 WHERE seq = 3",
+        "DELETE FROM entries WHERE seq = 3",
+        "DELETE FROM entries WHERE seq = (SELECT max(seq) FROM entries)",
+        "UPDATE heads SET note = replace(note, char(10), char(10) || '1')",
     ],
 )
 def test_the_recipe_by_hand_finds_what_was_tampered_with(ledger: Path, statement: str) -> None:
-    with closing(sqlite3.connect(ledger, isolation_level=None)) as db:
-        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            db.execute(f"DROP TRIGGER {trigger}")
+    with unguarded(ledger) as db:
         db.execute(statement)
     assert check(ledger).returncode == 1
 
 
-def test_the_command_on_the_page_says_what_the_page_says(
-    ledger: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert "patchbay verify ledger.sqlite" in (HOW_TO / "audit.md").read_text(encoding="utf-8")
-    assert verify(str(ledger), call_id="", as_json=False) == 0
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "entries, each chained to the one before, none changed, missing or added" in printed
+def test_the_verifier_says_what_the_page_says(ledger: Path) -> None:
+    page = (HOW_TO / "audit.md").read_text(encoding="utf-8")
+    with closing(Ledger.open(ledger)) as opened:
+        key = verifier.Key(opened.vkey)
+    good = verifier.verify_ledger(ledger, key).sentence
+    with unguarded(ledger) as db:
+        db.execute("UPDATE entries SET leaf = leaf || X'00' WHERE seq = 3")
+    bad = verifier.verify_ledger(ledger, key).sentence
+    for shown in (
+        good.partition("events: ")[2].partition(" (root")[0],
+        bad.partition(") ")[2].partition(";")[0],
+    ):
+        assert shown
+        assert shown in page
 
 
 # -- the changelog ------------------------------------------------------------------------------------------

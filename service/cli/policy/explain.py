@@ -15,7 +15,7 @@ from router import Policy
 from router.conditions import Failed
 from router.explanation import Step
 from service.cli.policy.explain_tables import call_view, turn_view
-from service.cli.policy.shared import opened, print_json
+from service.cli.policy.shared import print_json, reading
 from service.explained import ExplainedCall, ExplainedTurn, explained_call
 from service.history import Archive, find_call
 
@@ -34,7 +34,7 @@ def explain(where: str, name: str, turn: int | None, *, as_json: bool) -> int:
     Raises:
         compliance.errors.LedgerError: the ledger cannot be read, or has no such call or turn.
     """
-    with opened(where) as ledger:
+    with reading(where, "policy explain") as ledger:
         call_id = find_call(ledger, name)
         events = ledger.events(call_id)
         policy, missing = _policy(ledger, events)

@@ -19,7 +19,7 @@ from router.whatif.estimates import as_assumed, from_record, recorded_means
 from router.whatif.replay import ChangedTurn, Compared, Comparison, Route, compare
 from service.cli.errors import CommandError
 from service.cli.policy.replay_tables import comparison_view, reproduction_view
-from service.cli.policy.shared import each, interval_json, opened, print_json
+from service.cli.policy.shared import each, interval_json, print_json, reading
 from service.history import Archive, Recorded, find_call, moment, recorded
 from service.reproduction import Reproduction, reproduce
 from service.words import count
@@ -84,7 +84,7 @@ def replay(
     policy = Policy.load(path)
     before = None if against.lower() == LOGGED else Policy.load(Path(against))
     assumed = as_assumed(Assumptions.load(assume)) if assume else None
-    with opened(where) as ledger:
+    with reading(where, "policy replay") as ledger:
         found = _recorded(ledger, which, where)
         calls = found.calls
         archive = Archive(ledger)

@@ -15,11 +15,14 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.progress import track
 
+from compliance.access.roles import Permission
 from compliance.errors import LedgerError
 from compliance.ledger import Ledger
+from compliance.oversight import Processed
 from router import Scalar
 from router.whatif.figures import Stated
 from router.whatif.statistics import Interval
+from service.cli.app import settings
 from service.cli.errors import CommandError
 
 T = TypeVar("T")
@@ -33,14 +36,37 @@ def each(items: Sequence[T], doing: str) -> Iterable[T]:
 
 @contextmanager
 def opened(where: str) -> Iterator[Ledger]:
-    """A ledger that must exist, by path or URL. Raises :class:`compliance.errors.LedgerError`."""
+    """A ledger that must exist, by path or URL, at the log of the configured tenant.
+
+    Raises:
+        compliance.errors.LedgerError: there is none, or it cannot be opened.
+    """
     if "://" not in where and not Path(where).is_file():
         raise LedgerError(f"there is no ledger at {where}: name one with --ledger, or set PATCHBAY_LEDGER")
-    ledger = Ledger.open(where, must_exist=True)
+    ledger = Ledger.open(where, tenant=settings().tenant, must_exist=True)
     try:
         yield ledger
     finally:
         ledger.close()
+
+
+@contextmanager
+def reading(where: str, what: str) -> Iterator[Ledger]:
+    """The same, of which calls are read: if whoever asks may, and after it is on record that they did.
+
+    Args:
+        where: a path or URL.
+        what: the command that reads them.
+
+    Raises:
+        compliance.errors.LedgerError: there is none, it cannot be opened, or reading cannot be recorded.
+        compliance.access.AccessError: it is not permitted, or who asks cannot be told.
+    """
+    from service.cli.audit.desk import At, overseer
+
+    with overseer(At.of(settings(), where)) as desk:
+        desk.record(Permission.READ, Processed, what=what, calls=len(desk.ledger.calls()))
+        yield desk.ledger
 
 
 def write_text(path: Path, text: str) -> None:

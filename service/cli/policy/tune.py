@@ -26,7 +26,7 @@ from router.whatif.rewriting import rewritten
 from router.whatif.tune import Objective, Trial, Tuned, chosen, of_emotion, tunable, tune
 from service.cli.errors import CommandError
 from service.cli.policy.conversations import Split, labelled_calls
-from service.cli.policy.shared import each, interval_json, opened, print_json, stated_json
+from service.cli.policy.shared import each, interval_json, print_json, reading, stated_json
 from service.cli.policy.tune_tables import tuned_view
 from service.history import recorded
 
@@ -91,7 +91,7 @@ def tune_policy(
     policy = Policy.load(path)
     assumptions = Assumptions.load(assume or shipped("assumptions.yaml"))
     if ledger:
-        with opened(ledger) as record:
+        with reading(ledger, "policy tune") as record:
             material = _from_record(record)
     else:
         model = ToolNeedModel.load(tool_need)

@@ -19,6 +19,7 @@ from engines.routing import CallerTurn
 from router import Policy
 from service.facts import CallFacts, Classifiers
 from service.turn_router import TurnRouter
+from tests.agreed import Agreed
 
 BEGAN = datetime(2026, 11, 2, 7, tzinfo=UTC)
 """When the first call of a record began, a Monday; each later one began an hour after the one before."""
@@ -114,9 +115,10 @@ def recorded_call(policy: Policy, call_id: str, chance: random.Random, number: i
     now_s = 0.0
     caller: Any = _Caller(chance)
     events: list[Event] = []
+    queue = chance.choice(("support", "vip"))
+    agreed = Agreed(voice_ai=chance.random() < 0.7)
     facts = CallFacts(
-        queue=chance.choice(("support", "vip")),
-        consent_voice_ai=chance.random() < 0.7,
+        queue=queue,
         region=chance.choice(("eu", "us")),
     )
     router = TurnRouter(
@@ -124,6 +126,7 @@ def recorded_call(policy: Policy, call_id: str, chance: random.Random, number: i
         classifiers=Classifiers(caller, _STATE),
         voice=caller,
         facts=facts,
+        consents=agreed,
         clock=CallClock(monotonic=lambda: now_s, wall=lambda: now_s),
         emit=events.append,
         call_id=call_id,

@@ -35,17 +35,18 @@ class Voice:
         self.heard_ms = 0.0
         self.pieces: list[tuple[int, float, bool, bool]] = []
 
-    def answer(self, header: Mapping[str, Any], payload: bytes) -> Mapping[str, Any]:
+    def answer(self, header: Mapping[str, Any], payload: bytes) -> tuple[Mapping[str, Any], bytes]:
         ms = len(payload) / 2 / header["rate_hz"] * 1000
         self.pieces.append((header["turn"], ms, header["speaking"], header["ended"]))
         if header["turn"] != self.turn:
             self.turn, self.heard_ms = header["turn"], 0.0
         self.heard_ms += ms
-        return {"reading": asdict(EmotionReading("calm", 0.9, 0.1, round(self.heard_ms), 1, 2.5))}
+        reading = EmotionReading("calm", 0.9, 0.1, round(self.heard_ms), 1, 2.5)
+        return {"reading": asdict(reading)}, b""
 
 
 class BrokenVoice:
-    def answer(self, header: Mapping[str, Any], payload: bytes) -> Mapping[str, Any]:
+    def answer(self, header: Mapping[str, Any], payload: bytes) -> tuple[Mapping[str, Any], bytes]:
         raise RuntimeError("broken")
 
 

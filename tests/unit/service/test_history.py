@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from compliance.errors import LedgerError
 from compliance.events import Decided, TurnMoved
 from compliance.ledger import Ledger
+from compliance.ledger.keys import key_file
 from policies import shipped
 from router import Policy
 from router.whatif.calls import PastCall
@@ -48,7 +49,10 @@ def recorded_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sixty(recorded_once: Path, tmp_path: Path) -> Iterator[Ledger]:
-    with closing(Ledger.open(shutil.copy(recorded_once, tmp_path / "sixty.sqlite"))) as ledger:
+    path = tmp_path / "sixty.sqlite"
+    shutil.copy(recorded_once, path)
+    shutil.copy(key_file(recorded_once), key_file(path))
+    with closing(Ledger.open(path)) as ledger:
         yield ledger
 
 

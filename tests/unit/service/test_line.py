@@ -8,6 +8,7 @@ from livekit import rtc
 from livekit.agents.voice import io
 
 from service.line import FRAME_SAMPLES, Line, LineClosedError
+from service.ports import LinePort
 from tests import virtual_time
 
 pytestmark = pytest.mark.unit
@@ -265,5 +266,16 @@ def test_audio_at_another_rate_is_refused_by_name() -> None:
         line = Line(virtual_time.call_clock())
         with pytest.raises(ValueError, match="24000 Hz, not 16000 Hz"):
             await line.output.capture_frame(rtc.AudioFrame(bytes(640), 16_000, 1, 320))
+
+    virtual_time.run(call())
+
+
+def test_a_service_that_ends_the_call_lets_the_caller_go_at_once() -> None:
+    async def call() -> None:
+        line = Line(virtual_time.call_clock())
+        LinePort(line).hang_up()
+        assert line.closed
+        with pytest.raises(LineClosedError):
+            await line.say(tone(100))
 
     virtual_time.run(call())

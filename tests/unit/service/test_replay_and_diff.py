@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from compliance.events import Decided, Event
 from compliance.ledger import Ledger
 from policies import shipped
 from router import Policy
 from service.cli import app
+from tests.forged import rewrite
 from tests.unit.service.recorded_calls import EVERYTHING, record_calls, recorded_call
 
 pytestmark = pytest.mark.unit
@@ -123,12 +125,12 @@ def test_engines_that_the_record_does_not_know_can_be_assumed(replay: Run, tmp_p
 
 
 def test_a_record_that_its_policy_does_not_give_is_a_failure(replay: Run, ledger: Path) -> None:
-    with closing(sqlite3.connect(ledger, isolation_level=None)) as db:
-        db.execute("DROP TRIGGER events_no_update")
-        db.execute(
-            'UPDATE events SET body = replace(body, \'"engine":"standard"\', \'"engine":"realtime"\')'
-            " WHERE kind = 'decided' AND call_id = 'call-00001'"
-        )
+    def other_engine(event: Event) -> Event:
+        if isinstance(event, Decided) and event.call_id == "call-00001" and event.engine == "standard":
+            return event.model_copy(update={"engine": "realtime"})
+        return event
+
+    rewrite(ledger, other_engine)
     found = replay("same.yaml")
     assert found.exit_code == 1
     assert "✗" in found.output

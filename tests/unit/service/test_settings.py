@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from compliance.consent import Disclosures
 from service.settings import Settings
 
 pytestmark = pytest.mark.unit
@@ -18,7 +19,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_any_setting_the_shipped_files_are_used() -> None:
     settings = Settings()
-    for path in (settings.policy, settings.catalogue, settings.prices):
+    for path in (settings.policy, settings.catalogue, settings.prices, settings.disclosures):
         assert path.is_file()
     for folder in (settings.emotion_model, settings.tool_need_model):
         assert folder.is_dir()
@@ -39,13 +40,19 @@ def test_every_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPa
     assert settings.tool_servers() == ("http://a/mcp", "http://b/mcp")
     assert settings.stand_ins == {"openai": "http://127.0.0.1:1/v1"}
     assert settings.consent_voice_ai
-    assert (settings.consent_emotion, settings.consent_recording) == (False, True)
+    assert (settings.consent_emotion, settings.consent_recording) == (False, False)
     assert (settings.region, settings.tenant) == ("ch", "acme")
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("REGION", "mars"), ("BUDGET_USD", "0"), ("CALLS_PER_WORKER", "-1"), ("STAND_INS", "not json")],
+    [
+        ("REGION", "mars"),
+        ("JURISDICTION", "us-ca"),
+        ("BUDGET_USD", "0"),
+        ("CALLS_PER_WORKER", "-1"),
+        ("STAND_INS", "not json"),
+    ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
@@ -53,6 +60,19 @@ def test_a_setting_that_makes_no_sense_is_refused_by_name(
     monkeypatch.setenv(f"PATCHBAY_{name}", value)
     with pytest.raises((ValidationError, ValueError), match=name.lower()):
         Settings()
+
+
+def test_what_a_line_wants_and_whose_law_it_keeps_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATCHBAY_REGION", "us")
+    monkeypatch.setenv("PATCHBAY_JURISDICTION", "us-ca")
+    monkeypatch.setenv("PATCHBAY_CONSENT_RECORDING", "true")
+    settings = Settings()
+    assert settings.wanted() == {"recording", "emotion"}
+    assert settings.rules(Disclosures.load(settings.disclosures)).jurisdiction == "us-ca"
+    assert (
+        Settings(region="eu", jurisdiction="").rules(Disclosures.load(settings.disclosures)).jurisdiction
+        == "eu"
+    )
 
 
 def test_a_policy_is_a_path_or_a_safe_address(monkeypatch: pytest.MonkeyPatch) -> None:

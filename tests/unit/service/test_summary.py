@@ -11,6 +11,7 @@ from compliance.events import (
     CallerSaid,
     ConsentChanged,
     Decided,
+    DisclosureMissed,
     EngineHeard,
     HandedOff,
     PartFailed,
@@ -208,6 +209,8 @@ def test_the_json_says_its_schema_and_all_that_the_tables_show() -> None:
         "usage",
         "part_failures",
         "consents",
+        "disclosed",
+        "undisclosed",
         "unjudged",
         "heard_otherwise",
         "broken",
@@ -227,11 +230,13 @@ def test_the_json_says_its_schema_and_all_that_the_tables_show() -> None:
 
 def test_a_consent_taken_back_and_a_voice_not_judged_are_told() -> None:
     more = (
-        ConsentChanged(call_id="call-0001", at_ms=5, turn=1, what="emotion", given=False),
+        ConsentChanged(call_id="call-0001", at_ms=5, turn=1, what="emotion", given=False, how="revoked"),
+        DisclosureMissed(call_id="call-0001", at_ms=9, what=("ai",)),
         VoiceUnjudged(call_id="call-0001", at_ms=9, dropped_frames=12, late=3, stale=1, restarts=0),
     )
     told = " ".join(summarise((*quick_call(), *more)).remarks)
     assert "In turn 1 the caller took back the consent to have the voice judged for emotion." in told
+    assert "The caller never heard to its end: that this is a machine." in told
     assert "12 frames were not judged" in told
     assert summarise(quick_call()).remarks == ()
 

@@ -73,7 +73,8 @@ def test_by_default_the_model_is_written_beside_the_ledger_and_the_same_record_g
 ) -> None:
     here = tmp_path / "record" / "ledger.sqlite"
     here.parent.mkdir()
-    here.write_bytes(line.read_bytes())
+    for file in (line, line.with_name(f"{line.name}.keys")):
+        (here.parent / file.name).write_bytes(file.read_bytes())
     monkeypatch.setenv("PATCHBAY_LEDGER", str(here))
     assert run("tool-need").exit_code == 0
     assert run("tool-need").exit_code == 0

@@ -1,5 +1,6 @@
 """Routing the turns of a call: what is gathered, what is remembered, and what happens when a part fails."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,19 +10,24 @@ from classifiers.caller_state import SHIPPED, CallerStateModel
 from classifiers.emotion import EmotionReading
 from classifiers.tool_need import Earlier, ToolNeed, ToolSet
 from compliance.clock import CallClock
-from compliance.events import ConsentChanged, Decided, Event, PartFailed, TurnEnded, TurnMoved
+from compliance.consent import Disclosures, Rules
+from compliance.events import ConsentChanged, Decided, Event, PartFailed, Topic, TurnEnded, TurnMoved
 from engines.routing import CallerTurn, Route
 from policies import shipped
 from router import Memory, Policy, Signals
+from service.consents import CallConsents
 from service.facts import CallFacts, Classifiers
 from service.gathering import SICK_MS
 from service.said import SPOKEN_LANGUAGE
 from service.turn_router import TurnRouter
+from tests.agreed import hears_out
 
 pytestmark = pytest.mark.unit
 
 CALM = EmotionReading("calm", 0.9, 0.1, 5)
 FURIOUS = EmotionReading("upset", 0.95, 0.95, 5)
+DISCLOSURES = Disclosures.load(shipped("disclosures.yaml"))
+RULES = DISCLOSURES.of("other")
 STATE = CallerStateModel.load(SHIPPED)
 THURSDAY = datetime(2026, 12, 31, 14, 30, tzinfo=UTC)
 STRICT = """
@@ -79,18 +85,30 @@ class Need:
 class Routed:
     """A router on the shipped policy, or another, with everything around it in a test's hands."""
 
-    def __init__(self, text: str = "", **facts: Any) -> None:
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        agrees: Collection[Topic] = ("voice_ai", "emotion"),
+        rules: Rules = RULES,
+        **facts: Any,
+    ) -> None:
         self.now_s = 100.0
         self.voice, self.need = Voice(), Need()
         self.events: list[Event] = []
         need: Any = self.need
         self.policy = Policy.parse(text) if text else Policy.load(shipped("default.yaml"))
+        clock = CallClock(monotonic=lambda: self.now_s, wall=lambda: self.now_s)
+        self.consents = CallConsents(
+            rules, wanted=agrees, language="en", clock=clock, emit=self.events.append, call_id="call"
+        )
         self.router = TurnRouter(
             self.policy,
             classifiers=Classifiers(need, STATE),
             voice=self.voice,
-            facts=CallFacts(**{"consent_voice_ai": True, **facts}),
-            clock=CallClock(monotonic=lambda: self.now_s, wall=lambda: self.now_s),
+            facts=CallFacts(**facts),
+            consents=self.consents,
+            clock=clock,
             emit=self.events.append,
             call_id="call",
             now=lambda: THURSDAY,
@@ -180,24 +198,29 @@ def test_digits_and_corrections_are_signals() -> None:
 
 
 def test_consents_are_signals() -> None:
-    routed = Routed(consent_voice_ai=False, consent_emotion=False)
+    routed = Routed(agrees=[])
     routed.turn("hello")
     consents = {name: value for name, value in routed.signals.items() if name.startswith("caller.consent_")}
     assert consents == {
         "caller.consent_voice_ai": False,
         "caller.consent_emotion": False,
-        "caller.consent_recording": True,
+        "caller.consent_recording": False,
     }
 
 
 def test_every_signal_of_the_call_is_filled() -> None:
-    routed = Routed(language="de", queue="vip", region="ch", transport="sip", budget_usd=2.0, codec_hz=8_000)
+    routed = Routed(
+        agrees=["voice_ai", "emotion", "recording"],
+        rules=DISCLOSURES.of("uk"),
+        language="de", queue="vip", region="ch", transport="sip", budget_usd=2.0, codec_hz=8_000,
+    )  # fmt: skip
+    hears_out(routed.consents, routed.consents.greeting("Hello.", "How can I help you?"))
     routed.need.probability = 0.7
     routed.now_s += 60
     tally = routed.router.tally
     tally.cost_usd, tally.tool_failures, tally.turns = 0.25, 2, 4
     routed.turn("where is my parcel it has not come", 5_000, 7_000)
-    said = "this is ridiculous as i said i meant a real person another question about my invoice number four"
+    said = "are you a machine ridiculous as i said i meant a real person another question about my invoice number four"
     routed.turn(said, 9_000, 9_900)
     unknown = Signals().values
     same = {name for name, value in routed.signals.items() if name in unknown and value == unknown[name]}
@@ -268,7 +291,7 @@ def test_a_furious_caller_is_kept_with_the_engine_that_hears_tone() -> None:
 
 
 def test_without_consent_no_voice_goes_to_a_realtime_engine() -> None:
-    routed = Routed(consent_voice_ai=False)
+    routed = Routed(agrees=["emotion"])
     routed.voice.heard = FURIOUS
     assert routed.router.warm("realtime") is False
     assert routed.turn("why does nobody answer the phone") != "realtime"
@@ -276,7 +299,7 @@ def test_without_consent_no_voice_goes_to_a_realtime_engine() -> None:
 
 # -- guards, when something fails ------------------------------------------------------------------------------
 def test_a_route_says_who_may_not_answer_and_no_fallback_is_one_of_them() -> None:
-    routed = Routed(STRICT, consent_voice_ai=False)
+    routed = Routed(STRICT, agrees=["emotion"])
     routed.need.probability = 0.9
     for route in (routed.router.preview("refund"), routed.router.decide(CallerTurn("refund", 0, 0))):
         assert (route.engine, route.denied) == ("fast", {"standard", "tool", "realtime"})
@@ -444,7 +467,7 @@ def test_a_decision_says_in_words_what_the_callers_state_rests_on() -> None:
 
 
 def test_words_count_where_the_voice_may_not_be_judged() -> None:
-    routed = Routed(consent_emotion=False)
+    routed = Routed(agrees=["voice_ai"])
     routed.voice.heard = FURIOUS
     for _ in range(3):
         routed.turn("this is ridiculous i want to speak to a real person i told you already")

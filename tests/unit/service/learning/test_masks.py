@@ -43,6 +43,7 @@ def test_no_mask_of_any_kind_reaches_training_as_it_is_written() -> None:
 
 def test_words_that_were_withheld_are_no_words() -> None:
     assert as_heard("[REDACTION_FAILED]", "1") is None
+    assert as_heard("[WITHHELD]", "1") is None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -10,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from compliance.events import Decided, Event
 from compliance.ledger import Ledger
 from router import Policy
 from service.learning.reading import Material, ToolUse, material, tool_use
 from service.learning.turns import Unlabelled
+from tests.forged import rewrite, unguarded
 from tests.unit.service.learning.lines import ABLE, EXPLORING, Said, invented_calls, record
 
 pytestmark = pytest.mark.unit
@@ -70,16 +71,21 @@ def test_a_policy_that_was_changed_in_the_archive_gives_no_chances(ledger: Ledge
     assert "it was changed" in why
 
 
+def impossible(event: Event) -> Event:
+    """Gives the third call a turn that no call can have."""
+    if isinstance(event, Decided) and event.call_id == "call-00002":
+        return event.model_copy(update={"signals": {**event.signals, "turn.count": -1}})
+    return event
+
+
 def test_a_damaged_call_is_left_out_and_counted_and_the_others_are_read(ledger: Ledger) -> None:
     record(ledger, POLICY, [[Said("where is it", True, 0.9)]] * 3)
     assert ledger.path is not None
-    with closing(sqlite3.connect(ledger.path, isolation_level=None)) as db:
-        for (trigger,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            db.execute(f"DROP TRIGGER {trigger}")
-        db.execute("UPDATE events SET body = '{}' WHERE call_id = 'call-00001' AND kind = 'tool_called'")
+    ledger.close()
+    rewrite(ledger.path, impossible)
+    with unguarded(ledger.path) as db:
         db.execute(
-            "UPDATE events SET body = replace(body, '\"turn.count\":1', '\"turn.count\":-1')"
-            " WHERE call_id = 'call-00002' AND kind = 'decided'"
+            "UPDATE entries SET leaf = zeroblob(80) WHERE call_id = 'call-00001' AND kind = 'tool_called'"
         )
     found = read(ledger)
     assert [call.call_id for call in found.calls] == ["call-00000"]

@@ -1,0 +1,181 @@
+"""Reading and writing the rows of one log, in a transaction that the caller began."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from compliance.errors import LedgerError
+from compliance.ledger.checkpoint import Checkpoint
+from compliance.ledger.head import Entry, Head
+from compliance.ledger.merkle import Frontier, Subtree
+from compliance.ledger.prepared import Prepared
+from compliance.ledger.recorded import NO_CALL
+from compliance.ledger.store import checkpoints, entries, heads, insert_if_absent, policies, subtrees
+from compliance.ledger.verifier import Row
+
+_STREAMED = {"yield_per": 256}
+
+_COLUMNS = ("seq", "call_id", "call_seq", "kind", "leaf", "leaf_hash")
+_ENTRY = tuple(entries.c[name] for name in _COLUMNS)
+_ADD = Prepared(insert(entries))
+_HEAD = Prepared(
+    select(heads.c.size, heads.c.frontier, heads.c.note, heads.c.kept_size, heads.c.kept_ms)
+    .where(heads.c.log == bindparam("log"))
+    .with_for_update()
+)
+_SET_HEAD = Prepared(
+    update(heads)
+    .where(heads.c.log == bindparam("log"))
+    .values({name: bindparam(f"new_{name}") for name in ("size", "frontier", "note", "kept_size", "kept_ms")})
+)
+
+
+def head(connection: Connection, log: str) -> Head:
+    """The head of a log; in a writing transaction nobody else adds to the log until it ends.
+
+    Raises:
+        LedgerError: somebody changed or removed it.
+    """
+    row = _HEAD.first(connection, {"log": log})
+    try:
+        if row is None:
+            raise ValueError
+        size, frontier, signed, kept_size, kept_ms = row
+        time_ms = Checkpoint.read(signed).time_ms
+        return Head(Frontier.from_bytes(size, frontier), time_ms, kept_size, kept_ms)
+    except (ValueError, TypeError, AttributeError):
+        raise LedgerError(f"the head of log '{log}' was changed or removed. Verify the ledger.") from None
+
+
+def note(connection: Connection, log: str) -> str | None:
+    """The newest checkpoint of a log, as stored."""
+    return connection.scalar(select(heads.c.note).where(heads.c.log == log))
+
+
+def begin(connection: Connection, log: str, head: Head, signed: str) -> None:
+    """Makes a log, unless it is there."""
+    insert_if_absent(connection, heads, _head_row(log, head, signed))
+
+
+def add(
+    connection: Connection,
+    log: str,
+    head: Head,
+    added: Sequence[Entry],
+    completed: Sequence[Subtree],
+    signed: str,
+) -> None:
+    """Adds entries, and sets the head to the one that has them, with its checkpoint."""
+    new = [{"log": log, **{name: getattr(entry, name) for name in _COLUMNS}} for entry in added]
+    values = {f"new_{name}": value for name, value in _head_row(log, head, signed).items()}
+    _ADD.run(connection, new)
+    _SET_HEAD.run(connection, [{**values, "log": log}])
+    if completed:
+        places = [{"log": log, "level": s.level, "place": s.index, "hash": s.hash} for s in completed]
+        connection.execute(insert(subtrees), places)
+    if head.is_kept:
+        connection.execute(insert(checkpoints), {"log": log, "size": head.frontier.size, "note": signed})
+
+
+def calls(connection: Connection, log: str) -> tuple[str, ...]:
+    """The ids of the calls, in the order they began."""
+    query = select(entries.c.call_id).where(
+        entries.c.log == log, entries.c.call_seq == 0, entries.c.call_id != NO_CALL
+    )
+    return tuple(connection.scalars(query.order_by(entries.c.seq)))
+
+
+def of_call(connection: Connection, log: str, call_id: str, kinds: Collection[str] = ()) -> tuple[Entry, ...]:
+    """The entries of a call, in order; of these kinds, if any are named."""
+    query = select(*_ENTRY).where(entries.c.log == log, entries.c.call_id == call_id)
+    if kinds:
+        query = query.where(entries.c.kind.in_(kinds))
+    return tuple(Entry(*row) for row in connection.execute(query.order_by(entries.c.call_seq)))
+
+
+def page(connection: Connection, log: str, after: int, stop: int | None, most: int) -> tuple[Entry, ...]:
+    """The first entries after ``after`` and before ``stop``, ``most`` of them."""
+    query = select(*_ENTRY).where(entries.c.log == log, entries.c.seq > after)
+    if stop is not None:
+        query = query.where(entries.c.seq < stop)
+    return tuple(Entry(*row) for row in connection.execute(query.order_by(entries.c.seq).limit(most)))
+
+
+def hashes(connection: Connection, log: str, level: int, start: int, stop: int) -> Sequence[bytes]:
+    """What :data:`compliance.ledger.merkle.Fetch` asks for.
+
+    Raises:
+        LedgerError: they are not all there.
+    """
+    if level == 0:
+        place, query = entries.c.seq, select(entries.c.leaf_hash).where(entries.c.log == log)
+    else:
+        query = select(subtrees.c.hash).where(subtrees.c.log == log, subtrees.c.level == level)
+        place = subtrees.c.place
+    found = connection.scalars(query.where(place >= start, place < stop).order_by(place)).all()
+    if len(found) != stop - start:
+        raise LedgerError(
+            f"log '{log}' does not have all the entries that were asked for. Ask for fewer, or verify the ledger."
+        )
+    return found
+
+
+def leaf_hashes(connection: Connection, log: str, seqs: Collection[int]) -> dict[int, bytes]:
+    """The leaf hashes of these entries, of those that are there."""
+    query = select(entries.c.seq, entries.c.leaf_hash).where(entries.c.log == log, entries.c.seq.in_(seqs))
+    return {seq: hash_ for seq, hash_ in connection.execute(query)}
+
+
+def raw_entries(connection: Connection, log: str) -> Generator[Row, None, None]:
+    """Every entry as it is stored, for :func:`compliance.ledger.verifier.verify_log`: nothing is taken for granted."""
+    query = select(*_ENTRY).where(entries.c.log == log).order_by(entries.c.seq)
+    with connection.execute(query, execution_options=_STREAMED) as streamed:
+        for seq, call_id, call_seq, kind, leaf, leaf_hash in streamed:
+            yield seq, call_id.encode(), call_seq, kind.encode(), leaf, leaf_hash
+
+
+def raw_head(connection: Connection, log: str) -> tuple[int, bytes, str] | None:
+    """The head of a log as it is stored."""
+    query = select(heads.c.size, heads.c.frontier, heads.c.note).where(heads.c.log == log)
+    row = connection.execute(query).first()
+    return None if row is None else (row.size, row.frontier, row.note)
+
+
+def raw_hashes(connection: Connection, log: str, start: int, stop: int) -> Sequence[bytes]:
+    """The hashes stored with the entries ``start <= seq < stop`` that are there."""
+    query = select(entries.c.leaf_hash).where(
+        entries.c.log == log, entries.c.seq >= start, entries.c.seq < stop
+    )
+    return connection.scalars(query.order_by(entries.c.seq)).all()
+
+
+def kept_checkpoints(connection: Connection, log: str) -> Generator[tuple[int, str], None, None]:
+    """The checkpoints that are kept, each with its size, the smallest first."""
+    query = select(checkpoints.c.size, checkpoints.c.note).where(checkpoints.c.log == log)
+    with connection.execute(query.order_by(checkpoints.c.size), execution_options=_STREAMED) as streamed:
+        yield from streamed
+
+
+def archived_policy(connection: Connection, policy_hash: str) -> str | None:
+    """The text of a policy."""
+    return connection.scalar(select(policies.c.text).where(policies.c.hash == policy_hash))
+
+
+def archive_policy(connection: Connection, policy_hash: str, name: str, version: int, text: str) -> None:
+    """Keeps the text of a policy, unless it is there."""
+    values = {"hash": policy_hash, "name": name, "version": version, "text": text}
+    insert_if_absent(connection, policies, values)
+
+
+def _head_row(log: str, head: Head, signed: str) -> dict[str, Any]:
+    return {
+        "log": log,
+        "size": head.frontier.size,
+        "frontier": head.frontier.to_bytes(),
+        "note": signed,
+        "kept_size": head.kept_size,
+        "kept_ms": head.kept_ms,
+    }

@@ -1,0 +1,89 @@
+"""Calls as Prometheus metrics."""
+
+import inspect
+import re
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from compliance.events import UsageIncurred
+from service.telemetry import CallMetrics
+from tests.unit.service.sample_call import furious_call, quick_call
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    metrics = CallMetrics(registry)
+    for event in (*quick_call(), *furious_call()):
+        metrics.take(event)
+    return registry
+
+
+def value(registry: CollectorRegistry, name: str, **labels: str) -> float:
+    found = registry.get_sample_value(f"patchbay_{name}", labels)
+    assert found is not None, name
+    return found
+
+
+def test_calls_and_turns_are_counted(registry: CollectorRegistry) -> None:
+    assert value(registry, "calls_total") == 2
+    assert value(registry, "calls_active") == 0
+    turns = sum(event.kind == "turn_ended" for event in (*quick_call(), *furious_call()))
+    assert value(registry, "turns_total") == turns
+
+
+def test_what_a_caller_waited_for_is_told_by_engine_and_by_wait(registry: CollectorRegistry) -> None:
+    answered = [
+        event for event in furious_call() if event.kind == "turn_answered" and event.engine == "realtime"
+    ]
+    heard = value(registry, "turn_heard_seconds_sum", engine="realtime")
+    assert heard == pytest.approx(sum(event.heard_ms for event in answered) / 1000)
+    waits = [
+        sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+        if sample.name == "patchbay_turn_wait_seconds_sum" and sample.labels["engine"] == "realtime"
+    ]
+    assert sum(waits) == pytest.approx(heard)
+
+
+def test_the_cost_is_that_of_the_record(registry: CollectorRegistry) -> None:
+    spent = [event for event in (*quick_call(), *furious_call()) if isinstance(event, UsageIncurred)]
+    told = sum(
+        sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+        if sample.name == "patchbay_cost_usd_total"
+    )
+    assert told == pytest.approx(sum(event.cost_usd for event in spent))
+
+
+def test_no_word_of_a_call_is_a_label(registry: CollectorRegistry) -> None:
+    page = generate_latest(registry).decode()
+    for event in (*quick_call(), *furious_call()):
+        text = getattr(event, "text", "")
+        assert not text or text not in page
+
+
+def test_labels_are_made_of_names_and_numbers_only() -> None:
+    """A label that is not on this list must be looked at: may it hold what a caller said, or take many values?"""
+    known = {
+        *(
+            "event.engine",
+            "event.rule",
+            "wait",
+            "*pair",
+            "_flag(event.warm)",
+            "_flag(event.used)",
+            "event.name",
+        ),
+        *("_flag(event.failed)", "event.provider", "event.error", "event.part", "event.model"),
+    }
+    source = inspect.getsource(CallMetrics.take)
+    used = {
+        label.strip() for given in re.findall(r"\.labels\((.*?)\)\.", source) for label in given.split(", ")
+    }
+    assert used == known
