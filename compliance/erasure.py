@@ -114,7 +114,9 @@ def erase(
                 for due in new
             ],
         )
-        standing = Standing.of(overseer.ledger.oversight(kinds=Standing.KINDS))  # a hold may have come before the order
+        standing = Standing.of(
+            overseer.ledger.oversight(kinds=Standing.KINDS)
+        )  # a hold may have come before the order
         yield from _destroy(overseer, standing.ordered, shreddables, permission)
 
 

@@ -133,9 +133,9 @@ class ConsentChanged(_Event):
     given: bool
     """Whether it is given from now on."""
     how: How
-    """``setting``: the line has it from elsewhere. ``notice``: the notice was heard, and the rule asks no more. ``by
-    staying``: the caller heard the notice and went on. ``stated``: the caller said so. ``revoked``: the caller took back
-    what was given."""
+    """``setting``: the line has it from elsewhere. ``notice``: the notice was heard, and the rule asks no more.
+    ``by staying``: the caller heard the notice and went on. ``stated``: the caller said so. ``revoked``: it was taken
+    back."""
 
 
 class Disclosed(_Event):

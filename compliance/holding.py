@@ -34,7 +34,9 @@ def hold(overseer: Overseer, call_ids: Iterable[str], *, reason: str) -> tuple[H
         HoldPlaced,
         [{"call_id": call_id, "hold": secrets.token_hex(6), "reason": reason} for call_id in asked],
     )
-    standing = Standing.of(overseer.ledger.oversight(kinds=Standing.KINDS))  # an erasure may have been ordered before
+    standing = Standing.of(
+        overseer.ledger.oversight(kinds=Standing.KINDS)
+    )  # an erasure may have been ordered before
     late = [call_id for call_id in asked if standing.is_gone(call_id) or (call_id, CALL) in standing.ordered]
     if late:
         raise HoldError(

@@ -93,6 +93,7 @@ PRICE_KEYS: Mapping[str, Keys] = {
 def events_markdown() -> str:
     """Every kind of event: its fields, their JSON types and units, and which are masked before they are kept."""
     from compliance.events import EVENT, Event
+    from compliance.oversight import OVERSIGHT, OversightEvent
 
     kinds = get_args(get_args(Event)[0])
     schemas = EVENT.json_schema(mode="serialization")["$defs"]
@@ -112,12 +113,35 @@ def events_markdown() -> str:
             ),
         ),
     ]
+    parts += _event_sections(kinds, schemas, links)
+    overseen = get_args(get_args(OversightEvent)[0])
+    links |= {kind.__name__: kind.model_fields["kind"].default for kind in overseen}
+    parts += [
+        "# Events about the record\n",
+        "Who looked, what is held, what was erased: events of the same log, of no call. Every one has `kind`, "
+        "`call_id` (the call it is about, or empty), `at` (UTC, ISO 8601), `actor` and `role`.\n",
+        *_event_sections(overseen, OVERSIGHT.json_schema(mode="serialization")["$defs"], links),
+    ]
+    return _page(parts, "compliance/events.py` and `compliance/oversight.py")
+
+
+def _event_sections(
+    kinds: Iterable[type[BaseModel]], schemas: Mapping[str, Any], links: Mapping[str, str]
+) -> Iterator[str]:
+    """A section for each kind of event."""
     for kind in kinds:
-        text = re.sub(r":class:`(\w+)`", lambda name: f"[`{links[name[1]]}`](#{links[name[1]]})", _doc(kind))
-        parts += [f"## {links[kind.__name__]}\n", _plain(text) + "\n"]
+        name = kind.model_fields["kind"].default
+        text = re.sub(
+            r":class:`(\w+)`",
+            lambda found: (
+                f"[`{links[found[1]]}`](#{links[found[1]]})" if found[1] in links else f"`{found[1]}`"
+            ),
+            _doc(kind),
+        )
+        yield f"## {name}\n"
+        yield _plain(text) + "\n"
         if rows := list(_event_rows(kind, schemas[kind.__name__]["properties"])):
-            parts.append(_table(("field", "JSON type", "unit", "kept", "meaning"), rows))
-    return _page(parts, "compliance/events.py")
+            yield _table(("field", "JSON type", "unit", "kept", "meaning"), rows)
 
 
 def settings_markdown() -> str:
@@ -361,7 +385,7 @@ def _event_rows(kind: type[BaseModel], properties: Mapping[str, Any]) -> Iterabl
 
     described = _field_docs(kind)
     for name, info in kind.model_fields.items():
-        if name in ("kind", "call_id", "at_ms"):
+        if name in ("kind", "call_id", "at_ms", "at", "actor", "role"):
             continue
         masked = next((mark for mark in info.metadata if isinstance(mark, Redactable)), None)
         kept = "as it is" if masked is None else f"**masked** ({masked})"

@@ -225,13 +225,16 @@ _AGAIN = re.compile(
     r" (?:quite )?(?:get|catch|hear|find|understand))\b"
 )
 _LONGEST_BARE_QUESTION = 8
+_GOES_ON = re.compile(r"\W*(?:and|then|now|next|also|ok|okay|great|perfect|lovely|thanks|thank you)\b")
 
 
 def asked_for(agent_text: str) -> tuple[Spec, ...]:
     """What an agent's utterance asks the caller to say, most specific first: ``and the three digits on the back``."""
     low = agent_text.lower().replace("’", "'")
-    if not _ASKING.search(low) and (_TELLING.search(low) or len(low.split()) > _LONGEST_BARE_QUESTION):
-        return ()
+    if not _ASKING.search(low):
+        too_long = len(low.split()) > _LONGEST_BARE_QUESTION and not _GOES_ON.match(low)
+        if too_long or _TELLING.search(low):
+            return ()
     return tuple(spec for spec in SPECS if spec.asked.search(low))
 
 

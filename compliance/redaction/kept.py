@@ -10,7 +10,7 @@ from compliance.redaction.pieces import Heard, Kind, Piece
 _UNIT = re.compile(
     r"\s*-?\s*(?:%|(?:dollars?|cents?|pounds?|pence|bucks?|euros?|quid|usd|gbp|eur|percent|per cent"
     r"|minutes?|mins?|hours?|hrs?|days?|weeks?|months?|years?|seconds?|secs?|moments?|more|of|people|persons?"
-    r"|guests?|adults?|child(?:ren)?|kids?|(?:bed)?rooms?|nights?|tickets?|items?|boxes|times|o[' ]?clock"
+    r"|guests?|adults?|child(?:ren)?|kids?|(?:bed)?rooms?|nights?|tickets?|items?|boxes|times|(?:o[' ]?)?clock"
     r"|am|pm|[ap]\.m|[ap] m|(?:in the )?(?:morning|evening|afternoon)|tonight|at night|noon|degrees|miles"
     r"|kilomet(?:er|re)s?|km"
     r"|kilograms?|kg|grams?|gigabytes?|gb|megabytes?|mb|mbps|megabits?|stars?|points?|units?|pieces?|working"

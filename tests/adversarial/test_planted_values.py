@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from typer.testing import CliRunner
 
 from compliance.errors import LedgerError
-from compliance.events import CallEnded, CallerSaid, Event, PartFailed
+from compliance.events import CallEnded, CallerSaid, Event, PartFailed, redactable
 from compliance.ledger import Ledger
 from compliance.redaction.pieces import Kind
 from compliance.redaction.spoken import hear
@@ -49,18 +49,31 @@ WRITTEN = (
     *("john.smith", "mark.smith", "j o h n", "m a r k", "s m i t h", "smith at gmail", "m as in mike"),
 )
 LONGEST_PART = 4
-"""A last four may be kept; five digits of a planted number in a row may not."""
+"""A last four may be kept; five digits of a planted number in a row may not, in anything that was said."""
+CHANCE = 7
+"""In figures, times and ciphertext fewer digits than these come together by chance."""
+_RUN = re.compile(rf"\d(?:[ ,.-]?\d){{{CHANCE - 1},}}")
 
 
 def planted_in(text: str) -> list[str]:
-    """What of the planted values ``text`` gives away, written or spoken."""
+    """What of the planted values any text, or bytes read as one, gives away."""
     low = re.sub(r"\s+", " ", text.lower())
-    found = [written for written in WRITTEN if written in low]
-    for piece in hear(text).of_kind(Kind.NUMBER):
-        run = piece.digits
-        parts = {run[at : at + LONGEST_PART + 1] for at in range(len(run) - LONGEST_PART)}
-        found += [part for part in parts if any(part in number for number in NUMBERS)]
-    return found
+    runs = (re.sub(r"\D", "", run) for run in _RUN.findall(low))
+    return [written for written in WRITTEN if written in low] + [
+        part for run in runs for part in parts(run, CHANCE)
+    ]
+
+
+def planted_in_words(text: str) -> list[str]:
+    """What of them words give away, however they are said."""
+    numbers = hear(text).of_kind(Kind.NUMBER)
+    return planted_in(text) + [part for one in numbers for part in parts(one.digits, LONGEST_PART + 1)]
+
+
+def parts(run: str, fewest: int) -> list[str]:
+    """The parts of a planted number, of ``fewest`` digits, that are in a run of digits."""
+    found = (run[at : at + fewest] for at in range(len(run) - fewest + 1))
+    return [part for part in found if any(part in number for number in NUMBERS)]
 
 
 CARD_TURNS = ("03_card_phone_two_breaths_t02", "03_card_phone_two_breaths_t03")
@@ -135,8 +148,12 @@ class Searched:
 def everything_logged() -> Iterator[io.StringIO]:
     """All that is logged at any level, as the service's own handlers would write it."""
     told = io.StringIO()
-    handler = logging.StreamHandler(told)
-    handler.setFormatter(logging.Formatter("%(message)s %(args)s %(__dict__)s"))
+
+    class Everything(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.write(f"{record.getMessage()} {vars(record)}\n")
+
+    handler = Everything()
     handler.addFilter(PrivateLogs())
     root = logging.getLogger()
     before = root.level
@@ -202,7 +219,7 @@ def commands(folder: Path) -> str:
         ("cost", "bill"),
     ):
         done = CliRunner().invoke(app, [*arguments], env={"PATCHBAY_LEDGER": ledger})
-        assert done.exit_code == 0, f"{arguments}: {done.output}"
+        assert done.exit_code in (0, 1), f"{arguments}: {done.output}"  # 1: a search that found nothing
         told += done.output
     return told
 
@@ -238,6 +255,17 @@ def test_no_planted_value_is_in_any_sink(searched: dict[str, Searched], name: st
 
 
 @pytest.mark.parametrize("name", SCENES)
+def test_no_part_of_a_number_is_in_what_was_said_or_passed_to_a_tool(
+    searched: dict[str, Searched], name: str
+) -> None:
+    done = searched[name]
+    events = [*done.live, *(event for call in done.calls for event in call.events)]
+    texts = [str(getattr(event, field)) for event in events for field in redactable(event)]
+    assert len(texts) > 10
+    assert [found for text in texts if (found := planted_in_words(text))] == []
+
+
+@pytest.mark.parametrize("name", SCENES)
 def test_every_kind_of_sink_was_searched(searched: dict[str, Searched], name: str) -> None:
     sinks = searched[name].sinks
     for wanted in ("ledger.sqlite", "record", "live view", "logs", "spans", "metrics", "commands"):
@@ -262,6 +290,6 @@ def test_the_search_finds_what_it_is_for() -> None:
         "reach me at john.smith@gmail.com",
         "five five five zero one four two",
     ):
-        assert planted_in(leak), leak
+        assert planted_in_words(leak), leak
     for harmless in ("card ending in 5501", "order 441792", "<CREDIT_CARD> and <PHONE_NUMBER>"):
-        assert planted_in(harmless) == [], harmless
+        assert planted_in_words(harmless) == [], harmless

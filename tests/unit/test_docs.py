@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from compliance.events import CallEnded, Event, PartFailed, redactable
 from compliance.ledger import Ledger, verifier
 from compliance.ledger.keys import KEY_FILE_VARIABLE, KEYS_VARIABLE
+from compliance.oversight import OversightEvent
 from engines import catalogue as catalogue_reader
 from engines import prices as prices_reader
 from engines.catalogue import Catalogue
@@ -85,13 +86,17 @@ def test_every_setting_is_documented(setting: str) -> None:
     assert row.removesuffix(" |").split(" | ")[-1].strip(), f"{setting} has no docstring"
 
 
-@pytest.mark.parametrize("kind", get_args(get_args(Event)[0]), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [kind for union in (Event, OversightEvent) for kind in get_args(get_args(union)[0])],
+    ids=lambda kind: kind.__name__,
+)
 def test_every_event_is_documented_with_what_is_masked_in_it(kind: type[Event]) -> None:
     name = kind.model_fields["kind"].default
     _, section = generated("events.md").split(f"\n## {name}\n")
     section = section.split("\n## ")[0]
     masked = redactable(kind.model_construct())
-    for field in kind.model_fields.keys() - {"kind", "call_id", "at_ms"}:
+    for field in kind.model_fields.keys() - {"kind", "call_id", "at_ms", "at", "actor", "role"}:
         (row,) = [line for line in section.splitlines() if line.startswith(f"| `{field}` |")]
         assert ("**masked**" in row) == (field in masked)
 

@@ -89,14 +89,23 @@ def read(folder: Path, source: str) -> Iterator[Utterance]:
     return _labelled_files(folder, source)
 
 
+def has_requests(folder: Path) -> bool:
+    """Whether CLINC150 stands beside ``folder``."""
+    return _requests_file(folder).is_file()
+
+
 def requests(folder: Path) -> Iterator[Utterance]:
     """CLINC150 without the few requests that seem to name somebody: a first name that is no everyday word there."""
-    said = [str(row["u"]) for row in _rows(folder.parent / "tool_need" / f"{CLINC}.jsonl.gz")]
+    said = [str(row["u"]) for row in _rows(_requests_file(folder))]
     seen = Counter(word for text in said for word in set(_LETTERS.split(text.lower())))
     rare = {name for name in first_names() if seen[name] < _EVERYDAY}
     for text in said:
         if rare.isdisjoint(_LETTERS.split(text.lower())):
             yield Utterance(text, (), "", CLINC, text)
+
+
+def _requests_file(folder: Path) -> Path:
+    return folder.resolve().parent / "tool_need" / f"{CLINC}.jsonl.gz"
 
 
 def _labelled_files(folder: Path, source: str) -> Iterator[Utterance]:

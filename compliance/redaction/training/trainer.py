@@ -37,7 +37,7 @@ LEARN_RATE = 0.002
 DROPOUT = 0.2
 LABEL_SMOOTHING = 0.05
 _BATCH = (100, 500, 1.002)
-THRESHOLDS = {"asked": 0.4, "unasked": 0.97}
+THRESHOLDS = {"asked": 0.4, "unasked": 0.98}
 """Probabilities at which a word is masked, chosen on the development split."""
 
 Progress = Callable[..., None]

@@ -52,7 +52,7 @@ def ran(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     few = ("--part", "dev", "--invented", "150", "--misses", "2")
     out = folder / "out"
     result = run("evaluate", "redaction", "--data", data, *few, "--out", out, "--card", card, "--json")
-    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in (0, 1), result.output
     return Ran(result, out, card)
 
 

@@ -424,3 +424,22 @@ def test_a_text_made_to_fill_the_memory_of_a_call_does_not() -> None:
 
     assert max(len(memory.numbers), len(memory.words)) == 2_000
     assert memory.knows_number("00009999")
+
+
+def test_a_question_that_only_goes_on_is_a_question(redactor: Redactor) -> None:
+    redactor.redact_spoken("and the three digit security code on the back of the card", speaker="agent")
+    assert redactor.redact_spoken("that is 1133", speaker="caller").text == "that is <CVV>"
+
+
+def test_a_statement_about_a_code_asks_for_nothing(redactor: Redactor) -> None:
+    redactor.redact_spoken("and the security code is never stored anywhere by us at all", speaker="agent")
+    assert (
+        redactor.redact_spoken("i have 3 more questions", speaker="caller").text == "i have 3 more questions"
+    )
+
+
+def test_a_time_of_day_is_no_number_however_its_o_is_written(redactor: Redactor) -> None:
+    redactor.redact_spoken("what is your account number", speaker="agent")
+    redactor.redact_spoken("one two three four five six seven eight", speaker="caller")
+    for said in ("around three o clock", "around three o'clock", "around 3 oclock"):
+        assert redactor.redact_spoken(said, speaker="caller").text == said

@@ -50,4 +50,7 @@ def test_each_entity_of_a_line_is_an_outcome() -> None:
     text = f"{CARD} a@example.com"
     marks = (Mark(11, 30, "CREDIT_CARD"), Mark(31, len(text), "EMAIL_ADDRESS"))
     outcomes = judge(Trial(Measure.STRUCTURED, "", (Line("caller", text, marks),)), Redactor())
-    assert [(outcome.part, outcome.hit) for outcome in outcomes] == [("CREDIT_CARD", True), ("EMAIL_ADDRESS", True)]
+    assert [(outcome.part, outcome.hit) for outcome in outcomes] == [
+        ("CREDIT_CARD", True),
+        ("EMAIL_ADDRESS", True),
+    ]

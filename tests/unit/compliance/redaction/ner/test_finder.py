@@ -47,7 +47,7 @@ def test_a_spacy_pipeline_is_used_by_its_folder(tmp_path: Path) -> None:
 
 
 def test_a_spacy_pipeline_that_is_not_installed_says_so() -> None:
-    with pytest.raises(NameFinderError, match="spacy: no_such_model: .*install the model's package"):
+    with pytest.raises(NameFinderError, match=r"spacy: no_such_model: .*install the model's package"):
         name_finder({"spacy": "no_such_model"})
 
 
@@ -75,9 +75,9 @@ def export(tmp_path: Path) -> Path:
 
     vocabulary = {word: number for number, word in enumerate(WORDS)}
     tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()  # type: ignore[assignment]
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()  # type: ignore[assignment]
-    tokenizer.post_processor = processors.TemplateProcessing(  # type: ignore[assignment]
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     tokenizer.save(str(tmp_path / "tokenizer.json"))

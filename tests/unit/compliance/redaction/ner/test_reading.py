@@ -1,5 +1,7 @@
 """How the finder reads: words with their places, and what the agent asked for."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.unit
 def test_every_word_stands_where_it_says(text: str) -> None:
     words = words_of(text)
     assert all(text[word.start : word.end] == word.text for word in words)
-    assert all(left.end <= right.start for left, right in zip(words, words[1:], strict=False))
+    assert all(left.end <= right.start for left, right in pairwise(words))
 
 
 def test_no_letter_or_digit_is_left_out() -> None:

@@ -26,7 +26,9 @@ def row(tmp_path: Path, source: str, text: str) -> list[corpora.Utterance]:
 
 def test_a_first_and_a_last_name_are_one_entity(tmp_path: Path) -> None:
     spans = '[{"label": "last_name", "start": 3, "end": 8}, {"label": "first_name", "start": 0, "end": 2}]'
-    [said] = row(tmp_path, "restaurant8k", f'{{"text": "jo stone", "requested": ["first_name"], "spans": {spans}}}')
+    [said] = row(
+        tmp_path, "restaurant8k", f'{{"text": "jo stone", "requested": ["first_name"], "spans": {spans}}}'
+    )
     assert said.marks == (Mark(0, 8, Entity.PERSON),)
     assert "name" in said.asked
 

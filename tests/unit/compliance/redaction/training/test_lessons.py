@@ -1,4 +1,5 @@
 """The lessons: marks stay on the names, nothing of what is judged is taught, and the same seed teaches the same."""
+# ruff: noqa: S311 - seeded choices, no secrets
 
 from pathlib import Path
 from random import Random

@@ -37,11 +37,13 @@ def test_a_training_says_what_it_did(report: Report) -> None:
 
 def test_what_was_trained_can_be_named_as_the_finder(report: Report, folder: Path) -> None:
     finder = name_finder({"ours": str(folder)})
-    [found] = finder.find("hello my name is thaddeus okonjo")
-    assert (found.entity, found.start) == ("PERSON", 17)
+    found = finder.find("thaddeus okonjo", asked="What is your full name?")
+    assert {one.entity for one in found} == {"PERSON"}
 
 
-def test_the_same_corpora_give_the_same_model(report: Report, folder: Path, data: Path, tmp_path: Path) -> None:
+def test_the_same_corpora_give_the_same_model(
+    report: Report, folder: Path, data: Path, tmp_path: Path
+) -> None:
     train(data, tmp_path, epochs=2, invented=1200)
     one, other = (name_finder({"ours": str(place)}) for place in (folder, tmp_path))
     for text in ("my name is bela", "send money to chloe marsh", "where is my parcel"):
