@@ -101,7 +101,7 @@ def test_the_demo_runs_on_the_lab_even_where_keys_are_set(ran: dict[str, Ran]) -
 
 def test_a_recording_of_ones_own_is_answered(ran: dict[str, Ran]) -> None:
     [turn] = ran["call"].call["turns"]
-    assert "goodbye" in turn["caller_text"]
+    assert turn["caller_text"].startswith("ok")  # what the lab makes of the rest may look like a name
     assert "Goodbye" in turn["agent_text"]
 
 
@@ -113,5 +113,5 @@ def test_a_report_and_the_sound_of_the_call_are_left(ran: dict[str, Ran], name: 
 
 def test_tables_say_what_was_decided_what_it_cost_and_what_is_simulated(ran: dict[str, Ran]) -> None:
     printed = ran["tables"].stdout
-    for part in ("goodbye", "opening", "$0.0", "Simulated", "chained", "report.html"):
+    for part in ("goodbye", "opening", "$0.0", "Simulated", "✓ ledger", "report.html"):
         assert part in printed
