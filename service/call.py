@@ -410,7 +410,7 @@ class Call:
         if used is None:
             return
         charge = self._meter.charge(plugin, used)
-        self.router.tally.cost_usd += charge.cost_usd
+        self.router.tally.cost_usd = self._meter.cost_usd
         generation = self.desk.generations.current()
         self._emit(
             UsageIncurred(
@@ -430,10 +430,12 @@ class Call:
     def _first_sound(self, at_ms: float) -> None:
         self.desk.first_sound()
         generation = self.desk.answering
-        if generation is not None:
-            self._wait.mark("thinking", generation.first_token_ms)
-            self._wait.mark("voice", generation.first_audio_ms)
-        if (heard := self._wait.sounded(at_ms)) is None:
+        heard = self._wait.sounded(
+            at_ms,
+            thinking_ms=0.0 if generation is None else generation.first_token_ms,
+            voice_ms=0.0 if generation is None else generation.first_audio_ms,
+        )
+        if heard is None:
             return
         engine = self.desk.engine if generation is None else generation.engine
         self.router.answered(engine, heard.heard_ms)

@@ -71,11 +71,19 @@ class TurnWait:
         if at_ms:
             self._marks[stage] = at_ms
 
-    def sounded(self, at_ms: float) -> Heard | None:
-        """The agent's first sound reached the ear. ``None`` when no turn waited for it."""
+    def sounded(self, at_ms: float, *, thinking_ms: float = 0, voice_ms: float = 0) -> Heard | None:
+        """The agent's first sound reached the ear. ``None`` when no turn waited for it, which leaves no mark.
+
+        Args:
+            at_ms: when.
+            thinking_ms: when the reply's first token came, 0 if it has none.
+            voice_ms: when its first audio came, 0 if that is not known.
+        """
         turn, self._turn = self._turn, 0
         if not turn:
             return None
+        self.mark("thinking", thinking_ms)
+        self.mark("voice", voice_ms)
         heard_ms = max(0.0, at_ms - self._speech_end_ms)
         spent = waits(self._speech_end_ms, self._speech_end_ms + heard_ms, self._marks)
         self._marks.clear()

@@ -43,10 +43,15 @@ def masked(events: Iterable[Event]) -> dict[str, int]:
     """How often each kind of entity is masked in ``events``, the most frequent first."""
     counts: Counter[str] = Counter()
     for event in events:
-        for field in redactable(event):
-            for text in _texts(getattr(event, field)):
-                counts.update(piece.entity for piece in pieces(text) if piece.entity)
+        for text in texts(event):
+            counts.update(piece.entity for piece in pieces(text) if piece.entity)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def texts(event: Event) -> Iterator[str]:
+    """Every redacted text of an event."""
+    for field in redactable(event):
+        yield from _texts(getattr(event, field))
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -13,10 +13,9 @@ from compliance.events import (
     Event,
     ProviderFailed,
     ToolCalled,
-    redactable,
 )
 from service.history import moment
-from service.redacted import pieces
+from service.redacted import pieces, texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def shown(event: Event) -> str:
         case Decided():
             return f"{event.engine} by {event.rule}: {event.reason}"
         case _:
-            return " ".join(" ".join(_texts(event)).split()) or event.kind
+            return " ".join(" ".join(texts(event)).split()) or event.kind
 
 
 def _began_within(started: CallStarted | None, query: Query) -> bool:
@@ -99,13 +98,13 @@ def _began_within(started: CallStarted | None, query: Query) -> bool:
 
 def _conditions(query: Query) -> Iterator[Callable[[Event], bool]]:
     if words := _plain(query.words):
-        yield lambda event: any(words in _plain(text) for text in _texts(event))
+        yield lambda event: any(words in _plain(text) for text in texts(event))
     if engine := query.engine:
         yield lambda event: isinstance(event, Decided | AgentSaid) and event.engine == engine
     if rule := query.rule:
         yield lambda event: isinstance(event, Decided) and event.rule == rule
     if entity := query.entity:
-        yield lambda event: any(piece.entity == entity for text in _texts(event) for piece in pieces(text))
+        yield lambda event: any(piece.entity == entity for text in texts(event) for piece in pieces(text))
     if tool := query.tool:
         yield lambda event: isinstance(event, ToolCalled) and event.name == tool
     if failed := query.failed:
@@ -114,20 +113,3 @@ def _conditions(query: Query) -> Iterator[Callable[[Event], bool]]:
 
 def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
-
-
-def _texts(event: Event) -> Iterator[str]:
-    """Every redacted text of an event."""
-    for name in redactable(event):
-        yield from _leaves(getattr(event, name))
-
-
-def _leaves(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _leaves(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _leaves(inner)

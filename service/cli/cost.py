@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -40,15 +39,13 @@ def bill(
     json: Json = False,
 ) -> None:
     """Add up what the calls on record used, and how much of it was conversation sent again."""
+    from service.cli.audit.desk import known_calls
     from service.cli.policy.shared import each, reading
     from service.costs import NEEDS, total
     from service.costs import bill as added_up
 
     with explained(), reading(ledger or settings().ledger, "cost bill") as record:
-        known = record.calls()
-        if unknown := sorted({*(call or ())} - {*known}):
-            raise CommandError(f"the ledger holds no call {', '.join(unknown)}; it holds {len(known)} others")
-        chosen = call or known
+        chosen = known_calls(record, call) if call else record.calls()
         lines = added_up((record.events(one, kinds=NEEDS) for one in each(chosen, "adding up")), by)
     whole = total(lines, len(chosen))
     if json:
@@ -183,4 +180,6 @@ def _table(first: str, *others: str) -> Table:
 
 
 def _print(value: dict[str, Any]) -> None:
-    print(json_module.dumps({"schema": SCHEMA, **value}, indent=2))
+    from service.cli.policy.shared import print_json
+
+    print_json({"schema": SCHEMA, **value})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from service.cli.app import Json, explained, settings
-from service.cli.errors import CommandError
 from service.waiting import By, Distribution
 from service.words import SIMULATED_NOTE, milliseconds
 
@@ -29,21 +27,20 @@ def latency(
     json: Json = False,
 ) -> None:
     """What callers waited from their last sound to the reply's first, measured on the audio of the calls on record."""
-    from service.cli.policy.shared import each, reading
+    from service.cli.audit.desk import known_calls
+    from service.cli.policy.shared import each, print_json, reading
     from service.waiting import NEEDS, waited
 
     with explained(), reading(ledger or settings().ledger, "latency") as record:
-        known = record.calls()
-        if unknown := sorted({*(call or ())} - {*known}):
-            raise CommandError(f"the ledger holds no call {', '.join(unknown)}; it holds {len(known)} others")
-        found = waited((record.events(one, kinds=NEEDS) for one in each(call or known, "reading")), by)
+        chosen = known_calls(record, call) if call else record.calls()
+        found = waited((record.events(one, kinds=NEEDS) for one in each(chosen, "reading")), by)
     if json:
         value = {
             "schema": SCHEMA,
             "by": by,
             "groups": [{**asdict(one), "waits": dict(_plain(one.waits))} for one in found],
         }
-        print(json_module.dumps(value, indent=2))
+        print_json(value)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(by, no_wrap=True)

@@ -89,9 +89,9 @@ def verifier(settings: Settings) -> Verifier | None:
     )
 
 
-def known_calls(at: Overseer, names: Sequence[str]) -> tuple[str, ...]:
+def known_calls(ledger: Ledger, names: Sequence[str]) -> tuple[str, ...]:
     """The calls of these ids, each once. Raises :class:`compliance.errors.LedgerError` for one that is not there."""
-    there = set(at.ledger.calls())
+    there = set(ledger.calls())
     if unknown := [name for name in names if name not in there]:
         raise LedgerError(f"the ledger holds no call {', '.join(unknown)}; it holds {len(there)} others")
     return tuple(dict.fromkeys(names))

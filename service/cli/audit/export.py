@@ -50,7 +50,7 @@ def export_calls(
         raise CommandError(f"there is no format '{form}': there are {', '.join(formats)}")
     with overseer(at) as desk:
         desk.require(Permission.EXPORT)
-        names = known_calls(desk, calls) if calls else desk.ledger.calls()
+        names = known_calls(desk.ledger, calls) if calls else desk.ledger.calls()
         chosen = [name for name in names if _began(desk.ledger, name, since, until)]
         if not chosen:
             raise CommandError("no call is recorded in that time, so nothing was written")

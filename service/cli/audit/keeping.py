@@ -29,7 +29,7 @@ def hold_calls(at: At, calls: tuple[str, ...], *, reason: str, as_json: bool) ->
     """Hold calls, or list the holds in force when none is named."""
     with overseer(at) as desk:
         if calls:
-            placed = hold(desk, known_calls(desk, calls), reason=reason)
+            placed = hold(desk, known_calls(desk.ledger, calls), reason=reason)
         else:
             desk.require(Permission.READ_ACCESS_LOG)
             standing = Standing.of(desk.ledger.oversight())
@@ -70,7 +70,7 @@ def erase_calls(at: At, calls: tuple[str, ...], *, what: str, reason: str, sure:
         raise CommandError("erasing takes a --reason: say who asked for it")
     with overseer(at) as desk:
         desk.require(Permission.ERASE)
-        named = known_calls(desk, calls)
+        named = known_calls(desk.ledger, calls)
         refuse_held(desk, named)
         if on := [name for name in named if not _is_over(desk, name)]:
             raise CommandError(f"call {', '.join(on)} is still on: erase it when it has ended")

@@ -63,7 +63,7 @@ def recording(at: At, call: str, *, out: Path | None, drawn: bool, as_json: bool
         CommandError: there is no recording, or the copy cannot be written.
     """
     with overseer(at) as desk:
-        [name] = known_calls(desk, [call])
+        [name] = known_calls(desk.ledger, [call])
         found = _found(at, desk, name)
         if Standing.of(desk.ledger.oversight()).is_gone(name, Recordings(at.recordings).kind):
             raise CommandError(

@@ -16,7 +16,7 @@ from service.cli.policy.shared import print_json
 def list_sealed(at: At, call: str, *, as_json: bool) -> int:
     """What of a call is sealed; returns 1 when nothing is."""
     with overseer(at) as desk:
-        sealed = sealed_values(desk, *known_calls(desk, [call]))
+        sealed = sealed_values(desk, *known_calls(desk.ledger, [call]))
     if as_json:
         print_json([{"number": one.number, "entity": one.entity, "at_ms": one.at_ms} for one in sealed])
     else:
@@ -31,7 +31,7 @@ def list_sealed(at: At, call: str, *, as_json: bool) -> int:
 def ask(at: At, call: str, numbers: tuple[int, ...], *, reason: str, hours: float, as_json: bool) -> int:
     """Ask to see values of a call."""
     with overseer(at) as desk:
-        (name,) = known_calls(desk, [call])
+        (name,) = known_calls(desk.ledger, [call])
         asked = request(desk, name, numbers, reason=reason, lasting=timedelta(hours=hours))
     if as_json:
         print_json(asked.model_dump(mode="json"))

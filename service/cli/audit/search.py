@@ -38,7 +38,7 @@ def search(at: At, query: Query, *, calls: tuple[str, ...], limit: int, as_json:
     console, messages = Console(), Console(stderr=True)
     hits, erased, unreadable = 0, 0, 0
     with overseer(at) as desk:
-        names = known_calls(desk, calls) if calls else desk.ledger.calls()
+        names = known_calls(desk.ledger, calls) if calls else desk.ledger.calls()
         # On record before the first call is opened, each call before it is shown.
         facts = query.facts | ({"call": ", ".join(calls)} if calls else {})
         desk.record(

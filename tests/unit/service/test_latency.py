@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.latency import STAGES, in_order, waits
+from service.latency import STAGES, TurnWait, in_order, waits
 
 pytestmark = pytest.mark.unit
 
@@ -53,3 +53,20 @@ def test_the_order_of_a_turn_can_be_restored(shuffled: dict[str, float]) -> None
     assert dict(ordered) == shuffled
     known = [stage for stage, _ in ordered if stage in STAGES]
     assert known == [stage for stage in STAGES if stage in shuffled]
+
+
+def test_a_sound_that_no_turn_waited_for_leaves_nothing_for_the_next() -> None:
+    wait = TurnWait()
+    assert wait.sounded(500, thinking_ms=400, voice_ms=450) is None
+    wait.turn_ended(1, speech_end_ms=1000, at_ms=1300)
+    heard = wait.sounded(1800)
+    assert heard is not None
+    assert (heard.turn, heard.heard_ms) == (1, 800)
+    assert heard.waits == {"endpointing": 300, "playout": 500}
+
+
+def test_a_turn_is_answered_by_its_first_sound_only() -> None:
+    wait = TurnWait()
+    wait.turn_ended(1, speech_end_ms=1000, at_ms=1300)
+    assert wait.sounded(1800, thinking_ms=1500, voice_ms=1700) is not None
+    assert wait.sounded(2500) is None
