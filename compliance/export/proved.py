@@ -16,6 +16,7 @@ from compliance.errors import ErasedError
 from compliance.events import EVENT, Event
 from compliance.export.errors import ExportError
 from compliance.ledger import Entry, Ledger, verifier
+from compliance.ledger.leaf import header_of
 
 FORMAT = 1
 
@@ -40,7 +41,7 @@ class Statement:
             ExportError: it is not the ledger's own.
         """
         note = ledger.checkpoint()
-        signed = verifier.checkpoint(note, verifier.Key(ledger.vkey))
+        signed = verifier.signed_checkpoint(note.encode(), verifier.Key(ledger.vkey))
         if signed is None:
             raise ExportError("the ledger's head is not signed with its key. Verify the ledger.")
         return cls(note, ledger.vkey, signed.size, signed.root)
@@ -114,13 +115,11 @@ def proved_call(ledger: Ledger, call_id: str, statement: Statement) -> ProvedCal
 
 def _proved(ledger: Ledger, entry: Entry, body: str | None, statement: Statement) -> ProvedEntry:
     proof = ledger.inclusion_proof(entry.seq, statement.size)
-    header = verifier.header(entry.leaf)
     digest = verifier.leaf_hash(entry.leaf)
-    if header is None or not verifier.included(
-        digest, entry.seq, statement.size, list(proof), statement.root
-    ):
+    if not verifier.included(digest, entry.seq, statement.size, list(proof), statement.root):
         raise ExportError(
             f"entry {entry.seq} of call {entry.call_id} is not what was signed. Verify the ledger before exporting."
         )
+    time_ms = header_of(entry.leaf).time_ms
     opening = None if body is None else ledger.derived_key(entry.call_id, f"opening {entry.seq}")
-    return ProvedEntry(entry.seq, entry.call_seq, entry.kind, header[5], entry.leaf, proof, body, opening)
+    return ProvedEntry(entry.seq, entry.call_seq, entry.kind, time_ms, entry.leaf, proof, body, opening)

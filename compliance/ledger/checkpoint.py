@@ -4,13 +4,16 @@
     <size>
     <base64 of the root>
     time_ms <milliseconds since 1970, UTC>
+    kept <SHA-256 in hex of the note that was kept before this one>
 
-Source: https://c2sp.org/tlog-checkpoint; ``time_ms`` is an extension line, which other tools pass over.
+So a checkpoint also covers all those that were kept before it. Source: https://c2sp.org/tlog-checkpoint; the last two
+are extension lines, which other tools pass over.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from dataclasses import dataclass
 
 
@@ -26,11 +29,14 @@ class Checkpoint:
     """The root of their Merkle tree, 32 bytes."""
     time_ms: int
     """When it was signed, in Unix milliseconds; never less than in the log's checkpoint before."""
+    kept: str
+    """What :func:`digest` says of the note that was kept before; of nothing for the first."""
 
     @property
     def text(self) -> str:
         """What is signed."""
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\ntime_ms {self.time_ms}\n"
+        root = base64.b64encode(self.root).decode()
+        return f"{self.origin}\n{self.size}\n{root}\ntime_ms {self.time_ms}\nkept {self.kept}\n"
 
     @classmethod
     def read(cls, note: str) -> Checkpoint:
@@ -40,10 +46,17 @@ class Checkpoint:
             ValueError: this is no checkpoint.
         """
         try:
-            origin, size, root, time = note.partition("\n\n")[0].split("\n")[:4]
-            if not time.startswith("time_ms "):
+            origin, size, encoded, time, kept = note.partition("\n\n")[0].split("\n")
+            if not time.startswith("time_ms ") or not kept.startswith("kept "):
                 raise ValueError
-            read = cls(origin, int(size), base64.b64decode(root, validate=True), int(time[len("time_ms ") :]))
+            root = base64.b64decode(encoded, validate=True)
+            return cls(
+                origin, int(size), root, int(time.removeprefix("time_ms ")), kept.removeprefix("kept ")
+            )
         except ValueError:
             raise ValueError("this is not a checkpoint of a ledger") from None
-        return read
+
+
+def digest(note: str) -> str:
+    """How a checkpoint names the note that was kept before it."""
+    return hashlib.sha256(note.encode()).hexdigest()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from compliance.errors import LedgerError
 from compliance.ledger import store
 
 _ASK_AFTER_S = 5.0
+_ASK_AGAIN_S = 0.01
 
 logger = logging.getLogger(__name__)
 
@@ -68,10 +70,14 @@ class Database:
         return str(self.path) if self.path else self._engine.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def transaction(self, *, write: bool = False, snapshot: bool = False) -> Iterator[Connection]:
+    def transaction(
+        self, *, write: bool = False, snapshot: bool = False, batched: bool = False
+    ) -> Iterator[Connection]:
         """A transaction; a writing one holds SQLite's write lock from its start, so that no two read the same head.
 
-        ``snapshot`` shows one state of the ledger in all that is read, however long that takes.
+        ``snapshot`` shows one state of the ledger in all that is read, however long that takes. ``batched`` sends a
+        server statements together with the next one that is asked for rows, or with the commit: it says then what is
+        wrong with them, and never how many rows they changed.
 
         Raises:
             LedgerError: the database refused something in it, or cannot be reached; nothing of it was kept.
@@ -81,6 +87,7 @@ class Database:
         try:
             with (
                 self._engine.connect().execution_options(patchbay_write=write, **level) as connection,
+                _pipeline(connection) if batched else nullcontext(),
                 connection.begin(),
             ):
                 yield connection
@@ -137,6 +144,11 @@ class Database:
                 f"{self.name}: the ledger has format {version}, this version reads {store.FORMAT}."
                 " Use the version of Patchbay that wrote it."
             )
+
+
+def _pipeline(connection: Connection) -> AbstractContextManager[Any]:
+    driver = connection.connection.driver_connection
+    return driver.pipeline() if connection.dialect.name == "postgresql" and driver else nullcontext()
 
 
 def _located(where: str | Path) -> tuple[URL, Path | None]:
@@ -209,7 +221,7 @@ def _set_up_sqlite(engine: Engine, wait_ms: int) -> None:
         cursor = connection.cursor()
         try:
             cursor.execute(f"PRAGMA busy_timeout = {int(wait_ms)}")
-            cursor.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(cursor, wait_ms)
             cursor.execute("PRAGMA synchronous = FULL")
             cursor.execute("PRAGMA secure_delete = ON")  # a destroyed key is overwritten, not only forgotten
         except BaseException:
@@ -222,6 +234,19 @@ def _set_up_sqlite(engine: Engine, wait_ms: int) -> None:
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get("patchbay_write")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _write_ahead(cursor: sqlite3.Cursor, wait_ms: int) -> None:
+    """Has the file written through a log. SQLite itself does not wait for those who do this to a new file just now."""
+    until_s = time.monotonic() + wait_ms / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until_s:
+                raise
+            time.sleep(_ASK_AGAIN_S)
 
 
 def _lenient_text(stored: bytes) -> str:

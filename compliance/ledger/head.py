@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compliance.ledger.callkeys import CallState
-from compliance.ledger.checkpoint import Checkpoint
+from compliance.ledger.checkpoint import Checkpoint, digest
 from compliance.ledger.leaf import NONCE_BYTES, Header, commitment, sealed
 from compliance.ledger.merkle import Frontier, Subtree, leaf_hash
 
@@ -43,6 +43,10 @@ class Head:
     kept_size: int
     kept_ms: int
     """Size and time of the newest checkpoint that was kept."""
+    kept: str
+    """The digest of the newest checkpoint that was kept before this one."""
+    note: str = ""
+    """Its own checkpoint, once that is signed."""
 
     def grown(
         self, log: str, items: Sequence[tuple[str, str, bytes]], calls: Mapping[str, CallState], now_ms: int
@@ -73,13 +77,14 @@ class Head:
             or any(kind == "call_ended" for _, kind, _ in items)
         )
         kept = (frontier.size, time_ms) if keep else (self.kept_size, self.kept_ms)
-        return Head(frontier, time_ms, *kept), tuple(entries), subtrees
+        before = digest(self.note) if self.is_kept else self.kept
+        return Head(frontier, time_ms, *kept, before), tuple(entries), subtrees
 
     @property
     def is_kept(self) -> bool:
-        """Whether its checkpoint is one to keep."""
-        return self.kept_size == self.frontier.size
+        """Whether its checkpoint is one to keep; that of an empty log is not."""
+        return self.kept_size == self.frontier.size > 0
 
     def checkpoint(self, origin: str) -> Checkpoint:
         """What is signed of it."""
-        return Checkpoint(origin, self.frontier.size, self.frontier.root, self.time_ms)
+        return Checkpoint(origin, self.frontier.size, self.frontier.root, self.time_ms, self.kept)

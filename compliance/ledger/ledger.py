@@ -18,7 +18,7 @@ from compliance.ledger import merkle, note, rows
 from compliance.ledger.anchors import Anchor, Anchoring
 from compliance.ledger.appending import Appender
 from compliance.ledger.callkeys import CallKeys, DataKey
-from compliance.ledger.checkpoint import Checkpoint
+from compliance.ledger.checkpoint import Checkpoint, digest
 from compliance.ledger.database import Database, advice
 from compliance.ledger.doubts import Receipt
 from compliance.ledger.head import Entry, Head
@@ -262,7 +262,6 @@ class Ledger:
                 checkpoints,
                 rows.raw_head(connection, self.log),
                 anchor=anchor,
-                stored_hashes=partial(rows.raw_hashes, connection, self.log),
             )
 
     # Keys of calls
@@ -338,7 +337,7 @@ class Ledger:
                     f"{self._database.name}: there is no log '{self.log}' in it. It has: {others}."
                 )
             now_ms = int(self._clock() * 1000)
-            head = Head(merkle.Frontier(), now_ms, 0, now_ms)
+            head = Head(merkle.Frontier(), now_ms, 0, now_ms, digest(""))
             with self._database.transaction(write=True) as connection:
                 rows.begin(connection, self.log, head, self._checkpoint(head))
             stored = self._stored_note() or ""

@@ -17,6 +17,11 @@ from compliance.ledger.store import checkpoints, entries, heads, insert_if_absen
 from compliance.ledger.verifier import Row
 
 _STREAMED = {"yield_per": 256}
+_ENTRIES_AT_ONCE = 1_000
+_RAW = (
+    "SELECT seq, convert_to(call_id, 'UTF8'), call_seq, convert_to(kind, 'UTF8'), leaf, leaf_hash"
+    " FROM entries WHERE log = %s ORDER BY seq"
+)
 
 _COLUMNS = ("seq", "call_id", "call_seq", "kind", "leaf", "leaf_hash")
 _ENTRY = tuple(entries.c[name] for name in _COLUMNS)
@@ -25,6 +30,9 @@ _HEAD = Prepared(
     select(heads.c.size, heads.c.frontier, heads.c.note, heads.c.kept_size, heads.c.kept_ms)
     .where(heads.c.log == bindparam("log"))
     .with_for_update()
+)
+_LEAF_HASH = Prepared(
+    select(entries.c.leaf_hash).where(entries.c.log == bindparam("log"), entries.c.seq == bindparam("seq"))
 )
 _SET_HEAD = Prepared(
     update(heads)
@@ -44,8 +52,8 @@ def head(connection: Connection, log: str) -> Head:
         if row is None:
             raise ValueError
         size, frontier, signed, kept_size, kept_ms = row
-        time_ms = Checkpoint.read(signed).time_ms
-        return Head(Frontier.from_bytes(size, frontier), time_ms, kept_size, kept_ms)
+        told = Checkpoint.read(signed)
+        return Head(Frontier.from_bytes(size, frontier), told.time_ms, kept_size, kept_ms, told.kept, signed)
     except (ValueError, TypeError, AttributeError):
         raise LedgerError(f"the head of log '{log}' was changed or removed. Verify the ledger.") from None
 
@@ -123,40 +131,37 @@ def hashes(connection: Connection, log: str, level: int, start: int, stop: int) 
     return found
 
 
-def leaf_hashes(connection: Connection, log: str, seqs: Collection[int]) -> dict[int, bytes]:
-    """The leaf hashes of these entries, of those that are there."""
-    query = select(entries.c.seq, entries.c.leaf_hash).where(entries.c.log == log, entries.c.seq.in_(seqs))
-    return {seq: hash_ for seq, hash_ in connection.execute(query)}
+def leaf_hash(connection: Connection, log: str, seq: int) -> bytes | None:
+    """The hash stored with an entry, if it is there."""
+    row = _LEAF_HASH.first(connection, {"log": log, "seq": seq})
+    return None if row is None else row[0]
 
 
 def raw_entries(connection: Connection, log: str) -> Generator[Row, None, None]:
-    """Every entry as it is stored, for :func:`compliance.ledger.verifier.verify_log`: nothing is taken for granted."""
-    query = select(*_ENTRY).where(entries.c.log == log).order_by(entries.c.seq)
-    with connection.execute(query, execution_options=_STREAMED) as streamed:
-        for seq, call_id, call_seq, kind, leaf, leaf_hash in streamed:
-            yield seq, call_id.encode(), call_seq, kind.encode(), leaf, leaf_hash
+    """Every entry as it is stored, for :func:`compliance.ledger.verifier.verify_log`: nothing is taken for granted.
+
+    It is for a server's database, read by the driver itself: the rows of a whole log are what takes the time.
+    """
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor("patchbay_entries", binary=True) as cursor:
+        cursor.itersize = _ENTRIES_AT_ONCE
+        cursor.execute(_RAW, (log,))
+        yield from cursor
 
 
-def raw_head(connection: Connection, log: str) -> tuple[int, bytes, str] | None:
+def raw_head(connection: Connection, log: str) -> tuple[int, bytes, bytes] | None:
     """The head of a log as it is stored."""
     query = select(heads.c.size, heads.c.frontier, heads.c.note).where(heads.c.log == log)
     row = connection.execute(query).first()
-    return None if row is None else (row.size, row.frontier, row.note)
+    return None if row is None else (row.size, row.frontier, row.note.encode())
 
 
-def raw_hashes(connection: Connection, log: str, start: int, stop: int) -> Sequence[bytes]:
-    """The hashes stored with the entries ``start <= seq < stop`` that are there."""
-    query = select(entries.c.leaf_hash).where(
-        entries.c.log == log, entries.c.seq >= start, entries.c.seq < stop
-    )
-    return connection.scalars(query.order_by(entries.c.seq)).all()
-
-
-def kept_checkpoints(connection: Connection, log: str) -> Generator[tuple[int, str], None, None]:
+def kept_checkpoints(connection: Connection, log: str) -> Generator[tuple[int, bytes], None, None]:
     """The checkpoints that are kept, each with its size, the smallest first."""
     query = select(checkpoints.c.size, checkpoints.c.note).where(checkpoints.c.log == log)
     with connection.execute(query.order_by(checkpoints.c.size), execution_options=_STREAMED) as streamed:
-        yield from streamed
+        for size, note in streamed:
+            yield size, note.encode()
 
 
 def archived_policy(connection: Connection, policy_hash: str) -> str | None:

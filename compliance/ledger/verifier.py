@@ -7,13 +7,15 @@ It exits with 0 when the record holds, 1 when it does not, and 2 when there is n
 
 A ledger is a Merkle tree (RFC 6962, section 2.1). Each event is one leaf: a header in JSON, a line feed, 12 bytes of
 nonce, and the event encrypted. The operator signs the tree's size and root (C2SP tlog-checkpoint in a C2SP signed-note,
-Ed25519). Changing, removing, adding or moving any event gives another root, so the signed one no longer fits.
+Ed25519): the head is the newest checkpoint, older ones are kept, and each has the hash of the one kept before. So the
+head's one signature covers every event and every older checkpoint; those only tell where a history that does not fit
+goes wrong.
 
 Who holds the signing key can sign another history. An *anchor*, what was published elsewhere while the ledger grew,
-shows that: it has signed checkpoints and the hash of every event, so it also tells which event is the first bad one.
+shows that: it has checkpoints and the hash of every event, so it also tells which event is the first bad one.
 Get VKEY and anchors from where the operator published them, never from beside the ledger.
 
-Reading order: signatures, the tree, one log, exports, the command.
+Reading order: signatures, the tree, findings, one log, exports, the command.
 """
 
 from __future__ import annotations
@@ -28,12 +30,11 @@ import re
 import sqlite3
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -50,7 +51,7 @@ _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493
 _D = -121665 * pow(121666, -1, _P) % _P
 _Point = tuple[int, int, int, int]  # X, Y, Z, T with x = X/Z, y = Y/Z, xy = T/Z
-_Table = list[list[tuple[int, int, int]]]
+_NEUTRAL = 0, 1, 1, 0
 
 
 def _decoded(encoded: bytes) -> _Point:
@@ -68,51 +69,24 @@ def _decoded(encoded: bytes) -> _Point:
     return x, y, 1, x * y % _P
 
 
-def _sum(table: _Table, scalar: int, point: _Point) -> _Point:
-    """``point`` plus ``scalar`` times the point of ``table``: one addition for each byte of the scalar."""
-    x, y, z, t = point
-    for multiples, byte in zip(table, scalar.to_bytes(len(table), "little"), strict=True):
-        plus, minus, twice_dxy = multiples[byte]
-        a, b, c = (y - x) * minus % _P, (y + x) * plus % _P, t * twice_dxy % _P
-        e, f, g, h = b - a, z + z - c, z + z + c, b + a
-        x, y, z, t = e * f % _P, g * h % _P, f * g % _P, e * h % _P
-    return x, y, z, t
+_BASE = _decoded((4 * pow(5, -1, _P) % _P).to_bytes(32, "little"))
 
 
-def _prepared(points: list[_Point]) -> list[tuple[int, int, int]]:
-    """Each point as (y + x, y - x, 2dxy), all for one inversion: that of the product of their Z."""
-    products = [1]
-    for point in points:
-        products.append(products[-1] * point[2] % _P)
-    inverse = pow(products[-1], -1, _P)
-    prepared = []
-    for (x, y, z, _), product in zip(reversed(points), reversed(products[:-1]), strict=True):
-        x, y, inverse = x * inverse * product % _P, y * inverse * product % _P, inverse * z % _P
-        prepared.append(((y + x) % _P, (y - x) % _P, 2 * _D * x * y % _P))
-    return prepared[::-1]
+def _sum(one: _Point, other: _Point) -> _Point:
+    (x1, y1, z1, t1), (x2, y2, z2, t2) = one, other
+    a, b = (y1 - x1) * (y2 - x2) % _P, (y1 + x1) * (y2 + x2) % _P
+    c, d = 2 * t1 * t2 * _D % _P, 2 * z1 * z2 % _P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % _P, g * h % _P, f * g % _P, e * h % _P
 
 
-def _multiples(point: _Point) -> _Table:
-    """Of each power of 256 the multiples by 0 to 255: made once for a key, it makes every signature cheap."""
-    points = []
-    for _ in range(32):
-        step = [[(1, 1, 0), *_prepared([point])]]
-        at = 0, 1, 1, 0
-        for _ in range(256):
-            points.append(at)
-            at = _sum(step, 1, at)
-        point = at
-    prepared = _prepared(points)
-    return [prepared[start : start + 256] for start in range(0, len(prepared), 256)]
-
-
-@lru_cache(maxsize=1)
-def _base_multiples() -> _Table:
-    y = 4 * pow(5, -1, _P) % _P
-    return _multiples(_decoded(y.to_bytes(32, "little")))
-
-
-_key_multiples = lru_cache(maxsize=8)(_multiples)
+def _times(scalar: int, point: _Point) -> _Point:
+    product = _NEUTRAL
+    for bit in f"{scalar:b}":
+        product = _sum(product, product)
+        if bit == "1":
+            product = _sum(product, point)
+    return product
 
 
 class Ed25519Key:
@@ -120,8 +94,8 @@ class Ed25519Key:
 
     def __init__(self, encoded: bytes) -> None:
         x, y, z, t = _decoded(encoded)
-        self._encoded, self._negative = encoded, _key_multiples((_P - x, y, z, _P - t))
-        if _sum(self._negative, 8, (0, 1, 1, 0))[0] == 0:
+        self._encoded, self._negative = encoded, (_P - x, y, z, _P - t)
+        if _times(8, self._negative)[0] == 0:
             raise VerifierError("a key that everything verifies with: it has small order")
 
     def signed(self, message: bytes, signature: bytes) -> bool:
@@ -130,7 +104,7 @@ class Ed25519Key:
             return False
         digest = hashlib.sha512(signature[:32] + self._encoded + message).digest()
         h = int.from_bytes(digest, "little") % _L
-        x, y, z, _ = _sum(self._negative, h, _sum(_base_multiples(), s, (0, 1, 1, 0)))
+        x, y, z, _ = _sum(_times(s, _BASE), _times(h, self._negative))
         inverse = pow(z, -1, _P)
         found = (y * inverse % _P) | ((x * inverse % _P & 1) << 255)
         return found.to_bytes(32, "little") == signature[:32]
@@ -151,51 +125,52 @@ class Key:
             raise VerifierError(f"the key of {self.name!r} is not an Ed25519 key, or its parts do not fit")
         self._key = Ed25519Key(key[1:])
 
-    def opened(self, note: object) -> str | None:
+    def opened(self, note: bytes) -> bytes | None:
         """The text of a signed note, when one of its signatures is this key's."""
-        if not isinstance(note, str | bytes):
-            return None
-        try:
-            text, _, signatures = (note if isinstance(note, str) else note.decode()).rpartition("\n\n")
-        except UnicodeDecodeError:
-            return None
-        for line in signatures.split("\n"):
-            start = f"\N{EM DASH} {self.name} "
+        text, _, signatures = note.rpartition(b"\n\n")
+        start = f"\N{EM DASH} {self.name} ".encode()
+        for line in signatures.split(b"\n"):
             signature = _unbase64(line.removeprefix(start)) if line.startswith(start) else b""
-            if signature[:4] == self._id and self._key.signed(
-                f"{text}\n".encode("utf-8", "replace"), signature[4:]
-            ):
-                return text + "\n"
+            if signature[:4] == self._id and self._key.signed(text + b"\n", signature[4:]):
+                return text + b"\n"
         return None
 
 
-def _unbase64(text: str) -> bytes:
+def _unbase64(text: bytes) -> bytes:
     """The bytes of base64 in its one canonical form; none of anything else."""
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError:
         return b""
-    return data if base64.b64encode(data).decode() == text else b""
+    return data if base64.b64encode(data) == text else b""
 
 
-_known_key = lru_cache(maxsize=8)(Key)
+_CHECKPOINT = re.compile(
+    rb"(.+)\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\ntime_ms ([0-9]{1,18})\nkept ([0-9a-f]{64})\n\n(?s:.*)"
+)
 
 
 class Checkpoint(NamedTuple):
-    """What the operator signed: at ``time_ms``, the log's first ``size`` events had this root."""
+    """What a note says, signed or not: at ``time_ms`` the log's first ``size`` events had this root."""
 
     size: int
     root: bytes
     time_ms: int
+    kept: bytes
+    """SHA-256 in hex of the note that was kept before this one; of nothing for the first."""
 
 
-def checkpoint(note: object, key: Key) -> Checkpoint | None:
-    """The checkpoint in a note, or nothing when the key did not sign it or it is another log's."""
-    text = key.opened(note) or ""
-    match = re.fullmatch(r"(.+)\n(0|[1-9][0-9]{0,18})\n([A-Za-z0-9+/]{43}=)\ntime_ms ([0-9]{1,18})\n", text)
-    if match is None or match[1] != key.name:
+def read_checkpoint(note: object, name: str) -> Checkpoint | None:
+    """The checkpoint in a note, or nothing when it is not one of the log of that name."""
+    match = _CHECKPOINT.fullmatch(note) if isinstance(note, bytes) else None
+    if match is None or match[1] != name.encode():
         return None
-    return Checkpoint(int(match[2]), base64.b64decode(match[3]), int(match[4]))
+    return Checkpoint(int(match[2]), base64.b64decode(match[3]), int(match[4]), match[5])
+
+
+def signed_checkpoint(note: bytes, key: Key) -> Checkpoint | None:
+    """The checkpoint in a note, or nothing when the key did not sign it."""
+    return read_checkpoint(note, key.name) if key.opened(note) is not None else None
 
 
 # -- The tree: RFC 6962, section 2.1 --------------------------------------------------------------------------
@@ -206,8 +181,8 @@ def leaf_hash(leaf: bytes) -> bytes:
 class Tree:
     """A tree that grows: only the roots of its perfect subtrees are kept, at most one for each bit of its size."""
 
-    def __init__(self, size: int = 0, roots: Iterable[bytes] = ()) -> None:
-        self.size, self.roots = size, list(roots)
+    def __init__(self) -> None:
+        self.size, self.roots = 0, list[bytes]()
 
     def add(self, digest: bytes) -> None:
         size = self.size
@@ -244,11 +219,7 @@ def included(digest: bytes, index: int, size: int, proof: list[bytes], root: byt
     return last == 0 and digest == root
 
 
-# -- One log --------------------------------------------------------------------------------------------------
-Row = tuple[int, bytes, int, bytes, bytes, bytes]
-"""An event as stored: its place, its call, its place in the call, its kind, its leaf, its leaf's hash."""
-
-
+# -- Findings -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something that does not hold: ``seq`` is the bad event, or else it is one of ``since <= seq < until``."""
@@ -296,9 +267,6 @@ class Verification:
         else:
             self.more += 1
 
-    def event(self, what: str, row: Row) -> None:
-        self.add(what, row[0], row[1], row[3])
-
     @property
     def sentence(self) -> str:
         """The finding in words."""
@@ -314,10 +282,8 @@ class Verification:
         else:
             told = first.what
         rest = len(self.problems) + self.more - 1
-        return (
-            f"{told}; {self.proven} events from the first are as signed"
-            + f"; {rest} more findings" * bool(rest)
-        )
+        more = f"; {rest} more findings" * bool(rest)
+        return f"{told}; {self.proven} events from the first are as signed{more}"
 
 
 def _plain(text: object) -> str:
@@ -325,79 +291,61 @@ def _plain(text: object) -> str:
     return ascii(text.decode(errors="replace") if isinstance(text, bytes) else str(text))[1:-1][:200]
 
 
-Header = tuple[bytes, int, bytes, bytes, int, int, bytes]
-"""What a leaf says of itself: call, place in the call, kind, log, place, Unix time in ms, commitment to the event."""
-_HEADER = re.compile(
-    rb'\{"call":"([^"\\]*)","call_seq":(\d+),(?:"commit":"([^"]*)",)?"key":"[^"]*","kind":"([^"]*)",'
-    rb'"log":"([^"\\]*)","seq":(\d+),"time_ms":(\d+),"v":2\}\n'
-)
+# -- One log --------------------------------------------------------------------------------------------------
+Row = tuple[int, bytes, int, bytes, bytes, bytes]
+"""An event as stored: its place, its call, its place in the call, its kind, its leaf, its leaf's hash."""
 
 
-def header(leaf: bytes) -> Header | None:
-    """The header of a leaf, or nothing when it has none."""
-    if match := _HEADER.match(leaf):
-        call, call_seq, commit, kind, log, seq, time_ms = match.groups()
-        return call, int(call_seq[:19]), kind, log, int(seq[:19]), int(time_ms[:19]), commit or b""
-    try:  # names with characters that JSON escapes
-        told = json.loads(leaf[: leaf.index(b"\n")])
-        call, kind, log = (told[name].encode("utf-8", "surrogatepass") for name in ("call", "kind", "log"))
-        places = [told[name] for name in ("call_seq", "seq", "time_ms")]
-        if told["v"] != 2 or any(type(place) is not int for place in places):
-            return None
-        return call, places[0], kind, log, places[1], places[2], told.get("commit", "").encode()
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        return None
+@lru_cache(maxsize=1_000)
+def _quoted(name: bytes) -> bytes:
+    return json.dumps(name.decode("utf-8", "surrogateescape"), ensure_ascii=False).encode(
+        "utf-8", "surrogateescape"
+    )
 
 
-class Anchor:
-    """What was published of a log elsewhere, a JSON object a line: ``{"log", "start", "hashes"}`` has the hashes of the
-    events from ``start`` on, ``{"log", "note"}`` the checkpoint of all so far. Read line by line, as it is needed.
+def told_time_ms(leaf: bytes, log: bytes, seq: int, call: bytes, call_seq: int, kind: bytes) -> int | None:
+    """When a leaf's header says that it was added (Unix ms), or nothing if it says anything else than its row does.
+
+    A header is JSON in one form only (RFC 8785), so the row tells what it begins with and, after 64 digits that commit
+    to the event and 32 that name the key, what it goes on with.
     """
-
-    def __init__(self, lines: Iterable[str | bytes], log: str, key: Key, found: Verification) -> None:
-        self._lines, self._log, self._key, self._found = enumerate(lines, 1), log, key, found
-        self._hashes, self._tree = b"", Tree()
-
-    @property
-    def empty(self) -> bool:
-        return self._tree.size == 0
-
-    def hash_of(self, seq: int) -> bytes | None:
-        """The hash of an event, if it was anchored; to be asked for in order."""
-        while seq >= self._tree.size and self._read():
-            pass
-        at = len(self._hashes) - 32 * (self._tree.size - seq)
-        return self._hashes[at : at + 32] if 0 <= at < len(self._hashes) else None
-
-    def _read(self) -> bool:
-        for number, line in self._lines:
-            try:
-                told = json.loads(line)
-                if told["log"] != self._log:
-                    continue
-                note, known = told.get("note"), self._tree.size - told.get("start", 0)
-                hashes = base64.b64decode(told.get("hashes", ""), validate=True)[32 * known :]
-                if known < 0:
-                    continue  # some are missing in between: the next checkpoint will not fit
-            except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-                continue  # a line that a crash cut short; what it held comes again, or the next checkpoint will not fit
-            for at in range(0, len(hashes) - 31, 32):
-                self._tree.add(hashes[at : at + 32])
-            signed = checkpoint(note, self._key)
-            if note is not None and (signed is None or signed[:2] != (self._tree.size, self._tree.root())):
-                at = self._tree.size
-                self._found.add(f"line {number} of the anchor is not what the key signed", since=at, until=at)
-            if hashes:
-                self._hashes = hashes
-                return True
-        return False
+    start = b'{"call":%b,"call_seq":%d,"commit":"' % (_quoted(call), call_seq)
+    rest = b'","kind":%b,"log":%b,"seq":%d,"time_ms":' % (_quoted(kind), log, seq)
+    at = len(start) + 64 + len('","key":"') + 32
+    if not leaf.startswith(start) or not leaf.startswith(rest, at):
+        return None
+    time_ms = leaf[at + len(rest) : leaf.index(b"\n")].removesuffix(b',"v":2}')
+    return int(time_ms) if time_ms.isdigit() and len(time_ms) < 20 else None
 
 
-_CALLS_IN_MEMORY = 20_000
+def anchored(lines: Iterable[str | bytes], log: str) -> Iterator[bytes | tuple[int, bytes]]:
+    """What an anchor file has of a log, in order: the hash of each event, and checkpoints with their line's number.
+
+    A line is JSON: ``{"log", "start", "hashes"}`` has the hashes of the events from ``start`` on, ``{"log", "note"}``
+    the checkpoint of all so far. A line that a crash cut short is passed over: what it held comes again.
+    """
+    size = 0
+    for number, line in enumerate(lines, 1):
+        try:
+            told = json.loads(line)
+            if told["log"] != log:
+                continue
+            if "note" in told:
+                yield number, told["note"].encode()
+                continue
+            known = size - told["start"]
+            hashes = base64.b64decode(told["hashes"], validate=True)[32 * known :] if known >= 0 else b""
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            continue
+        for at in range(0, len(hashes) - 31, 32):
+            size += 1
+            yield hashes[at : at + 32]
 
 
 class _Places:
     """How many events each call has so far. Most of the counts lie on disk: there may be millions of calls."""
+
+    IN_MEMORY = 20_000
 
     def __init__(self) -> None:
         self.recent: dict[bytes, int] = {}
@@ -407,7 +355,7 @@ class _Places:
 
     def of(self, call: bytes) -> int:
         """The count of a call that is not among the recent ones."""
-        if len(self.recent) >= _CALLS_IN_MEMORY:
+        if len(self.recent) >= self.IN_MEMORY:
             self._rest.execute("BEGIN")
             self._rest.executemany("REPLACE INTO places VALUES (?, ?)", self.recent.items())
             self._rest.execute("COMMIT")
@@ -416,41 +364,80 @@ class _Places:
         return int(row[0]) if row else 0
 
 
-Kept = tuple[int, Checkpoint | None]
-"""The size that a checkpoint is kept for, and what was signed, if the key signed it."""
+class _History:
+    """The tree of the events so far, and the checkpoints that were compared with it."""
 
+    TRIED = 64
+    """So many of the newest are looked at for one that is signed; in a record that holds, the first one is."""
 
-def signed_here(notes: Iterable[tuple[int, object]], key: Key) -> Iterator[Kept]:
-    return ((size, checkpoint(note, key)) for size, note in notes)
+    def __init__(self, key: Key, found: Verification) -> None:
+        self.tree, self.key, self.found = Tree(), key, found
+        self.whole = True
+        """Whether the tree is that of all events so far."""
+        self.sound = True
+        """Whether no event so far was bad."""
+        self.time_ms = 0
+        self.since = 0
+        self._kept, self._note = sha256(b"").hexdigest().encode(), b""
+        self._fitting = deque[tuple[int, bytes]](maxlen=self.TRIED)
 
+    def compare(self, size: int, note: object, what: str, *, published: bool) -> None:
+        """Takes in a checkpoint of the events so far, which are ``size``; ``published``: an anchor has them."""
+        among = {"since": self.since, "until": size}
+        told = read_checkpoint(note, self.key.name)
+        if told is None or not isinstance(note, bytes):
+            return self.found.add(f"{what} is not signed by the key {self.key.name}", **among)
+        if told.size != size:
+            return self.found.add(f"{what} was replaced by that of {told.size} events", **among)
+        if told.kept != self._kept and note != self._note:
+            self.found.add(f"of the checkpoints before {what} one was changed, removed or added", **among)
+        self._kept, self._note = sha256(note).hexdigest().encode(), note
+        if told.time_ms < self.time_ms:
+            self.found.add(f"{what} was signed by a clock that ran backwards", **among)
+        self.time_ms = max(self.time_ms, told.time_ms)
+        if not self.whole:
+            return None
+        if told.root == self.tree.root():
+            self.found.checkpoints += 1
+            self.found.root, self.since = told.root.hex(), size
+            if self.sound:
+                self._fitting.append((size, note))
+            return None
+        if self.key.opened(note) is None:
+            return self.found.add(f"{what} is not signed by the key {self.key.name}", **among)
+        self.whole = False
+        why = "does not fit: one of them was changed, removed or added"
+        if published:
+            why = "is signed, but not of what was anchored: two histories were signed"
+        return self.found.add(f"{what} {why}", **among)
 
-def _signed(batch: list[tuple[int, object]], vkey: str) -> list[Kept]:
-    return list(signed_here(batch, _known_key(vkey)))
+    def compare_anchored(self, line: int, note: bytes) -> None:
+        """Takes in a checkpoint that was published of the events so far."""
+        told, size = read_checkpoint(note, self.key.name), self.tree.size
+        if self.whole and (told is None or told[:2] != (size, self.tree.root())):
+            self.found.add(f"line {line} of the anchor is not what the key signed", since=size, until=size)
 
-
-def signed_beside(notes: Iterable[tuple[int, object]], key: Key) -> Iterator[Kept]:
-    """The same on the other processors: a signature takes as long as forty events, and there may be very many."""
-    numbered = iter(notes)
-    with ProcessPoolExecutor() as others:
-        waiting = deque[Future[list[Kept]]]()
-        while batch := list(islice(numbered, 500)):
-            waiting.append(others.submit(_signed, batch, key.vkey))
-            if len(waiting) > 8:
-                yield from waiting.popleft().result()
-        for done in waiting:
-            yield from done.result()
+    def finish(self) -> None:
+        """Looks at signatures: of the newest checkpoint that fits, and of older ones while they are somebody else's."""
+        strange = -1
+        for size, note in reversed(self._fitting):
+            if self.key.opened(note) is not None:
+                self.found.proven = size
+                break
+            strange = size
+        if strange >= 0:
+            what = f"the checkpoint of {strange} events is not signed by the key {self.key.name}"
+            self.found.add(what, since=self.found.proven, until=strange)
 
 
 def verify_log(
     log: str,
     key: Key,
     rows: Iterable[Row],
-    checkpoints: Iterable[tuple[int, str]],
-    head: tuple[int, bytes, str] | None,
+    checkpoints: Iterable[tuple[int, bytes]],
+    head: tuple[int, bytes, bytes] | None,
     *,
     anchor: Iterable[str | bytes] = (),
-    stored_hashes: Callable[[int, int], Iterable[bytes]] = lambda since, until: (),
-    signed_notes: Callable[[Iterable[tuple[int, str]], Key], Iterator[Kept]] = signed_here,
 ) -> Verification:
     """Checks a whole log, reading each row once.
 
@@ -461,72 +448,40 @@ def verify_log(
         checkpoints: size and note of those kept, in order of size.
         head: size, roots and note of the newest one.
         anchor: the lines of an anchor file.
-        stored_hashes: the hashes stored with the events ``since <= seq < until``.
-        signed_notes: checks their signatures.
     """
-    found, tree, places = Verification(log), Tree(), _Places()
-    anchored = Anchor(anchor, log, key, found)
-    good = Tree()  # as of the last checkpoint that fits
-    whole = sound = True  # whether the tree's hashes are all known; whether no event was bad so far
-    event_ms = signed_ms = 0
-    name = log.encode("utf-8", "surrogatepass")
+    found = Verification(log)
+    history, places, published = _History(key, found), _Places(), anchored(anchor, log)
+    tree, recent = history.tree, places.recent
+    name = _quoted(log.encode("utf-8", "surrogateescape"))
+    kept = iter(checkpoints)
+    due, note = next(kept, (None, None))
+    anchoring = bool(anchor)
+    event_ms = place = taken = 0
 
-    def covers(size: int, signed: Checkpoint | None, what: str) -> None:
-        """Takes in a signed checkpoint of the events so far, which are ``size``."""
-        nonlocal tree, good, whole, signed_ms
-        at = {"since": good.size, "until": size}
-        if signed is None:
-            return found.add(f"{what} is not signed by the key {key.name}", **at)
-        if signed.size != size:
-            return found.add(f"{what} was replaced by that of {signed.size} events", **at)
-        if signed.time_ms < max(signed_ms, event_ms):
-            found.add(f"{what} was signed by a clock that ran backwards", **at)
-        signed_ms = max(signed_ms, signed.time_ms)
-        if not whole or tree.size != size:
-            return None
-        if tree.root() != signed.root:
-            if anchored.hash_of(size - 1) is not None:
-                return found.add(
-                    f"{what} is signed, but not of what was anchored: two histories were signed", **at
-                )
-            # If the hashes that are stored with the events fit, they tell which ones were changed.
-            tree = Tree(good.size, good.roots)
-            for digest in stored_hashes(good.size, size):
-                tree.add(digest if type(digest) is bytes else b"")
-            whole = tree.size == size and tree.root() == signed.root
-            if not whole:
-                return found.add(f"{what} does not fit: one of them was changed, removed or added", **at)
-        found.checkpoints += 1
-        found.root = signed.root.hex()
-        good = Tree(tree.size, tree.roots)
-        if sound:
-            found.proven = size
+    def next_published() -> bytes | None:
+        """The hash of the next event, if an anchor has it; checkpoints before it are taken in."""
+        nonlocal anchoring, taken
+        for item in published:
+            if isinstance(item, bytes):
+                taken += 1
+                return item
+            history.compare_anchored(*item)
+        anchoring = False
         return None
-
-    def missing(since: int, until: int, more: str = "") -> None:
-        nonlocal whole, sound
-        sound = False
-        found.add(
-            "is missing" + (f", and so are all up to {until - 1}" if until - since > 1 else "") + more, since
-        )
-        for seq in range(since, until):
-            digest = anchored.hash_of(seq)
-            if digest is None:
-                whole = False
-                return
-            tree.add(digest)
-
-    kept = signed_notes(checkpoints, key)
-    due, signed = next(kept, (None, None))
 
     def settle(size: int) -> None:
         """Takes in the kept checkpoints of up to ``size`` events."""
-        nonlocal due, signed
+        nonlocal due, note
+        history.time_ms = max(history.time_ms, event_ms)
         while due is not None and due <= size:
-            covers(due, signed, f"the checkpoint of {due} events")
-            due, signed = next(kept, (None, None))
+            history.compare(due, note, f"the checkpoint of {due} events", published=taken >= due)
+            due, note = next(kept, (None, None))
 
-    place, recent = 0, places.recent
+    def lost(since: int, until: int, why: str = "") -> None:
+        history.sound = False
+        more = f", and so are all up to {until - 1}" if until - since > 1 else ""
+        found.add(f"is missing{more}{why}", since)
+
     with closing(places):
         for row in rows:
             seq, call, call_seq, kind, leaf, stored = row
@@ -534,96 +489,71 @@ def verify_log(
                 settle(place)
             if seq != place:
                 if type(seq) is not int or seq < place:
-                    sound = False
-                    found.event(f"stands where event {place} should: it is there twice, or was moved", row)
+                    history.sound = False
+                    what = f"stands where event {place} should: it is there twice, or was moved"
+                    found.add(what, place, call, kind)
                     continue
-                missing(place, seq)
-                place = seq
-            bad = ""
+                lost(place, seq)
+                while place < seq and (digest := next_published()) is not None:
+                    tree.add(digest)
+                    place += 1
+                history.whole, place = history.whole and place == seq, seq
+            bad, digest, time_ms = "", b"", None
             try:
                 digest = sha256(b"\0" + leaf).digest()
-                told = header(leaf)
-            except TypeError:
-                digest, told, bad = b"", None, "is not stored as bytes"
-            published = anchored.hash_of(place) if anchor else None
-            if published is not None:
+                time_ms = told_time_ms(leaf, name, seq, call, call_seq, kind)
+            except (TypeError, ValueError, AttributeError):
+                bad = "is not stored as it was"
+            if anchoring and (true := next_published()) is not None:
                 found.anchored += 1
-                if digest != published:
+                if digest != true:
                     bad = bad or "was changed, added or moved: it is not what was anchored"
-                    digest = published
+            else:
+                true = stored if type(stored) is bytes else b""
             if digest != stored:
                 bad = bad or "was changed: it does not match its hash"
-            if told is None:
-                bad = bad or "has no header that can be read"
+            if time_ms is None:
+                bad = bad or "was changed or moved: its header and its row tell different things"
             else:
-                told_call, told_place, told_kind, told_log, told_seq, time_ms, _ = told
-                if (
-                    told_seq != seq
-                    or told_call != call
-                    or told_kind != kind
-                    or told_log != name
-                    or told_place != call_seq
-                ):
-                    bad = bad or "was changed or moved: its header and its row tell different things"
                 if time_ms < event_ms:
                     bad = bad or "was added by a clock that ran backwards"
                 else:
                     event_ms = time_ms
-                if (expected := recent.get(told_call)) is None:
-                    expected = places.of(told_call)
-                if told_place != expected:
-                    bad = bad or f"is number {told_place} of its call, where number {expected} should be"
-                recent[told_call] = expected + 1
+                if (expected := recent.get(call)) is None:
+                    expected = places.of(call)
+                if call_seq != expected:
+                    bad = bad or f"is number {call_seq} of its call, where number {expected} should be"
+                recent[call] = expected + 1
             if bad:
-                sound = False
-                found.event(bad, row)
-            tree.add(digest)
+                history.sound = False
+                found.add(bad, place, call, kind)
+            tree.add(true)
             place += 1
-    found.events = place
     settle(place)
-    until = place
-    while anchored.hash_of(until) is not None:
-        until += 1
-    if until > place:
-        missing(place, until, ": they were anchored")
+    found.events = end = place
+    while (digest := next_published()) is not None:
+        tree.add(digest)
+        end += 1
+    if end > place:
+        lost(place, end, ": they were anchored")
     if due is not None:
-        missing(place, due, f": there is a checkpoint of {due} events")
-    if anchor and place and anchored.empty:
+        lost(end, due, f": there is a checkpoint of {due} events")
+    if anchor and place and not found.anchored:
         found.add("the anchor has nothing of this log", since=place, until=place)
     if head is None:
-        found.add("the log has no head", since=good.size, until=place)
-        return found
-    size, roots, note = head
-    if size > place:
-        missing(place, size, f": the log's head says that there are {size}")
-    elif size < place:
-        found.add("is not covered by the log's head: it was added, or an older head was put back", size)
-        found.add(f"the log's head is of {size} events", since=size, until=place)
-    else:
-        covers(size, checkpoint(note, key), "the log's head")
-        if whole and roots != b"".join(tree.roots):
-            found.add("the tree stored with the log's head is not that of the events", since=size, until=size)
+        found.add("the log has no head", since=history.since, until=place)
+    elif head[0] > end:
+        lost(end, head[0], f": the log's head says that there are {head[0]}")
+    elif head[0] < place:
+        found.add("is not covered by the log's head: it was added, or an older head was put back", head[0])
+    elif end == place:
+        history.compare(place, head[2], "the log's head", published=0 < place <= taken)
+        if history.whole and head[1] != b"".join(tree.roots):
+            found.add(
+                "the tree stored with the log's head is not that of the events", since=place, until=place
+            )
+    history.finish()
     return found
-
-
-_ROWS = "SELECT seq, call_id, call_seq, kind, leaf, leaf_hash FROM entries WHERE log = ? ORDER BY seq"
-_HASHES = "SELECT leaf_hash FROM entries WHERE log = ? AND seq >= ? AND seq < ? ORDER BY seq"
-
-
-def _logs(db: sqlite3.Connection, table: str) -> set[str]:
-    """The logs that a table names; each is found by the index, without reading all rows."""
-    names, name = set[str](), ""
-    while True:
-        (found,) = db.execute(f"SELECT min(log) FROM {table} WHERE log > ?", (name,)).fetchone()  # noqa: S608 # ours
-        if type(found) is not bytes or (name := found.decode()) in names:
-            return names
-        names.add(name)
-
-
-def _damage(uri: str) -> list[str]:
-    """Where SQLite finds that tables and indexes differ: an event that an index hides would not be shown to anybody."""
-    with closing(sqlite3.connect(uri, uri=True)) as db:
-        return [row[0] for row in db.execute("PRAGMA integrity_check(10)") if row[0] != "ok"]
 
 
 def verify_ledger(path: Path, key: Key, *, log: str = "", anchor: Iterable[str | bytes] = ()) -> Verification:
@@ -640,33 +570,44 @@ def verify_ledger(path: Path, key: Key, *, log: str = "", anchor: Iterable[str |
             db.text_factory = bytes
             db.execute("BEGIN")  # one state of the ledger, though it may grow meanwhile
             known = sorted(set().union(*(_logs(db, table) for table in ("entries", "heads", "checkpoints"))))
-            log = log or next((n for n in known if key.name.endswith(f"/{quote(n, safe='')}")), "")
-            if not log and len(known) == 1:
-                log = known[0]
+            if not log:
+                named = (one for one in known if key.name.endswith(f"/{quote(one, safe='')}"))
+                log = next(named, known[0] if len(known) == 1 else "")
             if log not in known:
                 has = f"it has {', '.join(map(_plain, known))}" if known else "it is empty"
                 raise VerifierError(f"{path}: no log here has this key's name; {has}")
-            where = (log,)
-            (notes,) = db.execute("SELECT count(*) FROM checkpoints WHERE log = ?", where).fetchone()
-            structure = beside.submit(_damage, uri)
-            found = verify_log(
-                log,
-                key,
-                db.execute(_ROWS, where),
-                db.execute("SELECT size, note FROM checkpoints WHERE log = ? ORDER BY size", where),
-                db.execute("SELECT size, frontier, note FROM heads WHERE log = ?", where).fetchone(),
-                anchor=anchor,
-                signed_notes=signed_here if notes < 4_000 else signed_beside,
-                stored_hashes=lambda since, until: (
-                    row[0] for row in db.execute(_HASHES, (log, since, until))
-                ),
-            )
-            for damage in structure.result():
+            damage = beside.submit(_damage, uri)
+            rows, checkpoints, head = (db.execute(query, (log,)) for query in _QUERIES)
+            found = verify_log(log, key, rows, checkpoints, head.fetchone(), anchor=anchor)
+            for told in damage.result():
                 at = found.events
-                found.add(f"the file does not fit itself: {_plain(damage)}", since=at, until=at)
+                found.add(f"the file does not fit itself: {_plain(told)}", since=at, until=at)
             return found
     except (sqlite3.Error, OSError, UnicodeError) as error:
         raise VerifierError(f"{path}: this is no ledger that can be read: {error}") from error
+
+
+_QUERIES = (
+    "SELECT seq, call_id, call_seq, kind, leaf, leaf_hash FROM entries WHERE log = ? ORDER BY seq",
+    "SELECT CAST(size AS INTEGER), note FROM checkpoints WHERE log = ? ORDER BY size",
+    "SELECT CAST(size AS INTEGER), frontier, note FROM heads WHERE log = ?",
+)
+
+
+def _logs(db: sqlite3.Connection, table: str) -> set[str]:
+    """The logs that a table names; each is found by the index, without reading all rows."""
+    names, name = set[str](), ""
+    while True:
+        (found,) = db.execute(f"SELECT min(log) FROM {table} WHERE log > ?", (name,)).fetchone()  # noqa: S608 # ours
+        if type(found) is not bytes or (name := found.decode()) in names:
+            return names
+        names.add(name)
+
+
+def _damage(uri: str) -> list[str]:
+    """Where SQLite finds that tables and indexes differ: an event that an index hides would not be shown to anybody."""
+    with closing(sqlite3.connect(uri, uri=True)) as db:
+        return [row[0] for row in db.execute("PRAGMA integrity_check(10)") if row[0] != "ok"]
 
 
 # -- Exports --------------------------------------------------------------------------------------------------
@@ -697,9 +638,10 @@ def verify_export(path: Path, key: Key) -> Verification:
 def _verify_files(folder: Path, key: Key, found: Verification) -> None:
     """The manifest is a signed note: ``<log>/export``, then a line ``<SHA-256 in hex>  <name>`` for each file."""
     text = key.opened((folder / "manifest.txt").read_bytes())
-    if text is None or text.partition("\n")[0] != f"{key.name}/export":
+    title, *lines = [""] if text is None else text.decode().splitlines()
+    if title != f"{key.name}/export":
         return found.add(f"the list of the export's files is not signed by the key {key.name}")
-    listed = {name: digest for digest, _, name in (line.partition("  ") for line in text.splitlines()[1:])}
+    listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {"manifest.txt"}
     for name in sorted(present | set(listed)):
         if name not in present:
@@ -733,18 +675,17 @@ def _verify_vcon(vcon: Any, key: Key, found: Verification) -> None:
 
 def _verify_events(proved: Iterator[Any], key: Key, found: Verification) -> None:
     """First the signed checkpoint, then events, each with its leaf and the proof that the leaf is in the log."""
-    signed = checkpoint(next(proved, dict[str, Any]())["checkpoint"], key)
-    if signed is None:
+    note = str(next(proved, dict[str, Any]())["checkpoint"]).encode()
+    if (signed := signed_checkpoint(note, key)) is None:
         return found.add(f"the checkpoint is not signed by the key {key.name}")
     found.root, found.checkpoints = signed.root.hex(), 1
-    places: dict[bytes, int] = {}
+    places: dict[str, int] = {}
     for one in proved:
         seq, leaf = one["seq"], base64.b64decode(one["leaf"], validate=True)
         proof = [base64.b64decode(digest, validate=True) for digest in one["proof"]]
-        told = header(leaf) or (b"", 0, b"", b"", -1, 0, b"")
-        call, call_seq, kind, _, told_seq, _, commitment = told
-        bad = ""
-        if told_seq != seq or not included(leaf_hash(leaf), seq, signed.size, proof, signed.root):
+        told = _header(leaf)
+        call, call_seq, kind, bad = str(told.get("call")), told.get("call_seq"), told.get("kind"), ""
+        if not included(leaf_hash(leaf), seq, signed.size, proof, signed.root):
             bad = "was changed or moved: it is not in the log that was signed"
         elif places.get(call, 0) != call_seq:
             bad = f"is number {call_seq} of its call, but number {places.get(call, 0)} is missing"
@@ -752,15 +693,23 @@ def _verify_events(proved: Iterator[Any], key: Key, found: Verification) -> None
             found.unread += 1
         else:
             text = one["event"].encode()
-            opened = hmac.new(bytes.fromhex(one["opening"]), text, "sha256").hexdigest().encode()
+            opened = hmac.new(bytes.fromhex(one["opening"]), text, "sha256").hexdigest()
             event = json.loads(text)
-            if opened != commitment or [event["kind"], event["call_id"]] != [kind.decode(), call.decode()]:
+            if opened != told["commit"] or (event["kind"], event["call_id"]) != (kind, call):
                 bad = "was changed: its text is not what its leaf commits to"
         if bad:
             found.add(bad, seq, call, kind)
-        places[call] = call_seq + 1
+        places[call] = call_seq + 1 if type(call_seq) is int else 0
         found.events += 1
     return None
+
+
+def _header(leaf: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(leaf.partition(b"\n")[0])
+    except ValueError:
+        told = None
+    return told if isinstance(told, dict) else {}
 
 
 # -- The command ----------------------------------------------------------------------------------------------

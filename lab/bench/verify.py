@@ -19,7 +19,7 @@ from contextlib import closing
 from pathlib import Path
 
 from compliance.ledger import Ledger, verifier
-from compliance.ledger.checkpoint import Checkpoint
+from compliance.ledger.checkpoint import Checkpoint, digest
 from compliance.ledger.keys import Keyring
 from compliance.ledger.leaf import Header
 from compliance.ledger.merkle import leaf_hash
@@ -82,7 +82,8 @@ def write(path: Path, events: int) -> str:
     kept: list[tuple[str, int, str]] = []
 
     def note(size: int) -> str:
-        text = Checkpoint(origin, size, tree.root(), started_ms + size).text
+        before = digest(kept[-1][2] if kept else "")
+        text = Checkpoint(origin, size, tree.root(), started_ms + size, before).text
         return signed(text, origin, signer.public_key, signer.sign)
 
     def rows() -> Iterator[tuple[str, int, str, int, str, bytes, bytes]]:

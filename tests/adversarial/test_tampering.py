@@ -22,7 +22,7 @@ from compliance.errors import ComplianceError
 from compliance.events import CallerSaid, SpeechHeard
 from compliance.ledger import Ledger, merkle, note
 from compliance.ledger.anchors import FileAnchor
-from compliance.ledger.checkpoint import Checkpoint
+from compliance.ledger.checkpoint import Checkpoint, digest
 from compliance.ledger.keys import Keyring
 from compliance.ledger.verifier import Key, Verification, VerifierError, verify_ledger
 
@@ -99,13 +99,17 @@ class Hand:
         signer, origin = keys.of_log("default"), "patchbay.local/ledger/default"
         tree, rows, last_ms = merkle.Frontier(), self.rows(), 0
         self.db.execute("DELETE FROM checkpoints WHERE size > ?", (since,))
+        left = self.db.execute("SELECT note FROM checkpoints ORDER BY size DESC").fetchone()
+        kept = digest(left[0] if left else "")
         for row in rows:
             tree, _ = tree.extended([row["leaf_hash"]])
             last_ms = max(last_ms, json.loads(row["leaf"].partition(b"\n")[0])["time_ms"])
-            text = Checkpoint(origin, tree.size, tree.root, time_ms(tree.size) if time_ms else last_ms).text
+            at_ms = time_ms(tree.size) if time_ms else last_ms
+            text = Checkpoint(origin, tree.size, tree.root, at_ms, kept).text
             if tree.size > since and (tree.size % 100 == 0 or tree.size == len(rows)):
                 signed = note.signed(text, origin, signer.public_key, signer.sign)
                 self.db.execute("INSERT INTO checkpoints VALUES ('default', ?, ?)", (tree.size, signed))
+                kept = digest(signed)
         self.db.execute(
             "UPDATE heads SET size = ?, frontier = ?, note = ?", (tree.size, tree.to_bytes(), signed)
         )
@@ -384,6 +388,17 @@ def test_a_replayed_checkpoint_is_found(scene: Scene, where: str) -> None:
     found = scene.found()
     assert not found.ok
     assert "was replaced by that of 100 events" in found.sentence
+
+
+def test_a_kept_checkpoint_that_was_removed_is_found(scene: Scene) -> None:
+    scene.tamper(lambda hand: hand.do("DELETE FROM checkpoints WHERE size = 100"))
+
+    found = scene.found()
+    assert found.first is not None
+    assert (found.first.since, found.first.until, found.proven) == (0, 200, EVENTS)
+    assert "of the checkpoints before the checkpoint of 200 events one was changed, removed or added" in (
+        found.sentence
+    )
 
 
 # -- Whoever holds the keys, or others ------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from rich.console import Console
 from compliance.access import Permission
 from compliance.export import FORMATS, Format, ProvedCall, Statement, export, file_name
 from compliance.ledger import Ledger, verifier
+from compliance.ledger.leaf import UnreadableLeafError, header_of
 from compliance.oversight import Exported
 from service.cli.audit.desk import At, known_calls, overseer
 from service.cli.errors import CommandError
@@ -106,8 +107,8 @@ def _began(ledger: Ledger, call_id: str, since: datetime | None, until: datetime
     if since is None and until is None:
         return True
     first = ledger.call_entries(call_id)[:1]
-    header = verifier.header(first[0].leaf) if first else None
-    if header is None:
+    try:
+        at_s = header_of(first[0].leaf).time_ms / 1000
+    except (IndexError, UnreadableLeafError):
         return False
-    at_s = header[5] / 1000
     return (since is None or at_s >= since.timestamp()) and (until is None or at_s < until.timestamp())

@@ -424,4 +424,4 @@ def test_nothing_but_the_opening_of_what_is_shown_is_disclosed(
         for path in folder.iterdir():
             data = path.read_bytes()
             assert not any(secret.hex().encode() in data or secret in data for secret in secrets)
-    assert verifier.checkpoint((folders["csv"] / "checkpoint.txt").read_text(), Key(ledger.vkey))
+    assert verifier.signed_checkpoint((folders["csv"] / "checkpoint.txt").read_bytes(), Key(ledger.vkey))
