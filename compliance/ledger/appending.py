@@ -66,7 +66,7 @@ class Appender:
     def _commit(self, appends: Sequence[_Append]) -> list[tuple[Receipt, ...]]:
         doubts = [self._doubts.take(append.events) for append in appends]
         try:
-            with self._database.transaction(write=True, batched=True) as connection:
+            with self._database.transaction(write=True) as connection:
                 before = rows.head(connection, self._log)
                 calls = self._calls.states(connection, dict.fromkeys(i[0] for a in appends for i in a.items))
                 had = [self._already(connection, doubt) for doubt in doubts]
@@ -97,9 +97,5 @@ class Appender:
         """The first receipts of ``doubt`` that the log has after all."""
         if doubt is None:
             return ()
-        return tuple(
-            takewhile(
-                lambda r: rows.leaf_hash(connection, self._log, r.seq) == bytes.fromhex(r.hash),
-                doubt.receipts,
-            )
-        )
+        there = rows.leaf_hashes(connection, self._log, [receipt.seq for receipt in doubt.receipts])
+        return tuple(takewhile(lambda r: there.get(r.seq) == bytes.fromhex(r.hash), doubt.receipts))

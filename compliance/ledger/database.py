@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +70,10 @@ class Database:
         return str(self.path) if self.path else self._engine.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def transaction(
-        self, *, write: bool = False, snapshot: bool = False, batched: bool = False
-    ) -> Iterator[Connection]:
+    def transaction(self, *, write: bool = False, snapshot: bool = False) -> Iterator[Connection]:
         """A transaction; a writing one holds SQLite's write lock from its start, so that no two read the same head.
 
-        ``snapshot`` shows one state of the ledger in all that is read, however long that takes. ``batched`` sends a
-        server statements together with the next one that is asked for rows, or with the commit: it says then what is
-        wrong with them, and never how many rows they changed.
+        ``snapshot`` shows one state of the ledger in all that is read, however long that takes.
 
         Raises:
             LedgerError: the database refused something in it, or cannot be reached; nothing of it was kept.
@@ -87,7 +83,6 @@ class Database:
         try:
             with (
                 self._engine.connect().execution_options(patchbay_write=write, **level) as connection,
-                _pipeline(connection) if batched else nullcontext(),
                 connection.begin(),
             ):
                 yield connection
@@ -146,11 +141,6 @@ class Database:
             )
 
 
-def _pipeline(connection: Connection) -> AbstractContextManager[Any]:
-    driver = connection.connection.driver_connection
-    return driver.pipeline() if connection.dialect.name == "postgresql" and driver else nullcontext()
-
-
 def _located(where: str | Path) -> tuple[URL, Path | None]:
     text = str(where)
     if isinstance(where, Path) or "://" not in text:
@@ -186,7 +176,9 @@ def _on_server(url: URL, wait_ms: int) -> Engine:
             isolation_level="READ COMMITTED",  # who waited for a log's head sees what was added meanwhile
             connect_args={
                 "connect_timeout": max(2, wait_ms // 1000),
-                "options": f"{url.query.get('options', '')} -c lock_timeout={int(wait_ms)} -c synchronous_commit=on",
+                "options": f"{url.query.get('options', '')} -c lock_timeout={int(wait_ms)} -c synchronous_commit=on"
+                # A plan made while the ledger was small is kept for as long as nobody analyses its tables.
+                " -c enable_seqscan=off",
                 "application_name": "patchbay ledger",
             },
         )

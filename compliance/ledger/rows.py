@@ -31,14 +31,18 @@ _HEAD = Prepared(
     .where(heads.c.log == bindparam("log"))
     .with_for_update()
 )
-_LEAF_HASH = Prepared(
-    select(entries.c.leaf_hash).where(entries.c.log == bindparam("log"), entries.c.seq == bindparam("seq"))
-)
-_SET_HEAD = Prepared(
+_NEW_HEAD = (
     update(heads)
     .where(heads.c.log == bindparam("log"))
     .values({name: bindparam(f"new_{name}") for name in ("size", "frontier", "note", "kept_size", "kept_ms")})
 )
+_SET_HEAD = Prepared(_NEW_HEAD)
+_ADD_ONE = Prepared(
+    _NEW_HEAD.add_cte(
+        insert(entries).values({name: bindparam(name) for name in ("log", *_COLUMNS)}).cte("added")
+    )
+)
+"""Both at once, where a server is asked: each statement is a trip there and back."""
 
 
 def head(connection: Connection, log: str) -> Head:
@@ -79,8 +83,11 @@ def add(
     """Adds entries, and sets the head to the one that has them, with its checkpoint."""
     new = [{"log": log, **{name: getattr(entry, name) for name in _COLUMNS}} for entry in added]
     values = {f"new_{name}": value for name, value in _head_row(log, head, signed).items()}
-    _ADD.run(connection, new)
-    _SET_HEAD.run(connection, [{**values, "log": log}])
+    if len(new) == 1 and connection.dialect.name == "postgresql":
+        _ADD_ONE.run(connection, [{**values, **new[0]}])
+    else:
+        _ADD.run(connection, new)
+        _SET_HEAD.run(connection, [{**values, "log": log}])
     if completed:
         places = [{"log": log, "level": s.level, "place": s.index, "hash": s.hash} for s in completed]
         connection.execute(insert(subtrees), places)
@@ -131,10 +138,10 @@ def hashes(connection: Connection, log: str, level: int, start: int, stop: int) 
     return found
 
 
-def leaf_hash(connection: Connection, log: str, seq: int) -> bytes | None:
-    """The hash stored with an entry, if it is there."""
-    row = _LEAF_HASH.first(connection, {"log": log, "seq": seq})
-    return None if row is None else row[0]
+def leaf_hashes(connection: Connection, log: str, seqs: Collection[int]) -> dict[int, bytes]:
+    """The leaf hashes of these entries, of those that are there."""
+    query = select(entries.c.seq, entries.c.leaf_hash).where(entries.c.log == log, entries.c.seq.in_(seqs))
+    return {seq: hash_ for seq, hash_ in connection.execute(query)}
 
 
 def raw_entries(connection: Connection, log: str) -> Generator[Row, None, None]:
