@@ -39,6 +39,7 @@ class Kept(StrEnum):
     """An id, a time or a word of a fixed vocabulary, made by Patchbay or set by an operator; nothing that was said."""
 
 
+Actor = Annotated[str, Kept.ACTOR]
 Fact = Annotated[str, Kept.FACT]
 Spoken = Annotated[str, Redactable.SPOKEN]
 HeardAgain = Annotated[str, Redactable.HEARD_AGAIN]
@@ -55,6 +56,7 @@ Part = Literal[
     "ledger",
     "transcriber",
     "recording",
+    "placeholders",
     "call",
 ]
 Signal = bool | int | float | Fact
@@ -62,6 +64,8 @@ Topic = Literal["recording", "emotion", "voice_ai"]
 """What a caller consents to."""
 Disclosure = Literal["ai", "recording", "emotion", "voice_ai"]
 """What is disclosed to a caller."""
+Proof = Literal["played", "sent"]
+"""What it rests on that a disclosure was heard."""
 How = Literal["setting", "notice", "by staying", "stated", "revoked"]
 """How a consent came to be given or not."""
 
@@ -80,7 +84,8 @@ class CallStarted(_Event):
     started_at: Fact
     """UTC, ISO 8601: the one wall-clock time of the record; all else is relative to it."""
     source: Fact
-    """Where the caller is: ``room:NAME``, ``file:NAME`` or ``lab:CALLER``."""
+    """Where the caller is: ``room:NAME``, ``file:NAME`` or ``lab:CALLER``; ``webrtc:VENDOR`` for a browser that talks
+    to a vendor itself."""
     policy: Fact
     """The name of the policy that the call keeps to its end."""
     policy_hash: Fact
@@ -91,6 +96,9 @@ class CallStarted(_Event):
     """Whose calls the line answers; empty where it has no tenants."""
     simulated: tuple[Fact, ...] = ()
     """Providers that are the lab's, such as ``openai``; empty when every part is a vendor's."""
+    without: tuple[Part, ...] = ()
+    """Parts that the call cannot have, for its audio does not pass through here: its words are the vendor's own, its
+    one engine answers every turn, and no voice is judged, recorded or measured."""
 
 
 class SpeechHeard(_Event):
@@ -163,6 +171,9 @@ class Disclosed(_Event):
     """How much of its audio was heard; of what had been synthesised of it, when it was cut before all was."""
     complete: bool
     """Whether all of it was heard."""
+    proof: Proof = "played"
+    """What that rests on. ``played``: the position up to which its audio was played. ``sent``: the vendor wrote down
+    that its model said these words, and told that it sent their audio to the caller's browser to the end."""
 
 
 class DisclosureMissed(_Event):
@@ -227,7 +238,7 @@ class Decided(_Event):
 
 
 class TurnMoved(_Event):
-    """Another engine answers the turn than the one decided, because a provider failed."""
+    """Another engine answers the turn than the one decided, because a provider failed or a person was fetched."""
 
     kind: Literal["turn_moved"] = "turn_moved"
     turn: int
@@ -379,7 +390,7 @@ class UsageIncurred(_Event):
     engine: Fact
     """The engine by its name in the catalogue."""
     provider: Fact
-    """The plugin."""
+    """Who is paid: the plugin's vendor, or as the engine catalogue names it."""
     model: Fact
     """The model."""
     quantities: dict[Fact, float]
@@ -388,6 +399,22 @@ class UsageIncurred(_Event):
     """By the price list of that day."""
     again_usd: float = Field(default=0, ge=0)
     """The part of it that is for conversation that had been sent before, an estimate from token counts."""
+    estimated: bool = False
+    """Whether the quantities are an estimate, because the request failed or was cut before the provider told them."""
+
+
+class Hedged(_Event):
+    """An engine did not begin its reply in time, so another was asked too: the first to speak won, both are paid."""
+
+    kind: Literal["hedged"] = "hedged"
+    turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
+    engine: Fact
+    """Who was asked first."""
+    winner: Fact
+    """Who began to speak first, and answers."""
+    loser: Fact
+    """Who was told to stop."""
 
 
 class ProviderFailed(_Event):
@@ -399,11 +426,28 @@ class ProviderFailed(_Event):
     engine: Fact
     """The engine by its name in the catalogue."""
     provider: Fact
-    """The plugin, or `voice` for all voices of an engine."""
+    """As its use is billed, or `voice` for all voices of an engine."""
     error: Fact
     """The class and code of the error, never its text, which may quote the caller."""
     action: Fact
     """What was done about it."""
+
+
+class Refused(_Event):
+    """Something of the call was about to go to a provider that may not have it: the policy let it through.
+
+    It was stopped before anything was sent.
+    """
+
+    kind: Literal["refused"] = "refused"
+    turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
+    used_by: Fact
+    """The engine by its name in the catalogue, or `voice`, `transcriber` or `questions`."""
+    provider: Fact
+    """Who would have had it."""
+    because: Fact
+    """What the engine catalogue needs of the call for it."""
 
 
 class PartFailed(_Event):
@@ -477,6 +521,91 @@ class RecordingDestroyed(_Event):
     """Why."""
 
 
+TransferWay = Literal["warm", "blind", "callback"]
+"""``warm``: a person is told what it is about and then connected. ``blind``: the caller is passed on (SIP REFER).
+``callback``: the caller is called back."""
+
+
+class TransferAsked(_Event):
+    """A person is wanted on the line; until the next transfer event the caller waits."""
+
+    kind: Literal["transfer_asked"] = "transfer_asked"
+    turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
+    engine: Fact
+    """The person's engine by its name in the catalogue."""
+    cause: Literal["policy", "tool", "failure"]
+    """A rule of the policy, an engine by its tool, or that no other engine was left."""
+    reason: Spoken
+    """What the engine gave as its reason; empty where the decision of the turn says why."""
+
+
+class TransferAnswered(_Event):
+    """The caller is with a person from now on, or passed on to one."""
+
+    kind: Literal["transfer_answered"] = "transfer_answered"
+    turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
+    engine: Fact
+    """The person's engine by its name in the catalogue."""
+    way: TransferWay
+    """How."""
+    to: Fact
+    """Where they were reached, as the catalogue writes it."""
+    person: Actor
+    """Who, by the identity in the room; empty where it is not known."""
+    waited_ms: float = Field(ge=0)
+    """Since a person was wanted."""
+
+
+class TransferFailed(_Event):
+    """Nobody came by one way of transfer."""
+
+    kind: Literal["transfer_failed"] = "transfer_failed"
+    turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
+    engine: Fact
+    """The person's engine by its name in the catalogue."""
+    way: TransferWay
+    """How it was tried."""
+    to: Fact
+    """Where, as the catalogue writes it; empty for a callback."""
+    error: Fact
+    """Why not: a word of ours, or the class and code of an error."""
+
+
+class TransferEnded(_Event):
+    """The person is no longer on the line."""
+
+    kind: Literal["transfer_ended"] = "transfer_ended"
+    turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
+    engine: Fact
+    """The person's engine by its name in the catalogue."""
+    person: Actor
+    """Who, as in :class:`TransferAnswered`."""
+    by: Literal["person", "caller", "service"]
+    """Who left, or ended it."""
+    duration_ms: float = Field(ge=0)
+    """How long they were connected."""
+    spoke_ms: float = Field(ge=0)
+    """How much of that the person was heard."""
+
+
+class CallbackAsked(_Event):
+    """The caller is to be called back. The number is sealed where the redaction policy lets it be revealed."""
+
+    kind: Literal["callback_asked"] = "callback_asked"
+    turn: int
+    """The caller turn, counted from 1; 0 is the greeting."""
+    engine: Fact
+    """The person's engine by its name in the catalogue."""
+    number: Spoken
+    """The telephone number, masked."""
+    best_time: Spoken
+    """When it suits the caller, in their words."""
+
+
 class CallEnded(_Event):
     """The call is over."""
 
@@ -507,12 +636,19 @@ Event = Annotated[
     | LateEventDropped
     | TurnAnswered
     | UsageIncurred
+    | Hedged
     | ProviderFailed
+    | Refused
     | PartFailed
     | VoiceUnjudged
     | ValueSealed
     | RecordingKept
     | RecordingDestroyed
+    | TransferAsked
+    | TransferAnswered
+    | TransferFailed
+    | TransferEnded
+    | CallbackAsked
     | CallEnded,
     Field(discriminator="kind"),
 ]

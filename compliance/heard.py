@@ -103,13 +103,16 @@ class Timeline:
 def segment(data: stt.SpeechData, timeline: Timeline, *, otherwise: tuple[float, float]) -> Segment:
     """A recogniser's result as a segment; ``otherwise`` is its span when it has no times."""
     start_ms, end_ms = otherwise
-    if data.end_time > 0:
-        start_ms, end_ms = timeline.ms(data.start_time), timeline.ms(data.end_time)
     words = tuple(
         Word(str(word).strip(), timeline.ms(word.start_time), timeline.ms(word.end_time))
         for word in data.words or ()
         if isinstance(word.start_time, float | int) and isinstance(word.end_time, float | int)
+        if word.end_time > 0  # Flux's plugin says zero where the server says nothing
     )
+    if words:  # the result's own times may be of all audio since the result before, as Flux's are
+        start_ms, end_ms = words[0].start_ms, words[-1].end_ms
+    elif data.end_time > 0:
+        start_ms, end_ms = timeline.ms(data.start_time), timeline.ms(data.end_time)
     return Segment(
         start_ms=max(0.0, start_ms),
         end_ms=max(0.0, start_ms, end_ms),

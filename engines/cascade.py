@@ -8,10 +8,12 @@ head start at every hand-off among cascades. See docs/decisions/0003-one-agent-f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from livekit import rtc
 from livekit.agents import (
     NOT_GIVEN,
     APIConnectOptions,
@@ -23,6 +25,10 @@ from livekit.agents import (
     tts,
 )
 
+from engines.hedge import Reply, first_to_speak
+from engines.race import Race
+from engines.unfinished import Unfinished, estimated, is_billed
+from engines.vault import NO_VEIL, Veil
 from engines.voiced import VoicedAgent
 
 if TYPE_CHECKING:
@@ -49,6 +55,14 @@ class Cascade:
     """Whether the model is told how the caller sounds."""
     voices_when: Mapping[str, tts.TTS[Any]] = field(default_factory=dict)
     """Another voice, or the same in another style, for a caller who sounds so."""
+    hedge_s: float | None = None
+    """How long it may stay silent before another engine is asked too; ``None``: no other is."""
+    hedge_with: str | None = None
+    """The engine asked too; ``None``: the one that would take over if this one failed."""
+    on_unfinished: Callable[[Unfinished], None] = lambda used: None
+    """Told what a request used that ended before its provider said so."""
+    veil: Veil = NO_VEIL
+    """What the model sees of the conversation."""
 
     def voice_for(self, manner: str) -> tts.TTS[Any]:
         """The voice in which a caller who sounds like ``manner`` is answered."""
@@ -56,7 +70,7 @@ class Cascade:
 
     async def think(
         self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], settings: ModelSettings, manner: str = ""
-    ) -> AsyncIterator[llm.ChatChunk]:
+    ) -> Reply:
         """Stream the model's reply.
 
         Args:
@@ -67,24 +81,35 @@ class Cascade:
 
         Raises:
             APIError: the provider refused or failed.
-            TimeoutError: nothing came within ``first_reply_s``, or the stream stalled.
+            TimeoutError: nothing came within ``first_reply_s``, or the stream stalled so long, or :data:`STALL_S`.
         """
+        seen = await self.veil.seen_by(self.name, chat_ctx)
+        told = _told(seen, manner) if self.audio_aware and manner else seen
+        offered = tools if self.tools else []
         choice = settings.tool_choice if self.tools else NOT_GIVEN
-        async with self.mind.chat(
-            chat_ctx=_told(chat_ctx, manner) if self.audio_aware and manner else chat_ctx,
-            tools=tools if self.tools else [],
-            tool_choice=choice,
-            conn_options=ONCE,
-        ) as stream:
-            chunks = aiter(stream)
-            limit_s = self.first_reply_s
-            while True:
-                try:
-                    chunk = await asyncio.wait_for(anext(chunks), limit_s)
-                except StopAsyncIteration:
-                    return
-                limit_s = STALL_S
-                yield chunk
+        began, billed, said = False, False, ""
+        error: BaseException | None = None
+        try:
+            async with self.mind.chat(
+                chat_ctx=told, tools=offered, tool_choice=choice, conn_options=ONCE
+            ) as stream:
+                chunks = aiter(stream)
+                limit_s = self.first_reply_s
+                while True:
+                    try:
+                        chunk = await asyncio.wait_for(anext(chunks), limit_s)
+                    except StopAsyncIteration:
+                        return
+                    limit_s = min(STALL_S, self.first_reply_s)
+                    began, billed = True, billed or chunk.usage is not None
+                    said += (chunk.delta.content or "") if chunk.delta is not None else ""
+                    yield chunk
+        except (APIError, TimeoutError) as failure:
+            error = failure
+            raise
+        finally:
+            if not billed and is_billed(error, began=began):
+                self.on_unfinished(estimated(self.mind.model, told, offered, said))
 
 
 class CascadeAgent(VoicedAgent):
@@ -133,26 +158,51 @@ class CascadeAgent(VoicedAgent):
             return  # the turn is about to go to a realtime engine: this one says nothing
         if (words := self._desk.apology_owed(generation)) is not None:
             yield words
+
+        def ask(engine: str) -> Reply:
+            self._desk.asked(engine)
+            return self._desk.cascades[engine].think(chat_ctx, tools, model_settings, generation.manner)
+
         while True:
             cascade = self._desk.cascades[generation.engine]
+            race = Race(self._desk, generation)
+            reply = first_to_speak(generation.engine, ask, race, after_s=cascade.hedge_s)
+            spoke = False
             try:
-                async for chunk in cascade.think(chat_ctx, tools, model_settings, generation.manner):
-                    if generation.closed:
-                        generation.drop()
-                        return
-                    self._desk.thought(generation)
-                    yield chunk
+                async with aclosing(reply) as chunks:
+                    async for chunk in chunks:
+                        if generation.closed:
+                            generation.drop()
+                            return
+                        self._desk.thought(generation)
+                        spoke = True
+                        yield chunk
                 return
             except (APIError, TimeoutError) as error:
+                spoke = False
                 began, told = generation.first_token_ms > 0, generation.apologised
                 generation.apologised = True
-                if not self._desk.fail_over(generation, provider=cascade.mind.provider, error=error):
-                    yield self._desk.wording.cannot_help
+                provider = self._desk.cascades[generation.engine].mind.provider
+                if not self._desk.fail_over(generation, provider=provider, error=error):
+                    if not self._desk.people.coming and not generation.closed:
+                        yield self._desk.wording.cannot_help
                     return
                 if began:
                     yield self._desk.wording.start_again
                 elif not told:
                     yield self._desk.wording.one_moment
+            finally:
+                if spoke:  # also where the caller cut in, or nobody wants it any more
+                    self._desk.worked(generation.engine)
+
+    def tts_node(
+        self, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        return super().tts_node(self._desk.veil.aloud(self._engine_heard, text), model_settings)
+
+    def _engine_heard(self) -> str:
+        generation = self._desk.generations.current()
+        return self._desk.engine if generation is None else generation.engine
 
 
 def _told(chat_ctx: llm.ChatContext, manner: str) -> llm.ChatContext:

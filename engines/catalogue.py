@@ -1,7 +1,7 @@
 """The engine catalogue: which plugin, model, voice and server each engine uses, as operators write it.
 
 Adding a provider that speaks OpenAI's protocol (Groq, Cerebras, a server of one's own) is an edit of
-``policies/engines.yaml``: a ``base_url`` and an ``api_key_env``, no code.
+``policies/engines.yaml``: a ``preset``, or a ``base_url`` and whose key it takes, no code.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast
 
-from engines.component import Component, Option, Role
-from engines.plugins import PLUGINS, TEXT_ONLY
+from engines.component import Component
+from engines.entries import only_named_hosts, read_component
+from engines.people import PersonSpec, read_person
+from engines.plugins import SPEAKS_ONLY, TEXT_ONLY, is_full_duplex
 from policies import Document, Node
 from policies.document import did_you_mean
 
-Kind = Literal["cascade", "realtime", "half_cascade"]
+Kind = Literal["cascade", "realtime", "half_cascade", "duplex"]
 MANNERS = ("upset",)
 """How a caller may sound so that it makes a difference; `emotion.label` is one of these, or calm, or unknown."""
-KINDS: tuple[Kind, ...] = ("cascade", "realtime", "half_cascade")
+PERSON = "human"
+KINDS: tuple[str, ...] = ("cascade", "realtime", "half_cascade", "duplex", PERSON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,10 @@ class EngineSpec:
     """Whether a cascade's model is told how the caller sounds."""
     voices_when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Names of a cascade's voices for callers who sound otherwise than calm, by how they sound."""
+    hedge_s: float | None = None
+    """How long a cascade may be silent before another is asked too; ``None``: no other is."""
+    hedge_with: str | None = None
+    """That other cascade; ``None``: the one that would take over if this one failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,15 @@ class Catalogue:
     """Silence after which a turn counts as over."""
     decisions: DecisionSpec | None = None
     """Who answers a policy's questions; without it they stay unknown."""
+    hosts: tuple[str, ...] = ()
+    """The only hosts that its parts may reach, if it names any; one that would reach another does not load."""
+    people: Mapping[str, PersonSpec] = field(default_factory=dict)
+    """Who can be fetched to the line, by engine name."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that a policy can route to: engines, then people."""
+        return (*self.engines, *self.people)
 
     @classmethod
     def load(cls, path: Path) -> Catalogue:
@@ -103,6 +119,7 @@ _KEYS = (
     "voices",
     "engines",
     "decisions",
+    "hosts",
 )
 
 
@@ -114,12 +131,16 @@ def _read(document: Document) -> Catalogue:
     voices: dict[str, Component] = {}
     if (listing := root.require("voices")) is not None:
         for name, node in listing.items():
-            if (component := _component(node, "tts")) is not None:
+            if (component := read_component(node, "tts")) is not None:
                 voices[name] = component
     engines: dict[str, EngineSpec] = {}
+    people: dict[str, PersonSpec] = {}
     if (listing := root.require("engines")) is not None:
         for name, node in listing.items():
-            if (engine := _engine(name, node, voices)) is not None:
+            if (kind := node.get("kind")) is not None and kind.value == PERSON:
+                if (person := read_person(name, node)) is not None:
+                    people[name] = person
+            elif (engine := _engine(name, node, voices)) is not None:
                 engines[name] = engine
         if not engines:
             listing.problem("at least one engine is needed")
@@ -127,13 +148,27 @@ def _read(document: Document) -> Catalogue:
             listing.problem(
                 "at least one cascade engine is needed: it speaks the greeting and is the last resort"
             )
-    transcriber = _component(root.require("transcriber"), "stt")
+        writers = [name for name, engine in engines.items() if engine.kind == "cascade"]
+        for name in people:
+            if (entry := listing.get(name)) is not None and (summary := entry.get("summary")) is not None:
+                summary.one_of(writers, what="cascade engine")
+        for name in writers:
+            if (entry := listing.get(name)) is not None and (besides := entry.get("hedge_with")) is not None:
+                besides.one_of([other for other in writers if other != name], what="other cascade engine")
+    transcriber = read_component(root.require("transcriber"), "stt")
     instructions = _text(root, "instructions")
     greeting = _text(root, "greeting")
     offer = _text(root, "offer") if root.get("offer") is not None else ""
     silence = root.get("endpointing_ms")
     endpointing_ms = 300.0 if silence is None else silence.number(least=100, most=3000)
     decisions = None if (judge := root.get("decisions")) is None else _decisions(judge)
+    parts: dict[tuple[str, ...], Component] = {("voices", name): voice for name, voice in voices.items()}
+    parts |= {("engines", name, "model"): engine.mind for name, engine in engines.items()}
+    if transcriber is not None:
+        parts["transcriber",] = transcriber
+    if decisions is not None:
+        parts["decisions", "model"] = decisions.model
+    hosts = only_named_hosts(root, parts)
     document.finish()
     if transcriber is None or endpointing_ms is None:
         raise AssertionError("a missing part is a problem, and finish() raises problems")
@@ -147,23 +182,25 @@ def _read(document: Document) -> Catalogue:
         MappingProxyType(engines),
         endpointing_ms / 1000,
         decisions,
+        hosts,
+        MappingProxyType(people),
     )
 
 
 def _engine(name: str, node: Node, voices: Mapping[str, Component]) -> EngineSpec | None:
     kind_node = node.require("kind")
     kind = None if kind_node is None else kind_node.one_of(KINDS, what="kind of engine")
-    if kind is None:
+    if kind_node is None or kind is None:
         return None
-    hears, voiced = kind != "cascade", kind != "realtime"
+    hears, voiced = kind != "cascade", kind in ("cascade", "half_cascade")
     node.only(
         (
             *("kind", "model", "tools", "first_reply_ms"),
             *(("voices",) if voiced else ()),
-            *(() if hears else ("audio_aware", "voices_when")),
+            *(() if hears else ("audio_aware", "voices_when", "hedge_ms", "hedge_with")),
         )
     )
-    mind = _component(node.require("model"), "realtime" if hears else "llm")
+    mind = read_component(node.require("model"), "realtime" if hears else "llm")
     chosen: tuple[str, ...] = ()
     if voiced and (listing := node.require("voices")) is not None:
         chosen = _voices(listing, voices, f"a {kind.replace('_', '-')} needs at least one voice")
@@ -181,9 +218,25 @@ def _engine(name: str, node: Node, voices: Mapping[str, Component]) -> EngineSpe
     tools = False if tools_node is None else tools_node.boolean()
     limit_node = node.get("first_reply_ms")
     limit_ms = 4000.0 if limit_node is None else limit_node.number(least=200, most=30_000)
+    hedge_node, besides = node.get("hedge_ms"), node.get("hedge_with")
+    hedge_ms = None if hedge_node is None else hedge_node.number(least=50, most=10_000)
+    if hedge_node is None and besides is not None:
+        besides.problem("nobody is asked besides without `hedge_ms`, which says when")
+    if hedge_node is not None and hedge_ms is not None and limit_ms is not None and hedge_ms >= limit_ms:
+        hedge_node.problem(f"must be less than `first_reply_ms`, which is {limit_ms:g}")
     if mind is None or tools is None or limit_ms is None or aware is None:
         return None
+    if hears and is_full_duplex(mind) != (kind == "duplex"):
+        kind_node.problem(
+            "the model takes turns by itself: the kind of such an engine is duplex"
+            if kind != "duplex"
+            else f"{mind.model} does not hear and speak at the same time, as a duplex engine does"
+        )
     if hears and voiced:
+        if mind.plugin in SPEAKS_ONLY:
+            kind_node.problem(
+                f"models of {mind.plugin} answer in speech only: the kind of this engine is realtime"
+            )
         mind = replace(mind, options=MappingProxyType({**mind.options, TEXT_ONLY: True}))
     return EngineSpec(
         name,
@@ -194,6 +247,8 @@ def _engine(name: str, node: Node, voices: Mapping[str, Component]) -> EngineSpe
         limit_ms / 1000,
         aware,
         MappingProxyType(other),
+        None if hedge_ms is None else hedge_ms / 1000,
+        None if besides is None else besides.text(),
     )
 
 
@@ -208,37 +263,13 @@ def _voices(listing: Node, voices: Mapping[str, Component], none: str) -> tuple[
 
 def _decisions(node: Node) -> DecisionSpec | None:
     node.only(("model", "timeout_ms", "most_per_call"))
-    model = _component(node.require("model"), "decisions")
+    model = read_component(node.require("model"), "decisions")
     limit_node, most_node = node.get("timeout_ms"), node.get("most_per_call")
     limit_ms = 800.0 if limit_node is None else limit_node.number(least=50, most=10_000)
     most = 60 if most_node is None else most_node.integer(least=1, most=10_000)
     if model is None or limit_ms is None or most is None:
         return None
     return DecisionSpec(model, limit_ms / 1000, most)
-
-
-def _component(node: Node | None, role: Role) -> Component | None:
-    if node is None:
-        return None
-    node.only(("plugin", "model", "base_url", "api_key_env", "options"))
-    plugin_node, model_node = node.require("plugin"), node.require("model")
-    plugin = None if plugin_node is None else plugin_node.one_of(PLUGINS[role], what=f"{role} plugin")
-    model = None if model_node is None else model_node.text()
-    options: dict[str, Option] = {}
-    if (listing := node.get("options")) is not None:
-        for key, value in listing.items():
-            if isinstance(value.value, str | int | float | bool):
-                options[key] = value.value
-            else:
-                value.problem("an option is text, a number, true or false")
-    base_url_node, key_node = node.get("base_url"), node.get("api_key_env")
-    base_url = None if base_url_node is None else base_url_node.text()
-    if base_url_node is not None and base_url is not None and "://" not in base_url:
-        base_url_node.problem("must be a URL such as https://example.com/v1")
-    api_key_env = None if key_node is None else key_node.text()
-    if plugin is None or model is None:
-        return None
-    return Component(plugin, model, MappingProxyType(options), base_url, api_key_env)
 
 
 def _text(root: Node, key: str) -> str:

@@ -19,3 +19,16 @@ class Component:
     options: Mapping[str, Option]
     base_url: str | None = None
     api_key_env: str | None = None
+    keyless: bool = False
+    """Whether the server takes everybody: it is sent no key of anybody's."""
+    billed_as: str | None = None
+    """Who answers at the address, if not the plugin's vendor."""
+    callers: tuple[str, ...] = ()
+    """The regions whose callers it may serve; empty: everybody's. See :mod:`engines.gates`."""
+    needs: tuple[str, ...] = ()
+    """The consents without which it is given nothing."""
+
+    @property
+    def provider(self) -> str:
+        """Whose use it is: in the price book, in the record and in metrics."""
+        return self.billed_as or self.plugin

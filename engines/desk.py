@@ -15,6 +15,7 @@ from typing import Any
 
 from livekit.agents import (
     NOT_GIVEN,
+    Agent,
     AgentSession,
     SpeechCreatedEvent,
     UserStateChangedEvent,
@@ -28,13 +29,17 @@ from compliance.clock import CallClock
 from compliance.events import Event
 from compliance.tap import CallerTap
 from engines.cascade import Cascade, CascadeAgent
+from engines.duplex import FullDuplex
 from engines.errors import NothingSaidError
 from engines.feed import TurnFeed
+from engines.gates import GateError
 from engines.generations import Generation, Generations
+from engines.human import People
 from engines.previews import Previews
 from engines.realtime import RealtimeAgent
 from engines.record import Record
 from engines.routing import CallerTurn, Route, Routing
+from engines.vault import NO_VEIL, Veil
 from engines.warm import WarmModel
 from engines.warmth import Warmth
 from engines.watch import SilenceWatch
@@ -64,6 +69,10 @@ class Desk:
         tools: the tools of engines that may use them.
         wording: what the caller hears when something fails.
         silence_limit_s: how long a turn may stay without an audible answer.
+        people: those who can be fetched, if any.
+        full_duplex: the engines that take turns by themselves, if any.
+        unread: told of a voice and the characters that it was given, when it failed or was cut.
+        veil: puts values back into what the caller hears.
     """
 
     def __init__(
@@ -83,14 +92,24 @@ class Desk:
         voices: Mapping[str, tts.TTS[Any]] | None = None,
         wording: Wording | None = None,
         silence_limit_s: float = SILENCE_LIMIT_S,
+        people: People | None = None,
+        full_duplex: FullDuplex | None = None,
+        unread: Callable[[tts.TTS[Any], int], None] = lambda voice, characters: None,
+        veil: Veil = NO_VEIL,
     ) -> None:
         self._closed = False
         self._route = Route(0, next(iter(cascades)))
         self.cascades = cascades
         self.instructions = instructions
         self.recogniser = recogniser
-        self.tools = tools
+        self.people = people or People({})
+        self.people.attach(self)
+        self._full_duplex = full_duplex or FullDuplex({})
+        self._full_duplex.attach(self)
+        self.tools = tools = (*tools, *self.people.tools)
+        self.veil = veil
         self.wording = wording or Wording()
+        self.unread = unread
         self.generations = Generations()
         self._session = session
         self._clock = clock
@@ -111,6 +130,7 @@ class Desk:
                 instructions=instructions,
                 tools=tools,
                 failed=partial(self._warmth_failed, name, model.provider),
+                worked=partial(routing.worked, name),
             )
             for name, model in realtime.items()
         }
@@ -145,6 +165,11 @@ class Desk:
         """The turn being answered; 0 before the caller's first."""
         return self._route.turn
 
+    @property
+    def denied(self) -> frozenset[str]:
+        """The engines that may not answer the turn in hand."""
+        return self._route.denied
+
     def attach(self) -> CascadeAgent:
         """Listen to the session; returns the agent to start it with."""
         self._session.on("speech_created", self._speech_created)
@@ -178,6 +203,16 @@ class Desk:
 
     def _answer(self, route: Route, message: llm.ChatMessage, turn_ctx: llm.ChatContext) -> bool:
         fits = self._previews.decided(route)
+        if route.engine in self.people:
+            self._route, self._message, self._turn_ctx = route, message, turn_ctx
+            self._session.history.insert(message)
+            self.people.fetch(route.engine, "policy")
+            return True
+        if route.engine in self._full_duplex:
+            self._route, self._message, self._turn_ctx = route, message, turn_ctx
+            self._full_duplex.take(route.engine, message)
+            self._watch.start()
+            return True
         if (preview := self._previews.adopted) is not None:
             self._failed = preview.failed
             if preview.engine != route.engine:  # it failed, and the next one has begun already
@@ -185,10 +220,15 @@ class Desk:
                 self._routing.moved(preview.engine)
         previous, self._engine = self._engine, route.engine
         self._route, self._message, self._turn_ctx = route, message, turn_ctx
+        if preview is not None and preview.engine in preview.failed:
+            self.people.last_way_out(
+                route.denied, preview.failed
+            )  # every engine had failed before the turn's end
         self._watch.start()
         for warmth in self._warmth.values():
             warmth.turn_ended()
-        to_realtime, from_realtime = route.engine in self._realtime, previous in self._realtime
+        to_realtime = route.engine in self._realtime
+        from_realtime = previous in self._realtime or previous in self._full_duplex
         if not fits and not to_realtime:
             # LiveKit reuses a reply begun early unless the context changed; this changes it, and no provider
             # ever sees it.
@@ -205,12 +245,26 @@ class Desk:
         if route.turn == 1 and not to_realtime and not from_realtime:
             return False  # nobody has answered yet: the greeting is no turn
         warm = to_realtime and self._warmth[route.engine].ready
+        if to_realtime:
+            self._routing.asked(route.engine)
         self._leaving = (previous, self._clock.now_ms(), warm)
         if not to_realtime and not from_realtime:
             self.entered()
             return False
         self._hand_over(turn_ctx, message)
         return True
+
+    def take_over(self, engine: str, agent: Agent) -> None:
+        """Put ``agent`` in charge as ``engine``, whoever has the turn in hand: a person's line, or back from one."""
+        self._leaving, self._engine = (self._engine, self._clock.now_ms(), False), engine
+        self._routing.moved(engine)
+        self._watch.stop()
+        for warmth in self._warmth.values():
+            warmth.turn_ended()
+            warmth.feed.discard()
+            warmth.refresh()  # what the caller says to a person goes to no vendor that need not hear it
+        self._session.interrupt(force=True)
+        self._session.update_agent(agent)
 
     def _take_back(self, turn_ctx: llm.ChatContext) -> None:
         """Keep the words of a turn that a realtime engine was to answer and was never asked about."""
@@ -255,6 +309,16 @@ class Desk:
         started_at = message.metrics.get("started_speaking_at")
         model.warm.expect(message.text_content or "", started_at, sent=feed.commit)
         return True
+
+    def history(self) -> llm.ChatContext:
+        """The conversation as the caller heard it, for another agent."""
+        return self._session.history.copy(
+            exclude_handoff=True, exclude_config_update=True, exclude_instructions=True
+        )
+
+    def next_machine(self) -> str:
+        """The cascade that goes on when a person has not come or has left."""
+        return self._next_cascade(self._route, self._failed) or self.first_cascade.name
 
     def _ms_of(self, stamp_s: float | None) -> float:
         """The call time of one of LiveKit's stamps; now when it gave none."""
@@ -306,7 +370,7 @@ class Desk:
 
     def speaks_for_itself(self, engine: str) -> bool:
         """Whether it needs no voice of ours."""
-        return engine in self._realtime and engine not in self._voices
+        return engine in self._full_duplex or (engine in self._realtime and engine not in self._voices)
 
     def voice_of(self, engine: str) -> tts.TTS[Any]:
         """The voice of an engine; of one that speaks for itself, what says the words of the service."""
@@ -320,26 +384,70 @@ class Desk:
         return owed
 
     # -- things fail --------------------------------------------------------------------------------------
-    def fail_over(self, generation: Generation, *, provider: str, error: BaseException) -> bool:
-        """Bind ``generation`` to the next cascade after a failure. False when none is left."""
-        failed, in_hand = generation.engine, generation.turn == self._route.turn
-        tried = self._failed if in_hand else generation.failed
+    def asked(self, engine: str) -> None:
+        """A request goes to ``engine``."""
+        self._routing.asked(engine)
+
+    def worked(self, engine: str) -> None:
+        """``engine`` answered as it should."""
+        self._routing.worked(engine)
+
+    def stand_in(self, generation: Generation, wished: str | None = None) -> str | None:
+        """The cascade that may answer for that of ``generation``: the one wished for, or the next."""
+        route, tried = Route(generation.turn, generation.engine, generation.denied), self._tried(generation)
+        barred = {generation.engine, *generation.denied, *tried}
+        return self._next_cascade(route, tried) if wished is None else None if wished in barred else wished
+
+    def hedged(self, generation: Generation, winner: str, loser: str) -> None:
+        """``winner`` began the reply before ``loser``, which was asked too."""
+        self._record.hedged(generation, winner, loser)
+        self._bind(generation, winner)
+
+    def _tried(self, generation: Generation) -> set[str]:
+        return self._failed if self._in_hand(generation) else generation.failed
+
+    def _in_hand(self, generation: Generation) -> bool:
+        """Whether it answers the turn in hand; a preview of that turn which was thrown away does not."""
+        return generation.confirmed and generation.turn == self._route.turn
+
+    def _bind(self, generation: Generation, engine: str) -> None:
+        generation.engine = engine
+        if self._in_hand(generation):
+            self._engine = engine
+            self._routing.moved(engine)
+
+    def _failed_by(self, engine: str, error: BaseException | None) -> None:
+        if not isinstance(
+            error, GateError
+        ):  # a gate that is closed to this call says nothing of the provider
+            self._routing.failed(engine)
+
+    def fail_over(
+        self, generation: Generation, *, provider: str, error: BaseException, failed: str = "", to: str = ""
+    ) -> bool:
+        """Bind ``generation`` to the next cascade after a failure. False when none is left, or nobody waits for it.
+
+        Args:
+            generation: the reply.
+            provider: of the engine that failed.
+            error: what it raised.
+            failed: the engine, if not that of ``generation``.
+            to: who takes over, if that is certain already.
+        """
+        failed, tried = failed or generation.engine, self._tried(generation)
         tried.add(failed)
-        self._routing.failed(failed)
-        following = self._next_cascade(Route(generation.turn, failed, generation.denied), tried)
-        self._record.failed(
-            generation.turn,
-            failed,
-            provider,
-            error,
-            f"moved to {following}" if following else "apologised: no engine is left",
-        )
+        self._failed_by(failed, error)
+        if generation.closed:
+            self._record.failed(generation.turn, failed, provider, error, "nobody waited for it any more")
+            return False
+        following = to or self._next_cascade(Route(generation.turn, failed, generation.denied), tried)
+        in_hand = following is None and self._in_hand(generation)
+        taker = following or (self.people.last_way_out(generation.denied, tried) if in_hand else None)
+        action = f"moved to {taker}" if taker else "apologised: no engine is left"
+        self._record.failed(generation.turn, failed, provider, error, action)
         if following is None:
             return False
-        generation.engine = following
-        if in_hand:
-            self._engine = following
-            self._routing.moved(following)
+        self._bind(generation, following)
         return True
 
     def _next_cascade(self, route: Route, have_failed: Collection[str]) -> str | None:
@@ -357,27 +465,30 @@ class Desk:
         turn = self._route.turn if generation is None else generation.turn
         self._record.failed(turn, engine, "voice", error, "played the recorded apology")
 
+    def one_voice_failed(self, provider: str, error: BaseException) -> None:
+        """A voice failed; where there is another, that one speaks."""
+        generation = self.generations.current()
+        turn = self._route.turn if generation is None else generation.turn
+        self._record.failed(turn, "voice", provider, error, "the next voice speaks, if there is one")
+
     def rescue(self, reason: BaseException | None = None) -> None:
         """The turn in hand was not answered, or not to its end: move it on, with a word to the caller."""
         if self._closed or self._message is None:
             return
         failed, begun = self._engine, not self._watch.running
         self._failed.add(failed)
-        self._routing.failed(failed)
+        self._failed_by(failed, reason)
         following = self._next_cascade(replace(self._route, engine=failed), self._failed)
-        self._record.failed(
-            self._route.turn,
-            failed,
-            failed,
-            reason or TimeoutError(),
-            f"moved to {following}" if following else "none left; asked the caller to say it again",
-        )
+        taker = following or self.people.last_way_out(self._route.denied, self._failed)
+        action = f"moved to {taker}" if taker else "none left; asked the caller to say it again"
+        self._record.failed(self._route.turn, failed, failed, reason or TimeoutError(), action)
         if failed in self._realtime:
             self._warmth[failed].drop()
         self._session.interrupt(force=True)
         if following is None:
             self._watch.stop()
-            self._session.say(self.wording.cannot_help)
+            if taker is None:
+                self._session.say(self.wording.cannot_help)
             return
         self._apology = self.wording.start_again.lstrip() if begun else self.wording.one_moment
         self._routing.moved(following)
@@ -396,14 +507,22 @@ class Desk:
         same = stored is not None and stored.text_content == message.text_content
         return stored if stored is not None and same else message
 
+    def lost(self, engine: str, provider: str, error: BaseException) -> None:
+        """An engine that had the call for good has failed; who takes it is the caller's to say."""
+        self._failed.add(engine)
+        self._failed_by(engine, error)
+        self._record.failed(self._route.turn, engine, provider, error, f"moved to {self.next_machine()}")
+
     def _warmth_failed(self, engine: str, provider: str, error: BaseException) -> None:
-        self._routing.failed(engine)
+        self._failed_by(engine, error)
         self._record.failed(self._route.turn, engine, provider, error, "closed the warm session")
 
     def first_sound(self) -> None:
         """The caller hears the reply: the turn is answered."""
         self._watch.stop()
         self._previews.heard()
+        if (reply := self.answering) is not None and reply.engine in self._realtime and reply.first_audio_ms:
+            self._routing.worked(reply.engine)
 
     def working(self) -> None:
         """A tool runs for the turn: allow it the time."""
@@ -421,7 +540,7 @@ class Desk:
             return
         for item in speech.chat_items:
             if item.type == "message" and item.role == "assistant" and item.text_content:
-                self._record.said(generation, item)
+                self._record.said(generation, self.veil.reply_heard(item, generation.engine))
         waiting = self._watch.running and generation.turn == self._route.turn and not speech.interrupted
         if waiting and generation.engine == self._engine and not generation.first_audio_ms:
             self.rescue(speech.exception() or NothingSaidError())
@@ -449,7 +568,10 @@ class Desk:
         return reply is not None and not reply.closed and session is not None and session.busy
 
     def _wants_warm(self, engine: str) -> bool:
-        return not self._closed and self._routing.warm(engine)
+        wanted = not self._closed and self._engine not in self.people and self._routing.warm(engine)
+        if wanted and not self._warmth[engine].ready:
+            self._routing.asked(engine)  # to open a session tries an engine without a caller waiting for it
+        return wanted
 
     def _keep_warm(self) -> None:
         if not self._closed and self._engine in self.cascades:
@@ -463,6 +585,8 @@ class Desk:
 
     def consent_changed(self) -> None:
         """The caller allows more or less than before: a session that is no longer wanted is closed at once."""
+        if self._engine in self._full_duplex and self._engine in self._routing.preview("").denied:
+            self._full_duplex.leave()
         self._keep_warm()
 
     def _heard_by_engine(self, engine: str, generation: int, record: str, heard: str) -> None:

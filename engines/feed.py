@@ -36,6 +36,8 @@ class TurnFeed:
         self._open = False
         self._from_ms = 0.0
         self._sent_ms = 0.0
+        self._given_up = False
+        self._earliest_ms = 0.0
         tap.sinks.append(self._frame)
 
     @property
@@ -50,13 +52,19 @@ class TurnFeed:
 
     def begin(self, onset_ms: float) -> None:
         """The caller began to speak at ``onset_ms``. Speech that resumes within a turn continues it."""
+        if self._given_up:
+            self._given_up, self._earliest_ms = False, onset_ms
         if self._listener is None or self._open:
             return
         self._open, self._from_ms = True, onset_ms - PRE_ROLL_MS
         self._send_from_start()
 
     def complete(self, onset_ms: float) -> None:
-        """The turn is over and began at ``onset_ms``: make up for a detector that was late, or heard none of it."""
+        """The turn is over and began at ``onset_ms``: make up for a detector that was late, or heard none of it.
+
+        LiveKit counts a sound that no turn came of to the next turn; here that is not part of it.
+        """
+        onset_ms = max(onset_ms, self._earliest_ms)
         if self._open and onset_ms < self._from_ms and self._listener is not None:
             self._listener.forget()
             self._open, self._sent_ms = False, 0.0
@@ -77,6 +85,11 @@ class TurnFeed:
         if self._listener is not None and self._sent_ms > 0:
             self._listener.forget()
         self._open, self._sent_ms = False, 0.0
+
+    def give_up(self) -> None:
+        """No turn came of what was heard: speech that begins after this begins a turn."""
+        self.discard()
+        self._given_up = True
 
     def close(self) -> None:
         self.attach(None)

@@ -46,14 +46,14 @@ class Meter:
         self.cost_usd = 0.0
         self.again_usd = 0.0
 
-    def charge(self, plugin: str, used: Usage) -> Charge:
-        """The cost of one use of a plugin; counted from now on."""
-        cost_usd = self._prices.cost_usd(plugin, used.model, used.quantities)
+    def charge(self, provider: str, used: Usage) -> Charge:
+        """The cost of one use of a provider; counted from now on."""
+        cost_usd = self._prices.cost_usd(provider, used.model, used.quantities)
         again = self._again(used.quantities) if used.sends_conversation else {}
-        again_usd = self._prices.cost_usd(plugin, used.model, again)
+        again_usd = self._prices.cost_usd(provider, used.model, again)
         self.cost_usd += cost_usd
         self.again_usd += again_usd
-        priced = self._prices.knows(plugin, used.model)
+        priced = self._prices.knows(provider, used.model)
         return Charge(cost_usd, again_usd, sum(again.values()), priced)
 
     def _again(self, quantities: Mapping[str, float]) -> dict[str, float]:

@@ -7,34 +7,31 @@ plugin is the same either way.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
 from inspect import signature
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
-from livekit.agents import llm, stt, tts
+from livekit.agents import APIConnectOptions, inference, llm, stt, tts
 from livekit.plugins import deepgram, elevenlabs, openai
 from openai.types.realtime import AudioTranscription
 
 from engines.component import Component, Role
 from engines.errors import EngineNotConfiguredError
+from engines.keys import HOSTS, NO_KEY, may_have, stays_home, variable_of
+from engines.open_realtime import OpenRealtimeModel, realtime_address
+from engines.utterances import Utterances
 from policies.document import did_you_mean
-
-KEY_ENVIRONMENT: Mapping[str, str] = {
-    "openai": "OPENAI_API_KEY",
-    "deepgram": "DEEPGRAM_API_KEY",
-    "elevenlabs": "ELEVEN_API_KEY",
-    "google": "GOOGLE_API_KEY",
-}
-"""The environment variable each plugin reads its key from (the plugins' own documentation)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where a provider answers. ``simulated`` marks the lab, and is printed beside every figure."""
 
-    api_key: str
+    api_key: str = field(repr=False)
     base_url: str | None = None
     simulated: bool = False
 
@@ -45,13 +42,19 @@ class Endpoints:
     Args:
         environment: the process's environment; keys are read from nowhere else.
         stand_ins: endpoints by plugin name for providers without a key.
+        lab_only: use the stand-ins for every provider, and reach no other address.
     """
 
     def __init__(
-        self, environment: Mapping[str, str] | None = None, stand_ins: Mapping[str, Endpoint] | None = None
+        self,
+        environment: Mapping[str, str] | None = None,
+        stand_ins: Mapping[str, Endpoint] | None = None,
+        *,
+        lab_only: bool = False,
     ) -> None:
         self._environment = os.environ if environment is None else environment
         self._stand_ins = dict(stand_ins or {})
+        self._lab_only = lab_only
 
     def of(self, component: Component) -> Endpoint:
         """The endpoint of ``component``.
@@ -59,19 +62,25 @@ class Endpoints:
         Raises:
             EngineNotConfiguredError: no key is set and there is no stand-in.
         """
-        variable = component.api_key_env or KEY_ENVIRONMENT[component.plugin]
-        if key := self._environment.get(variable):
-            return Endpoint(key, component.base_url)
+        variable = variable_of(component)
+        if not self._lab_only:
+            if variable is None:
+                return Endpoint(NO_KEY, component.base_url)
+            if not stays_home(component):
+                raise EngineNotConfiguredError(f"{variable} is not sent to {component.base_url}")
+            if key := self._environment.get(variable):
+                return Endpoint(key, component.base_url)
         if component.plugin in self._stand_ins:
             return self._stand_ins[component.plugin]
+        to_do = "" if variable is None else f"set {variable}, or "
         raise EngineNotConfiguredError(
-            f"{component.plugin} ({component.model}) has no key: set {variable}, "
-            "or install the lab (`uv sync --extra lab`) to run it on loopback without one"
+            f"{component.provider} ({component.model}) has no key: {to_do}"
+            "install the lab (`uv sync --extra lab`) to run it on loopback without one"
         )
 
     def simulated(self, components: tuple[Component, ...]) -> tuple[str, ...]:
-        """The plugins that run on a simulated endpoint, sorted."""
-        return tuple(sorted({part.plugin for part in components if self.of(part).simulated}))
+        """The providers that run on a simulated endpoint, sorted."""
+        return tuple(sorted({part.provider for part in components if self.of(part).simulated}))
 
 
 OWN_TRANSCRIPT = "own_transcript"
@@ -79,6 +88,9 @@ OWN_TRANSCRIPT = "own_transcript"
 
 TEXT_ONLY = "text_only"
 """Set for a half-cascade: the realtime model answers in text, and a voice of ours speaks it."""
+
+SPEAKS_ONLY = ("google",)
+"""Plugins whose realtime models answer in speech only: none of them can be half a cascade."""
 
 _Builder = Callable[[Component, Endpoint, aiohttp.ClientSession], Any]
 
@@ -88,19 +100,39 @@ def _common(component: Component, endpoint: Endpoint) -> dict[str, Any]:
     return {"model": component.model, "api_key": endpoint.api_key, **url, **component.options}
 
 
+_OPENAI_URL = f"https://{HOSTS['openai']}/v1"
+
+
+def _as_openai(component: Component, endpoint: Endpoint) -> dict[str, Any]:
+    """The same for OpenAI's client, which would let the environment (OPENAI_BASE_URL) choose the address."""
+    return {"base_url": _OPENAI_URL, **_common(component, endpoint)}
+
+
+def _to_whom(endpoint: Endpoint, part: Any) -> Any:
+    """``part``, which sends the account that the environment describes to OpenAI and to nobody else."""
+    if not may_have(endpoint.base_url, "OPENAI_API_KEY"):
+        client = part._client
+        client.organization = client.project = None
+        client._custom_headers = {}  # of OPENAI_CUSTOM_HEADERS
+    return part
+
+
 def _openai_llm(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> llm.LLM[Any]:
-    return openai.LLM(**_common(component, endpoint))
+    return cast("llm.LLM[Any]", _to_whom(endpoint, openai.LLM(**_as_openai(component, endpoint))))
 
 
 def _google_llm(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> llm.LLM[Any]:
     from livekit.plugins import google  # its client is large, and most catalogues do not name it
 
+    if endpoint.simulated:
+        raise ValueError("the lab stands in for Gemini Live only: set GOOGLE_API_KEY")
     options = {**component.options}
     return google.LLM(model=component.model, api_key=endpoint.api_key, **options)  # type: ignore[arg-type]
 
 
 def _openai_tts(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> tts.TTS[Any]:
-    return openai.TTS(**{"response_format": "pcm", **_common(component, endpoint)})
+    voice = openai.TTS(**{"response_format": "pcm", **_as_openai(component, endpoint)})
+    return cast("tts.TTS[Any]", _to_whom(endpoint, voice))
 
 
 def _elevenlabs_tts(component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> tts.TTS[Any]:
@@ -108,26 +140,62 @@ def _elevenlabs_tts(component: Component, endpoint: Endpoint, http: aiohttp.Clie
 
 
 def _deepgram_stt(component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> stt.STT[Any]:
-    return deepgram.STT(**_common(component, endpoint), http_session=http)
+    options = _common(component, endpoint)
+    if not component.model.startswith("flux"):
+        return deepgram.STT(**options, http_session=http)
+    if address := options.get("base_url"):  # Flux answers beside the other models, under another version
+        options["base_url"] = address.replace("/v1/listen", "/v2/listen")
+    return deepgram.STTv2(**options, http_session=http)
+
+
+class _Transcriptions(openai.STT):
+    """OpenAI's recogniser by the transcriptions endpoint, which is what servers of one's own have."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self._client.close()  # the plugin leaves it open
+
+
+def _openai_stt(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> stt.STT[Any]:
+    recogniser = _Transcriptions(**_as_openai(component, endpoint), use_realtime=False)
+    return Utterances(_to_whom(endpoint, recogniser), inference.VAD())
 
 
 def _deepgram_tts(component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> tts.TTS[Any]:
     return deepgram.TTS(**_common(component, endpoint), http_session=http)
 
 
+_ONCE_AGAIN = APIConnectOptions(max_retry=1, timeout=4.0)
+"""A connection that was lost is tried once more; after that another engine is quicker."""
+
+
+def is_full_duplex(component: Component) -> bool:
+    """Whether a realtime model hears and speaks at the same time, and so takes turns by itself."""
+    return component.plugin == "openai" and component.model.startswith("gpt-live")
+
+
 def _openai_realtime(
     component: Component, endpoint: Endpoint, http: aiohttp.ClientSession
 ) -> llm.RealtimeModel:
+    if is_full_duplex(component):
+        live = openai.realtime.GPTLiveModel(
+            **_as_openai(component, endpoint), http_session=http, conn_options=_ONCE_AGAIN
+        )
+        return llm.DuplexRealtimeAdapter(live)
     known = {*signature(openai.realtime.RealtimeModel).parameters, OWN_TRANSCRIPT, TEXT_ONLY}
     for option in component.options:  # its constructor takes any name, and drops those it does not know
         if option not in known:
             raise TypeError(f"unknown option '{option}'{did_you_mean(option, known)}")
-    options = _common(component, endpoint)
+    options = _as_openai(component, endpoint)
     transcribed_by = options.pop(OWN_TRANSCRIPT, None)
     if options.pop(TEXT_ONLY, False):
         options["modalities"] = ["text"]
     # Turns are taken on our side, and our recogniser writes the record: what the vendor hears is compared with it.
-    return openai.realtime.RealtimeModel(
+    at_openai = endpoint.simulated or may_have(endpoint.base_url, "OPENAI_API_KEY")
+    model = openai.realtime.RealtimeModel if at_openai else OpenRealtimeModel
+    if not at_openai:
+        options["base_url"] = realtime_address(options["base_url"])
+    return model(
         **options,
         turn_detection=None,
         input_audio_transcription=AudioTranscription(model=transcribed_by) if transcribed_by else None,
@@ -135,19 +203,37 @@ def _openai_realtime(
     )
 
 
+def _google_realtime(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> llm.RealtimeModel:
+    # Its client is large, and most catalogues do not name it.
+    from engines.gemini_building import build_gemini
+
+    return build_gemini(component, endpoint)
+
+
 def _openai_decisions(
     component: Component, endpoint: Endpoint, _: aiohttp.ClientSession
 ) -> llm.DecisionModel:
-    return openai.DecisionModel(**_common(component, endpoint))
+    judge = openai.DecisionModel(**_as_openai(component, endpoint))
+    return cast("llm.DecisionModel", _to_whom(endpoint, judge))
 
 
 PLUGINS: Mapping[Role, Mapping[str, _Builder]] = {
-    "stt": {"deepgram": _deepgram_stt},
+    "stt": {"deepgram": _deepgram_stt, "openai": _openai_stt},
     "llm": {"openai": _openai_llm, "google": _google_llm},
     "tts": {"elevenlabs": _elevenlabs_tts, "openai": _openai_tts, "deepgram": _deepgram_tts},
-    "realtime": {"openai": _openai_realtime},
+    "realtime": {"openai": _openai_realtime, "google": _google_realtime},
     "decisions": {"openai": _openai_decisions},
 }
+
+
+def preload(parts: Iterable[Component]) -> None:
+    """Load the clients that are large before a call needs them: Google's takes a second of work.
+
+    Does nothing outside the main thread, where LiveKit's plugins refuse to be loaded.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    if here and any(part.plugin == "google" for part in parts):
+        import_module("engines.gemini_building")
 
 
 def build(role: Role, component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> Any:
@@ -160,5 +246,5 @@ def build(role: Role, component: Component, endpoint: Endpoint, http: aiohttp.Cl
         return PLUGINS[role][component.plugin](component, endpoint, http)
     except (TypeError, ValueError) as error:
         raise EngineNotConfiguredError(
-            f"{component.plugin} ({component.model}) cannot be built: {error}"
+            f"{component.provider} ({component.model}) cannot be built: {error}"
         ) from error

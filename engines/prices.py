@@ -46,13 +46,13 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """A dated list of prices by ``plugin/model``.
+    """A dated list of prices by ``provider/model``.
 
     Attributes:
         file: where it was read.
         as_of: the day on which its prices were looked up, unless one says otherwise.
         source: where, unless one says otherwise.
-        of: by ``plugin/model``, or ``plugin/*`` for a plugin's other models.
+        of: by ``provider/model``, or ``provider/*`` for a provider's other models.
         sets: other lists of the same book by name, which bill nothing.
     """
 
@@ -72,22 +72,22 @@ class Prices:
         """Read a price book from text; ``file`` names it in errors."""
         return _read(Document.parse(text, file=file))
 
-    def price(self, plugin: str, model: str) -> Price | None:
-        """The price of a model; one without an entry costs what its plugin's ``*`` entry says."""
-        return self.of.get(f"{plugin}/{model}") or self.of.get(f"{plugin}/*")
+    def price(self, provider: str, model: str) -> Price | None:
+        """The price of a model; one without an entry costs what its provider's ``*`` entry says."""
+        return self.of.get(f"{provider}/{model}") or self.of.get(f"{provider}/*")
 
-    def cost_usd(self, plugin: str, model: str, quantities: Mapping[str, float]) -> float:
+    def cost_usd(self, provider: str, model: str, quantities: Mapping[str, float]) -> float:
         """What ``quantities`` cost; what the list does not price counts nothing."""
-        price = self.price(plugin, model)
+        price = self.price(provider, model)
         if price is None:
             return 0.0
         return sum(
             price.usd.get(unit, 0.0) * amount / UNITS.get(unit, 1.0) for unit, amount in quantities.items()
         )
 
-    def knows(self, plugin: str, model: str) -> bool:
+    def knows(self, provider: str, model: str) -> bool:
         """Whether the list prices this model."""
-        return self.price(plugin, model) is not None
+        return self.price(provider, model) is not None
 
 
 def _read(document: Document) -> Prices:

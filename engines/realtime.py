@@ -10,7 +10,6 @@ from livekit.agents import ModelSettings, StopResponse, llm
 from livekit.agents.types import TimedString
 
 from engines.voiced import VoicedAgent
-from engines.warm import WarmModel
 
 if TYPE_CHECKING:
     from engines.desk import Desk
@@ -25,9 +24,10 @@ class RealtimeAgent(VoicedAgent):
     Args:
         desk: decides and keeps the books.
         name: the engine's name in the catalogue.
-        model: the warm model.
+        model: the warm model, or one that takes turns by itself.
         chat_ctx: the conversation so far, as the caller heard it.
         answering: the turn that caused the hand-off to here.
+        takes_turns: whether the model does; then our recogniser only writes the record.
     """
 
     def __init__(
@@ -35,20 +35,21 @@ class RealtimeAgent(VoicedAgent):
         desk: Desk,
         *,
         name: str,
-        model: WarmModel,
+        model: llm.RealtimeModel,
         chat_ctx: llm.ChatContext,
         answering: llm.ChatMessage,
+        takes_turns: bool = False,
     ) -> None:
         super().__init__(
             desk,
             instructions=desk.instructions,
             chat_ctx=chat_ctx,
             tools=[*desk.tools],
-            stt=desk.recogniser,
+            stt=None if takes_turns else desk.recogniser,
             llm=model,
             # A model that speaks for itself leaves this to what the service has to say when something is wrong.
             tts=desk.voice_of(name),
-            turn_handling={"turn_detection": "vad"},
+            turn_handling={"turn_detection": "realtime_llm" if takes_turns else "vad"},
         )
         self.engine = name
         self._answering = answering

@@ -13,6 +13,7 @@ from compliance.events import (
     EngineHeard,
     Event,
     HandedOff,
+    Hedged,
     LateEventDropped,
     PreviewSettled,
     ProviderFailed,
@@ -82,6 +83,18 @@ class Record:
                 provider=provider,
                 error=name_of(error),
                 action=action,
+            )
+        )
+
+    def hedged(self, generation: Generation, winner: str, loser: str) -> None:
+        self._emit(
+            Hedged(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                turn=generation.turn,
+                engine=generation.engine,
+                winner=winner,
+                loser=loser,
             )
         )
 

@@ -54,5 +54,11 @@ class Routing(Protocol):
     def moved(self, engine: str) -> None:
         """The turn in hand is answered by ``engine`` after all; stickiness should count from there."""
 
+    def asked(self, engine: str) -> None:
+        """An engine is asked to reply, or to be ready to; where it is only being tried, this is the try."""
+
+    def worked(self, engine: str) -> None:
+        """An engine did as it was asked."""
+
     def failed(self, engine: str) -> None:
-        """An engine failed just now; later decisions should know."""
+        """An engine failed just now; later decisions, in this call and others, should know."""

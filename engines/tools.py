@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -25,7 +26,7 @@ CONNECT_LIMIT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class ToolReport:
-    """One use of a tool. ``result`` is what the model was given, or the reason of the failure."""
+    """One use of a tool: what it was given, and what it returned, or the reason of the failure."""
 
     name: str
     arguments: dict[str, Any]
@@ -34,12 +35,20 @@ class ToolReport:
     took_ms: float
 
 
+async def _as_it_is(result: str) -> str:
+    return result
+
+
 @dataclass(slots=True)
 class ToolHooks:
-    """Called when a tool begins and when it is done."""
+    """Called when a tool begins and when it is done, and asked what goes to it and what comes of it."""
 
     began: Callable[[], None] = lambda: None
     done: Callable[[ToolReport], None] = lambda report: None
+    for_tool: Callable[[dict[str, object]], dict[str, object]] = lambda arguments: arguments
+    """What the tool is given for what the model wrote."""
+    from_tool: Callable[[str], Awaitable[str]] = _as_it_is
+    """What the model is given of a result, or of the reason of a failure."""
 
 
 class Toolbox:
@@ -54,6 +63,8 @@ class Toolbox:
     """
 
     def __init__(self, servers: Sequence[str], hooks: ToolHooks | None = None) -> None:
+        # It logs whole messages, and errors that quote them, both with callers' values. What fails is raised as well.
+        logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
         self._servers = servers
         self._open = AsyncExitStack()
         self.hooks = hooks or ToolHooks()
@@ -81,31 +92,42 @@ class Toolbox:
 
     def _reported(self, tool: llm.RawFunctionTool[..., Awaitable[Any]]) -> llm.Tool:
         async def call(raw_arguments: dict[str, object]) -> Any:
-            began = time.perf_counter()
-            failed, result = True, None
-            self.hooks.began()
             try:
-                result = await asyncio.wait_for(tool(raw_arguments), LIMIT_S)
-                failed = False
-                return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
-            except asyncio.CancelledError:
-                # The caller cut in: nothing is wrong with the tool, and whether it acted is not known.
-                failed, result = False, "interrupted"
-                raise
+                result = await self._used(tool, self.hooks.for_tool(raw_arguments))
             except ToolError as error:
-                result = error.message
-                raise
-            except TimeoutError as error:
-                result = f"no answer within {LIMIT_S:g} s"
-                raise ToolError(f"{tool.id}: {result}") from error
-            except Exception as error:
-                result = type(error).__name__
-                raise ToolError(f"{tool.id} is not available just now") from error
-            finally:
-                took_ms = (time.perf_counter() - began) * 1000
-                self.hooks.done(ToolReport(tool.id, dict(raw_arguments), result, failed, took_ms))
+                # Without its cause: that one's message may quote what the model may not see.
+                raise ToolError(await self.hooks.from_tool(error.message)) from None
+            return await self.hooks.from_tool(result)
 
         return function_tool(call, raw_schema=tool.info.raw_schema)
+
+    async def _used(
+        self, tool: llm.RawFunctionTool[..., Awaitable[Any]], arguments: dict[str, object]
+    ) -> str:
+        """The result as text. Raises ToolError, whatever went wrong."""
+        began = time.perf_counter()
+        failed, result = True, None
+        self.hooks.began()
+        try:
+            result = await asyncio.wait_for(tool(arguments), LIMIT_S)
+            failed = False
+            return result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+        except asyncio.CancelledError:
+            # The caller cut in: nothing is wrong with the tool, and whether it acted is not known.
+            failed, result = False, "interrupted"
+            raise
+        except ToolError as error:
+            result = error.message
+            raise
+        except TimeoutError as error:
+            result = f"no answer within {LIMIT_S:g} s"
+            raise ToolError(f"{tool.id}: {result}") from error
+        except Exception as error:
+            result = type(error).__name__
+            raise ToolError(f"{tool.id} is not available just now") from error
+        finally:
+            took_ms = (time.perf_counter() - began) * 1000
+            self.hooks.done(ToolReport(tool.id, dict(arguments), result, failed, took_ms))
 
 
 def described(tools: Sequence[llm.Tool]) -> tuple[tuple[str, str], ...]:

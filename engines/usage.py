@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from livekit.agents import metrics
 
+from engines.unfinished import Unfinished, Unread
+
 Metrics = metrics.LLMMetrics | metrics.TTSMetrics | metrics.STTMetrics | metrics.RealtimeModelMetrics
 
 
@@ -21,11 +23,18 @@ class Usage:
     quantities: dict[str, float]
     sends_conversation: bool = False
     """Whether it was a request to a model that is sent the whole conversation every time."""
+    estimated: bool = False
+    """Whether the provider did not say so itself."""
 
 
 def usage(event: object) -> Usage | None:
     """The usage in a metrics event, or None when it holds none that is charged for."""
-    if isinstance(event, metrics.LLMMetrics):
+    if isinstance(event, Unfinished):
+        quantities = {
+            "input_text_tokens": event.input_text_tokens,
+            "output_text_tokens": event.output_text_tokens,
+        }
+    elif isinstance(event, metrics.LLMMetrics):
         quantities = {
             "input_text_tokens": float(event.prompt_tokens - event.prompt_cached_tokens),
             "cached_text_tokens": float(event.prompt_cached_tokens),
@@ -36,6 +45,8 @@ def usage(event: object) -> Usage | None:
             "input_text_tokens": float(event.input_tokens or 0),
             "output_text_tokens": float(event.output_tokens or 0),
         }
+    elif isinstance(event, Unread):
+        quantities = {"characters": float(event.characters)}
     elif isinstance(event, metrics.TTSMetrics):
         quantities = {"characters": float(event.characters_count)}
     elif isinstance(event, metrics.STTMetrics):
@@ -52,6 +63,9 @@ def usage(event: object) -> Usage | None:
     quantities = {unit: amount for unit, amount in quantities.items() if amount > 0}
     if not quantities:
         return None
+    if isinstance(event, Unfinished | Unread):
+        sends_conversation = isinstance(event, Unfinished)
+        return Usage(event.model, quantities, sends_conversation, estimated=True)
     model = event.metadata.model_name if event.metadata and event.metadata.model_name else event.label
     return Usage(model, quantities, isinstance(event, metrics.LLMMetrics | metrics.RealtimeModelMetrics))
 
@@ -62,6 +76,7 @@ def _realtime(event: metrics.RealtimeModelMetrics) -> dict[str, float]:
     cached_audio = cached.audio_tokens if cached else 0
     cached_text = min(given.text_tokens, given.cached_tokens - cached_audio)  # unless told otherwise
     return {
+        "audio_minutes": (event.session_duration or 0.0) / 60,  # where a session is paid by its length
         "input_text_tokens": float(given.text_tokens - cached_text),
         "cached_text_tokens": float(cached_text),
         "input_audio_tokens": float(given.audio_tokens - cached_audio),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from livekit import rtc
 from livekit.agents import Agent, APIConnectOptions, APIError, ModelSettings, tts
+from livekit.agents.metrics import TTSMetrics
 from livekit.agents.types import TimedString
 
 from engines.generations import Generation
+from engines.wording import Wording
 
 if TYPE_CHECKING:
     from engines.desk import Desk
@@ -38,23 +41,31 @@ class VoicedAgent(Agent):
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
         words = aiter(text)
         try:
-            first = await anext(words)  # the engine is certain once it has said something
+            first: str | None = await anext(words)  # the engine is certain once it has said something
         except StopAsyncIteration:
             return
         generation = self._desk.generations.current()
         if generation is not None:
             self._desk.thought(generation)
-        voice = self._desk.voice_for(generation)
         spoke = False
         try:
-            async with voice.stream(conn_options=VOICE) as stream:
-                async for audio in aloud(stream, first, words):
-                    if generation is not None and generation.closed:
-                        generation.drop()
-                        return
-                    self._desk.voiced(generation)
-                    spoke = True
-                    yield audio.frame
+            while first is not None:
+                breath = Breath(first, words, self._desk.wording)
+                # Another engine, with another voice, may have taken over since the last breath.
+                voice = self._desk.voice_for(generation)
+                async with (
+                    billed(voice, breath, self._desk.unread),
+                    voice.stream(conn_options=VOICE) as stream,
+                ):
+                    async for audio in aloud(stream, first, breath.rest()):
+                        if generation is not None and generation.closed:
+                            generation.drop()
+                            return
+                        self._desk.voiced(generation)
+                        spoke = True
+                        yield audio.frame
+                    breath.over = True
+                first = await anext(words, None)
         except (APIError, TimeoutError) as error:
             self._desk.voice_failed(generation, error)
         if not spoke and not _was_cut(generation):
@@ -74,6 +85,59 @@ class VoicedAgent(Agent):
                 return
         async for chunk in text:
             yield chunk
+
+
+class Breath:
+    """What is said without waiting: up to the next word about a delay, which is to be heard at once.
+
+    A voice waits for whole sentences, and for more of them, before it begins.
+
+    Args:
+        first: the words that there are.
+        words: those that follow.
+        wording: has the words about delays.
+
+    Attributes:
+        characters: how many have been handed to the voice.
+        over: whether all of it was spoken.
+    """
+
+    def __init__(self, first: str, words: AsyncIterator[str], wording: Wording) -> None:
+        self.characters = len(first)
+        self.over = False
+        self._said = first
+        self._words = words
+        self._ends = wording.about_delays
+
+    async def rest(self) -> AsyncGenerator[str, None]:
+        """What follows the first words."""
+        while not self._said.rstrip().endswith(self._ends):
+            try:
+                self._said = await anext(self._words)
+            except StopAsyncIteration:
+                return
+            self.characters += len(self._said)
+            yield self._said
+
+
+@asynccontextmanager
+async def billed(
+    voice: tts.TTS[Any], breath: Breath, unread: Callable[[tts.TTS[Any], int], None]
+) -> AsyncIterator[None]:
+    """Tells ``unread`` of characters that ``voice`` was given and reported no use of, as when it failed or was cut."""
+    reported = 0
+
+    def collected(event: object) -> None:
+        nonlocal reported
+        reported += event.characters_count if isinstance(event, TTSMetrics) else 0
+
+    voice.on("metrics_collected", collected)
+    try:
+        yield
+    finally:
+        voice.off("metrics_collected", collected)
+        if not breath.over and breath.characters > reported:
+            unread(voice, breath.characters - reported)
 
 
 def _was_cut(generation: Generation | None) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -31,6 +32,14 @@ class _Turn:
     text: str
     started_at: float | None
     sent: Callable[[], None]
+
+
+class Seeded(llm.RealtimeSession[Any]):
+    """A session of a service that keeps no items: it holds the conversation itself, and gives it again when needed."""
+
+    @abstractmethod
+    def worded(self, item_id: str, text: str) -> None:
+        """A turn that the service heard goes by these words from now on."""
 
 
 class WarmSession(llm.RealtimeSession[Literal["warm"]]):
@@ -93,6 +102,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             llm.RealtimeError: the server did not follow within ``first_reply_s``. A reply asked for after that
                 fails at once: it would be given without part of the conversation.
         """
+        began_s = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._first_reply_s):
                 await self._inner.update_chat_ctx(self._as_heard(chat_ctx))
@@ -100,6 +110,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             self._out_of_step = llm.RealtimeError("the conversation is out of step", code="out_of_step")
             raise self._out_of_step from error
         self._out_of_step = None
+        self._model.on_synced(1000 * (asyncio.get_running_loop().time() - began_s))
 
     def _as_heard(self, chat_ctx: llm.ChatContext) -> llm.ChatContext:
         """The same with the vendor's words for turns that it heard.
@@ -134,6 +145,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         """Ignored for the same reason: LiveKit clears on entering, when the turn is already in the buffer."""
 
     def interrupt(self) -> None:
+        self.busy = False
         self._inner.interrupt()
 
     def truncate(
@@ -239,8 +251,8 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             self.emit("generation_created", created)
 
     def _on_metrics(self, collected: RealtimeModelMetrics | STTMetrics) -> None:
-        if isinstance(collected, RealtimeModelMetrics):
-            self.busy = False  # they come with the end of a response
+        if isinstance(collected, RealtimeModelMetrics) and collected.request_id and not collected.cancelled:
+            self.busy = False  # they come with the end of a response, and with a connection
         self.emit("metrics_collected", collected)
 
     def _on_error(self, error: llm.RealtimeModelError) -> None:
@@ -265,12 +277,17 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         self._unheard[item.id] = self._asked_for, turn.text
         if len(self._unheard) > _AWAITED:
             del self._unheard[next(iter(self._unheard))]
+        if isinstance(self._inner, Seeded):
+            self._inner.worded(item.id, turn.text)
         self.emit(
             "input_audio_transcription_completed",
             llm.InputTranscriptionCompleted(
                 item_id=item.id, transcript=turn.text, is_final=True, turn_started_at=turn.started_at
             ),
         )
+        if item.type == "message" and turn.text and not self._model.transcribes:
+            # A plugin gives a new connection what it knows of the old one's items: of what was audio, our words.
+            item.content.append(turn.text)
 
     def _on_own_transcript(self, heard: llm.InputTranscriptionCompleted) -> None:
         """What the vendor heard goes no further: the history has the turn in our recogniser's words."""
@@ -280,6 +297,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
 
     def _give_up(self, reply: asyncio.Future[llm.GenerationCreatedEvent]) -> None:
         if not reply.done():
+            self.busy = False
             reply.set_exception(
                 llm.RealtimeError(f"no reply within {self._first_reply_s:g} s", code="silent")
             )
@@ -310,6 +328,8 @@ class WarmModel(llm.RealtimeModel):
         """Told what the engine itself heard in a turn: the generation that answers it, our words, its own."""
         self.on_lost: Callable[[Exception, bool], None] = lambda error, for_good: None
         """Told when the connection broke, and whether for good: else the plugin connects anew."""
+        self.on_synced: Callable[[float], None] = lambda took_ms: None
+        """Told when the server has acknowledged the conversation, and how long that took."""
         self.on_reconnected: Callable[[], None] = lambda: None
         """Told when the plugin connected anew: the server's input buffer is empty."""
         self._label = inner.label
@@ -321,6 +341,11 @@ class WarmModel(llm.RealtimeModel):
     @property
     def provider(self) -> str:
         return self._inner.provider
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether the vendor writes down what it hears."""
+        return self._inner.capabilities.user_transcription
 
     @property
     def warm(self) -> WarmSession | None:

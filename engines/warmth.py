@@ -33,6 +33,7 @@ class Warmth:
         instructions: given to a fresh session.
         tools: given to a fresh session.
         failed: told when the session could not be kept in step.
+        worked: told when a fresh session is open and in step.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Warmth:
         instructions: str,
         tools: Sequence[llm.Tool],
         failed: Callable[[BaseException], None],
+        worked: Callable[[], None] = lambda: None,
     ) -> None:
         model.on_reconnected = feed.again
         self._model = model
@@ -54,6 +56,7 @@ class Warmth:
         self._instructions = instructions
         self._tools = tools
         self._failed = failed
+        self._worked = worked
         self._work: asyncio.Task[None] | None = None
         self._stale = False
         self._closing: set[asyncio.Task[None]] = set()
@@ -112,7 +115,7 @@ class Warmth:
 
     def _false_start_over(self) -> None:
         self._onset_ms = None
-        self.feed.discard()
+        self.feed.give_up()
 
     async def aclose(self) -> None:
         self._cancel_false_start()
@@ -154,6 +157,9 @@ class Warmth:
         except llm.RealtimeError as error:
             if self._model.warm is session:
                 self.lost(error)
+        else:
+            if fresh:
+                self._worked()
 
     def _cancel_false_start(self) -> None:
         if self._false_start is not None:

@@ -22,8 +22,14 @@ class Wording:
         "I am sorry, this call has to be recorded and I cannot do that just now, so I have to end it here. "
         "Please call again later. Goodbye."
     )
+    not_here: str = "I am sorry, I cannot take your call on this line, so I have to end it here. Goodbye."
     recording: Path = APOLOGY
     recorded_words: str = "I am sorry, we have a technical problem just now. Please stay on the line."
+
+    @property
+    def about_delays(self) -> tuple[str, ...]:
+        """What is said while an answer is being worked on."""
+        return self.one_moment.strip(), self.start_again.strip()
 
     def recorded_apology(self) -> tuple[rtc.AudioFrame, ...]:
         """The recorded apology as 20 ms frames, mono, at the recording's rate."""

@@ -11,6 +11,7 @@ class Reachable(ABC):
     """A lab that may be running; every address raises :class:`LabError` while it is not."""
 
     _url: str | None = None
+    _secure_url: str | None = None
 
     @property
     def url(self) -> str:
@@ -32,12 +33,20 @@ class Reachable(ABC):
         return f"{self.url}/elevenlabs/v1"
 
     @property
+    def google_url(self) -> str:
+        """Where Google's client finds the Live API; it speaks TLS only."""
+        if self._secure_url is None:
+            raise LabError(f"the lab is not running: use it as `async with {type(self).__name__}() as lab`")
+        return self._secure_url
+
+    @property
     def stand_ins(self) -> dict[str, str]:
         """The base URL of every provider that the lab stands in for, by plugin."""
         return {
             "openai": self.openai_url,
             "deepgram": self.deepgram_url,
             "elevenlabs": self.elevenlabs_url,
+            "google": self.google_url,
         }
 
     @abstractmethod

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 from uuid import UUID
@@ -116,6 +118,10 @@ class LabContext:
     faults: Faults = field(default_factory=Faults)
     journal: Journal = field(default_factory=Journal)
     rng: random.Random = field(default_factory=lambda: random.Random(20261114))
+    wall: Callable[[], float] = time.time
+    """Seconds since the epoch; what expires goes by it."""
+    session_limit_s: float = math.inf
+    """Length at which a realtime provider ends a session."""
 
     def draw_s(self, stage: Stage, *, slow: float = 1.0) -> float:
         """How long, in seconds, ``stage`` takes this time as the client sees it: network, stage, network.

@@ -16,8 +16,9 @@ import asyncio
 import json
 import math
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -26,37 +27,39 @@ from lab.errors import LabError
 from lab.faults import Fault, Provider
 from lab.wire import cut, fail_at_the_door
 
-_PROVIDER: Provider = "deepgram"
 _SHORTEST_ENDPOINTING_MS = 300
 """The ears need this much silence to be sure: shorter wishes (the plugin asks for 25 ms) get this."""
 _MODEL = {"name": "lab-pocketsphinx", "version": "5.1.1", "arch": "sphinx"}
 
 
 def routes(context: LabContext) -> list[web.RouteDef]:
-    async def listen(request: web.Request) -> web.StreamResponse:
-        return await _listen(request, context)
+    async def hear(request: web.Request) -> web.StreamResponse:
+        return await listen(request, context, Stream)
 
-    return [web.get("/deepgram/v1/listen", listen)]
+    return [web.get("/deepgram/v1/listen", hear)]
 
 
-async def _listen(request: web.Request, context: LabContext) -> web.StreamResponse:
+async def listen(request: web.Request, context: LabContext, made: type[Stream]) -> web.StreamResponse:
+    """Serve one connection as ``made`` does, if it is asked for what the lab can hear."""
     connection = context.new_id("dg_")
-    context.journal.record(_PROVIDER, connection, "connect", dict(request.query))
-    refused = await fail_at_the_door(request, context, _PROVIDER) or _unacceptable(request, connection)
+    context.journal.record(made.provider, connection, "connect", dict(request.query))
+    refused = await fail_at_the_door(request, context, made.provider) or _unacceptable(request, connection)
     if refused is not None:
         return refused
     websocket = web.WebSocketResponse()
     websocket.headers["dg-request-id"] = connection
     await websocket.prepare(request)
     try:
-        await _Stream(request, websocket, context, connection).serve()
+        await made(request, websocket, context, connection).serve()
     finally:
-        context.journal.record(_PROVIDER, connection, "lab.disconnected")
+        context.journal.record(made.provider, connection, "lab.disconnected")
     return websocket
 
 
-class _Stream:
+class Stream:
     """One connection: audio comes in, results go out in order."""
+
+    provider: ClassVar[Provider] = "deepgram"
 
     def __init__(
         self, request: web.Request, websocket: web.WebSocketResponse, lab: LabContext, connection: str
@@ -90,7 +93,7 @@ class _Stream:
             for task in done:
                 task.result()
         except LabError as error:
-            self._lab.journal.record(_PROVIDER, self._connection, "lab.error", str(error))
+            self._lab.journal.record(self.provider, self._connection, "lab.error", str(error))
             await self._websocket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"NET-0000")
         except ConnectionError:
             pass  # the client has gone, or a fault cut the line
@@ -103,14 +106,17 @@ class _Stream:
     async def _receive(self) -> None:
         async for message in self._websocket:
             if message.type is WSMsgType.BINARY:
-                self._lab.journal.record(_PROVIDER, self._connection, "audio", message.data)
+                self._lab.journal.record(self.provider, self._connection, "audio", message.data)
                 self._bytes += len(message.data)
-                self._listener.push(message.data)
+                self._push(message.data)
             elif message.type is WSMsgType.TEXT:
                 self._obey(message.data)
         if self._closing:
             # the socket's reading side is over only because the other task closed it
             await asyncio.Event().wait()
+
+    def _push(self, pcm: bytes) -> None:
+        self._listener.push(pcm)
 
     def _obey(self, text: str) -> None:
         try:
@@ -118,11 +124,14 @@ class _Stream:
             name = str(packet["type"])
         except (ValueError, KeyError, TypeError):
             packet, name = text, "lab.unreadable"
-        self._lab.journal.record(_PROVIDER, self._connection, name, packet)
+        self._lab.journal.record(self.provider, self._connection, name, packet)
         if name in ("Finalize", "CloseStream"):
-            self._finalizing += 1
             self._closing = self._closing or name == "CloseStream"
-            self._listener.finalize()
+            self._finalize()
+
+    def _finalize(self) -> None:
+        self._finalizing += 1
+        self._listener.finalize()
 
     async def _hear(self) -> None:
         async for heard in self._listener:
@@ -133,23 +142,24 @@ class _Stream:
             heard, audio_at_s = await self._heard.get()
             if heard.kind == "speech_started":
                 await self._begin_utterance()
-            if (message := self._message(heard)) is not None:
+            for message in self._messages(heard):
                 await self._wait(heard, audio_at_s)
                 await self._send(message, last=heard.kind == "final")
             if heard.finalized:
                 self._finalizing -= 1
                 if self._closing and not self._finalizing:
-                    await self._websocket.send_json(self._metadata())
+                    if (goodbye := self._goodbye()) is not None:
+                        await self._websocket.send_json(goodbye)
                     await self._websocket.close()
                     return
 
     async def _begin_utterance(self) -> None:
         """Every utterance is an answer that a fault can strike."""
         self._sent_of_utterance = 0
-        self._fault = self._lab.faults.take(_PROVIDER)
+        self._fault = self._lab.faults.take(self.provider)
         if self._fault is None:
             return
-        self._lab.journal.record(_PROVIDER, self._connection, "lab.fault", self._fault.kind)
+        self._lab.journal.record(self.provider, self._connection, "lab.fault", self._fault.kind)
         match self._fault.kind:
             case "refuse":
                 self._cut()
@@ -167,7 +177,7 @@ class _Stream:
         delay_s = await self._lab.wait("stt", slow=slow, spent_s=spent_s)
         if spent_s > delay_s > 0:
             overrun = {"ms": 1000 * (spent_s - delay_s)}
-            self._lab.journal.record(_PROVIDER, self._connection, "lab.overrun", overrun)
+            self._lab.journal.record(self.provider, self._connection, "lab.overrun", overrun)
 
     async def _send(self, message: dict[str, Any], *, last: bool) -> None:
         fault = self._fault
@@ -185,16 +195,13 @@ class _Stream:
         cut(self._request)
         raise ConnectionResetError("dropped by a fault")
 
-    def _message(self, heard: Heard) -> dict[str, Any] | None:
+    def _messages(self, heard: Heard) -> Iterator[dict[str, Any]]:
         """What the client is told, if it asked for that."""
-        match heard.kind:
-            case "speech_started":
-                start = {"type": "SpeechStarted", "channel": [0], "timestamp": round(heard.start_s, 3)}
-                return start if self._wants_start else None
-            case "interim":
-                return self._results(heard) if self._wants_interim else None
-            case "final":
-                return self._results(heard)
+        if heard.kind == "speech_started":
+            if self._wants_start:
+                yield {"type": "SpeechStarted", "channel": [0], "timestamp": round(heard.start_s, 3)}
+        elif heard.kind == "final" or self._wants_interim:
+            yield self._results(heard)
 
     def _results(self, heard: Heard) -> dict[str, Any]:
         final = heard.kind == "final"
@@ -223,7 +230,7 @@ class _Stream:
             "metadata": {"request_id": self._connection, "model_info": _MODEL, "model_uuid": "lab"},
         }
 
-    def _metadata(self) -> dict[str, Any]:
+    def _goodbye(self) -> dict[str, Any] | None:
         return {
             "type": "Metadata",
             "request_id": self._connection,

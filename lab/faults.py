@@ -9,7 +9,16 @@ from typing import Literal, cast, get_args
 from lab.errors import LabError
 
 Provider = Literal[
-    "openai.chat", "openai.speech", "openai.realtime", "openai.decisions", "deepgram", "elevenlabs"
+    "openai.chat",
+    "openai.speech",
+    "openai.transcription",
+    "openai.realtime",
+    "openai.live",
+    "openai.decisions",
+    "deepgram",
+    "deepgram.flux",
+    "elevenlabs",
+    "google.live",
 ]
 Kind = Literal["refuse", "rate_limited", "server_error", "hang", "drop", "malformed", "slow"]
 

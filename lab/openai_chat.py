@@ -113,11 +113,19 @@ def _text(content: Any) -> str:
 
 def _deltas(reply: Reply, context: LabContext) -> Iterator[tuple[dict[str, Any], str | None]]:
     if isinstance(reply, Call):
-        function = {"name": reply.tool, "arguments": ""}
-        opening = {"index": 0, "id": context.new_id("call_"), "type": "function", "function": function}
-        yield {"role": "assistant", "content": None, "tool_calls": [opening]}, None
-        for fragment in _fragments(reply.arguments_json):
-            yield {"tool_calls": [{"index": 0, "function": {"arguments": fragment}}]}, None
+        role: dict[str, Any] = {"role": "assistant", "content": None}
+        for index, call in enumerate(reply.all):
+            function = {"name": call.tool, "arguments": ""}
+            opening = {
+                "index": index,
+                "id": context.new_id("call_"),
+                "type": "function",
+                "function": function,
+            }
+            yield {**role, "tool_calls": [opening]}, None
+            for fragment in _fragments(call.arguments_json):
+                yield {"tool_calls": [{"index": index, "function": {"arguments": fragment}}]}, None
+            role = {}
         yield {}, "tool_calls"
         return
     yield {"role": "assistant", "content": ""}, None
@@ -134,9 +142,15 @@ def _fragments(arguments: str) -> list[str]:
 
 def _whole(reply: Reply, context: LabContext) -> tuple[dict[str, Any], str]:
     if isinstance(reply, Call):
-        function = {"name": reply.tool, "arguments": reply.arguments_json}
-        call = {"id": context.new_id("call_"), "type": "function", "function": function}
-        return {"role": "assistant", "content": None, "tool_calls": [call], "refusal": None}, "tool_calls"
+        calls = [
+            {
+                "id": context.new_id("call_"),
+                "type": "function",
+                "function": {"name": call.tool, "arguments": call.arguments_json},
+            }
+            for call in reply.all
+        ]
+        return {"role": "assistant", "content": None, "tool_calls": calls, "refusal": None}, "tool_calls"
     return {"role": "assistant", "content": reply.text, "refusal": None}, "stop"
 
 
@@ -145,7 +159,11 @@ def _usage(body: dict[str, Any], reply: Reply, cache: PromptCache) -> dict[str, 
     parts += [json.dumps(message, sort_keys=True) for message in body["messages"]]
     tokens = [(part, PER_MESSAGE + count(" ".join(_strings(json.loads(part))))) for part in parts]
     prompt = sum(number for _, number in tokens)
-    said = f"{reply.tool} {reply.arguments_json}" if isinstance(reply, Call) else reply.text
+    said = (
+        " ".join(f"{call.tool} {call.arguments_json}" for call in reply.all)
+        if isinstance(reply, Call)
+        else reply.text
+    )
     completion = count(said) + 1
     return {
         "prompt_tokens": prompt,

@@ -11,10 +11,13 @@ import base64
 import binascii
 import contextlib
 import json
+import math
 import time
-from typing import Any, TypeVar
+from collections.abc import AsyncIterable, Callable
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from lab.context import LabContext
 from lab.errors import LabError
@@ -37,47 +40,60 @@ from lab.tokens import count
 from lab.wire import cut, failure
 
 _PROVIDER: Provider = "openai.realtime"
+_LOGPROBS = "item.input_audio_transcription.logprobs"
 _T = TypeVar("_T")
 
 
-def routes(context: LabContext) -> list[web.RouteDef]:
-    async def realtime(request: web.Request) -> web.StreamResponse:
-        connection = context.new_id("sess_")
-        context.journal.record(_PROVIDER, connection, "connect", dict(request.query))
-        fault = context.faults.take(_PROVIDER, *AT_CONNECT)
-        if fault is not None and fault.kind == "refuse":
-            cut(request)
-            return web.Response(status=503)
-        if fault is not None and fault.kind in ("rate_limited", "server_error"):
-            return failure(429 if fault.kind == "rate_limited" else 500, context.new_id("req_"))
-        socket = web.WebSocketResponse(max_msg_size=16 * 2**20)
-        await socket.prepare(request)
-        if fault is not None:  # hang: the socket opens and nothing ever comes
-            async for _ in socket:
-                pass
-            return socket
-        session = _Session(context, socket, connection, request)
-        try:
-            await session.serve()
-        finally:
-            await session.aclose()
-            context.journal.record(_PROVIDER, connection, "disconnect")
+async def realtime(request: web.Request, context: LabContext) -> web.StreamResponse:
+    """Serve one connection of a client that speaks and hears by itself (``/v1/realtime?model=``)."""
+    connection = context.new_id("sess_")
+    context.journal.record(_PROVIDER, connection, "connect", dict(request.query))
+    fault = context.faults.take(_PROVIDER, *AT_CONNECT)
+    if fault is not None and fault.kind == "refuse":
+        cut(request)
+        return web.Response(status=503)
+    if fault is not None and fault.kind in ("rate_limited", "server_error"):
+        return failure(429 if fault.kind == "rate_limited" else 500, context.new_id("req_"))
+    socket = web.WebSocketResponse(max_msg_size=16 * 2**20)
+    await socket.prepare(request)
+    if fault is not None:  # hang: the socket opens and nothing ever comes
+        async for _ in socket:
+            pass
         return socket
+    model = request.query.get("model", "gpt-realtime")
+    session = Session(context, socket, connection, model, cut=partial(cut, request))
+    try:
+        await session.serve(socket)
+    finally:
+        await session.aclose()
+        context.journal.record(_PROVIDER, connection, "disconnect")
+    return socket
 
-    return [web.get("/v1/realtime", realtime)]
+
+class Outlet(Protocol):
+    """Where server events go: a client's socket, or those of all who are in a call."""
+
+    async def send_str(self, data: str) -> None: ...
+    async def close(self) -> Any: ...
 
 
-class _Session:
+class Session:
     """One connection. Client events are carried out in order; answers leave in order, one network delay later."""
 
     def __init__(
-        self, context: LabContext, socket: web.WebSocketResponse, connection: str, request: web.Request
+        self,
+        context: LabContext,
+        socket: Outlet,
+        connection: str,
+        model: str,
+        *,
+        cut: Callable[[], None],
     ) -> None:
         self._context = context
         self._socket = socket
         self._connection = connection
-        self._request = request
-        self._config = new_session(connection, request.query.get("model", "gpt-realtime"))
+        self._cut = cut
+        self._config = new_session(connection, model)
         self._conversation = Conversation()
         self._buffered = 0
         self._ears = RealtimeEars(context.hearing, sample_rate_hz=SAMPLE_RATE_HZ)
@@ -88,27 +104,40 @@ class _Session:
         self._outbox: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
         self._sender = asyncio.create_task(self._send_out(), name=f"lab realtime sender {connection}")
 
-    async def serve(self) -> None:
+    async def serve(self, messages: AsyncIterable[WSMessage]) -> None:
+        """Carry out what a client sends, from the start of the session to its end."""
         self._send("session.created", session=self._config)
-        async for message in self._socket:
-            if message.type is not WSMsgType.TEXT:
-                continue
-            event_id: str | None = None
-            try:
-                event = json.loads(message.data)
-                event_id = event.get("event_id")
-                name = str(event["type"])
-                self._journal(name, event)
-                handler = _HANDLERS.get(name)
-                if handler is None:
-                    raise RejectedError("invalid_value", f"Invalid value: '{name}' is not a client event.")
-                await handler(self, event)
-            except RejectedError as rejected:
-                self._error(rejected.code, str(rejected), event_id)
-            except LabError as trouble:
-                self._error("server_error", str(trouble), event_id)
-            except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
-                self._error("invalid_event", f"The event cannot be read: {error!r}", event_id)
+        if self._context.session_limit_s < math.inf:
+            self._own(asyncio.create_task(self._expire(), name=f"lab session limit {self._connection}"))
+        async for message in messages:
+            if message.type is WSMsgType.TEXT:
+                await self.carry_out(message.data)
+
+    async def carry_out(self, text: str) -> None:
+        """One client event."""
+        event_id: str | None = None
+        try:
+            event = json.loads(text)
+            event_id = event.get("event_id")
+            name = str(event["type"])
+            self._journal(name, event)
+            handler = _HANDLERS.get(name)
+            if handler is None:
+                raise RejectedError("invalid_value", f"Invalid value: '{name}' is not a client event.")
+            await handler(self, event)
+        except RejectedError as rejected:
+            self._error(rejected.code, str(rejected), event_id)
+        except LabError as trouble:
+            self._error("server_error", str(trouble), event_id)
+        except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+            self._error("invalid_event", f"The event cannot be read: {error!r}", event_id)
+
+    async def _expire(self) -> None:
+        """End the session when its time is up. Source: OpenAI guide, *Realtime conversations*: session lifecycle."""
+        await asyncio.sleep(self._context.session_limit_s)
+        self._error("session_expired", "Your session hit the maximum duration.", None)
+        await asyncio.sleep(self._context.draw_s("network"))
+        await self._socket.close()
 
     async def aclose(self) -> None:
         """End everything that this connection began."""
@@ -254,6 +283,7 @@ class _Session:
             f"{prefix}.completed",
             **where,
             transcript=text,
+            logprobs=_likely(text) if _LOGPROBS in self._config.get("include", ()) else None,
             usage={
                 "type": "tokens",
                 "input_tokens": read,
@@ -266,7 +296,7 @@ class _Session:
     def _respond(self, params: dict[str, Any]) -> None:
         fault = self._context.faults.take(_PROVIDER)
         if fault is not None and fault.kind == "refuse":
-            cut(self._request)
+            self._cut()
             return
         if fault is not None and fault.kind == "hang":
             return
@@ -312,7 +342,7 @@ class _Session:
                 await asyncio.sleep(wait_s)
             try:
                 if text == "lab.drop":
-                    cut(self._request)
+                    self._cut()
                     return
                 await self._socket.send_str('{"type": "response.' if text == "lab.malformed" else text)
             except ConnectionError:
@@ -343,17 +373,22 @@ class _Session:
 
 
 _HANDLERS = {
-    "session.update": _Session.update,
-    "input_audio_buffer.append": _Session.append,
-    "input_audio_buffer.commit": _Session.commit,
-    "input_audio_buffer.clear": _Session.clear,
-    "conversation.item.create": _Session.create_item,
-    "conversation.item.delete": _Session.delete_item,
-    "conversation.item.truncate": _Session.truncate_item,
-    "conversation.item.retrieve": _Session.retrieve_item,
-    "response.create": _Session.create_response,
-    "response.cancel": _Session.cancel_response,
+    "session.update": Session.update,
+    "input_audio_buffer.append": Session.append,
+    "input_audio_buffer.commit": Session.commit,
+    "input_audio_buffer.clear": Session.clear,
+    "conversation.item.create": Session.create_item,
+    "conversation.item.delete": Session.delete_item,
+    "conversation.item.truncate": Session.truncate_item,
+    "conversation.item.retrieve": Session.retrieve_item,
+    "response.create": Session.create_response,
+    "response.cancel": Session.cancel_response,
 }
+
+
+def _likely(text: str) -> list[dict[str, Any]]:
+    """Log probabilities of a transcript: made up, for the lab's ears tell none by word."""
+    return [{"token": word, "bytes": list(word.encode()), "logprob": -0.1} for word in text.split()]
 
 
 def _without_audio(content: Any) -> tuple[int, Any]:

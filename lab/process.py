@@ -55,7 +55,8 @@ class LabProcess(Reachable):
         )
         self._reader = asyncio.create_task(self._read_complaints(self._process), name="lab process stderr")
         try:
-            self._url = str((await self._first_line(self._process))["url"])
+            ready = await self._first_line(self._process)
+            self._url, self._secure_url = str(ready["url"]), str(ready["stand_ins"]["google"])
             self._client = aiohttp.ClientSession(self._url)
         except BaseException:
             await self.aclose()

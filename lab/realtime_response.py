@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,6 +47,9 @@ _FAILURES: dict[str, dict[str, str]] = {
     },
 }
 
+_VERBATIM = re.compile(r'word for word[^"]*"(.+)"', re.DOTALL)
+"""A model that is told to say something word for word does so."""
+
 Send = Callable[..., None]
 """``send(type, **fields)``: queue one server event, in order."""
 
@@ -64,7 +68,9 @@ class Response:
     connection: str
     id: str
     fault: Fault | None = None
+    _items: list[Item] = field(default_factory=list)
     _item: Item | None = None
+    """The one being written."""
     _content: dict[str, Any] | None = None
     _written: Tokens = field(default_factory=Tokens)
     _billed: tuple[Tokens, Tokens] = (Tokens(), Tokens())
@@ -113,7 +119,9 @@ class Response:
         tools = self.params.get("tools") or self.session.get("tools") or []
         names = tool_names(tools, self.params.get("tool_choice") or self.session.get("tool_choice"))
         self._billed = self.conversation.bill(instructions, tools)
-        reply = self.context.script.reply(await self.conversation.request(instructions, names))
+        told = _VERBATIM.search(str(self.params.get("instructions") or ""))
+        request = await self.conversation.request(instructions, names)
+        reply = Say(told[1]) if told else self.context.script.reply(request)
         modality = (self.params.get("output_modalities") or self.session["output_modalities"])[0]
         pcm = b""
         if isinstance(reply, Say) and modality == "audio":
@@ -128,7 +136,9 @@ class Response:
                 "openai.realtime", self.connection, "lab.overrun", {"ms": round(1000 * late_s)}
             )
         if isinstance(reply, Call):
-            await self._call(reply)
+            for call in reply.all:
+                self._close_item("completed")
+                await self._call(call)
         elif modality == "audio":
             await self._speak(reply.text, pcm)
         else:
@@ -199,8 +209,10 @@ class Response:
         item = Item(self.context.new_id("item_"), wire)
         wire |= {"id": item.id, "object": "realtime.item"}
         self._item = item
+        self._items.append(item)
         after = self.conversation.add(item)
-        self.send("response.output_item.added", response_id=self.id, output_index=0, item=dict(wire))
+        where = {"response_id": self.id, "output_index": len(self._items) - 1}
+        self.send("response.output_item.added", **where, item=dict(wire))
         self.send("conversation.item.added", previous_item_id=after, item=dict(wire))
         return item
 
@@ -225,7 +237,8 @@ class Response:
                 self.send("response.output_text.done", **where, text=item.transcript)
             self.send("response.content_part.done", **where, part=part)
             item.wire["content"] = [{"type": kind, key: item.transcript}]
-        self.send("response.output_item.done", response_id=self.id, output_index=0, item=dict(item.wire))
+        where = {"response_id": self.id, "output_index": len(self._items) - 1}
+        self.send("response.output_item.done", **where, item=dict(item.wire))
         self.send("conversation.item.done", previous_item_id=None, item=dict(item.wire))
         if self._content is not None and self._content["type"] == "text":
             item.transcript = ""  # the words live in the content now
@@ -244,7 +257,7 @@ class Response:
 
     def _address(self) -> dict[str, Any]:
         item_id = self._item.id if self._item is not None else None
-        return {"response_id": self.id, "item_id": item_id, "output_index": 0}
+        return {"response_id": self.id, "item_id": item_id, "output_index": max(0, len(self._items) - 1)}
 
     def wire(self, status: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
         """The response object in ``response.created`` and ``response.done``."""
@@ -257,7 +270,7 @@ class Response:
             "conversation_id": "conv_lab",
             "status": status,
             "status_details": details,
-            "output": [dict(self._item.wire)] if done and self._item is not None else [],
+            "output": [dict(item.wire) for item in self._items] if done else [],
             "output_modalities": self.params.get("output_modalities") or self.session["output_modalities"],
             "max_output_tokens": self.session["max_output_tokens"],
             "metadata": self.params.get("metadata"),

@@ -64,9 +64,9 @@ class Request:
 
     @cached_property
     def facts(self) -> Mapping[str, str]:
-        """What a reply may mention: ``order``, ``email`` and ``result.*`` of the latest tool result."""
+        """What a reply may mention: ``order``, ``email`` and ``result.*`` of the latest tool results."""
         found: dict[str, str] = {}
-        asked = ""
+        asked, before = "", ""
         for message in self.messages:
             if message.role == "assistant":
                 asked = message.text
@@ -75,8 +75,10 @@ class Request:
             elif message.role == "call" and (number := fields_of(message.text).get("order_number")):
                 found["order"] = str(number)
             elif message.role == "result":
-                found = {k: v for k, v in found.items() if not k.startswith("result.")}
+                if before != "result":  # what was asked side by side is known side by side
+                    found = {k: v for k, v in found.items() if not k.startswith("result.")}
                 found |= {f"result.{k}": str(v) for k, v in fields_of(message.text).items() if v is not None}
+            before = message.role
         return found
 
 
@@ -89,10 +91,16 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The model calls a tool."""
+    """The model calls a tool, or several at once: those ``beside`` it."""
 
     tool: str
     arguments: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[Call, ...] = ()
+
+    @property
+    def all(self) -> tuple[Call, ...]:
+        """Every call of the reply, in order."""
+        return (self, *self.beside)
 
     @property
     def arguments_json(self) -> str:
@@ -238,9 +246,11 @@ def _filled(reply: Reply, values: Mapping[str, str]) -> Reply:
 
         return re.sub(r"\s+", " ", _SLOT.sub(slot, template)).strip()
 
-    if isinstance(reply, Say):
-        return Say(fill(reply.text))
-    return Call(reply.tool, {name: fill(value) for name, value in reply.arguments.items()})
+    def filled(call: Call) -> Call:
+        arguments = {name: fill(value) for name, value in call.arguments.items()}
+        return Call(call.tool, arguments, tuple(map(filled, call.beside)))
+
+    return Say(fill(reply.text)) if isinstance(reply, Say) else filled(reply)
 
 
 def _read(node: Node) -> Rule | None:
@@ -271,11 +281,16 @@ def _read_reply(node: Node) -> Reply | None:
     if call is None or say is not None:
         node.problem("a rule either says something or calls a tool: give one of `say` and `call`")
         return None
-    call.only(["tool", "arguments"])
-    tool_node, arguments = call.require("tool"), call.get("arguments")
+    return _read_call(call)
+
+
+def _read_call(node: Node) -> Call | None:
+    node.only(["tool", "arguments", "beside"])
+    tool_node, arguments, others = node.require("tool"), node.get("arguments"), node.get("beside")
     tool = tool_node.text() if tool_node else None
     filled = {key: value.text() or "" for key, value in arguments.items()} if arguments else {}
-    return Call(tool, filled) if tool else None
+    beside = [_read_call(other) for other in others.elements()] if others else []
+    return Call(tool, filled, tuple(filter(None, beside))) if tool else None
 
 
 def _pattern(node: Node) -> re.Pattern[str] | None:

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import random
 import signal
 import sys
@@ -20,18 +21,46 @@ from types import TracebackType
 from typing import Self
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
-from lab import control, deepgram, elevenlabs, openai_chat, openai_decisions, openai_realtime, openai_speech
+from lab import (
+    control,
+    deepgram,
+    deepgram_flux,
+    elevenlabs,
+    gemini_live,
+    openai_chat,
+    openai_decisions,
+    openai_live,
+    openai_realtime_plain,
+    openai_sideband,
+    openai_speech,
+    openai_transcription,
+    wire,
+)
 from lab.addresses import Reachable
 from lab.context import Hearing, LabContext, Voices
 from lab.delays import Delays
 from lab.errors import LabError
 from lab.hearing import Hearing as RealHearing
 from lab.script import SUPPORT, Script
+from lab.tls import loopback_context
 from lab.voices import Voices as RealVoices
 from policies.document import DocumentError
 
-_PROVIDERS = (openai_chat, openai_speech, openai_realtime, openai_decisions, deepgram, elevenlabs)
+_PROVIDERS = (
+    openai_chat,
+    openai_speech,
+    openai_transcription,
+    openai_sideband,
+    openai_realtime_plain,
+    openai_decisions,
+    openai_live,
+    deepgram,
+    deepgram_flux,
+    elevenlabs,
+    gemini_live,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +75,8 @@ class LabSettings:
     """Processes that recognise speech."""
     voices: int = 1
     """Processes that synthesise it."""
+    session_limit_s: float = math.inf
+    """Length at which realtime providers end a session; vendors' limits are ten to sixty minutes."""
 
 
 class Lab(Reachable):
@@ -69,13 +100,15 @@ class Lab(Reachable):
             script=Script.load(self.settings.scenario),
             delays=self.settings.delays,
             rng=random.Random(self.settings.seed),
+            session_limit_s=self.settings.session_limit_s,
         )
         self._runner: web.AppRunner | None = None
+        self._answering: dict[int, web.Request] = {}
 
     async def __aenter__(self) -> Self:
         try:
             await asyncio.gather(self.context.hearing.start(), self.context.voices.start())
-            app = web.Application(client_max_size=64 * 2**20)
+            app = web.Application(client_max_size=64 * 2**20, middlewares=[self._followed])
             for provider in (*_PROVIDERS, control):
                 app.add_routes(provider.routes(self.context))
             # A client that goes away cancels its request: nothing is generated for nobody.
@@ -84,7 +117,9 @@ class Lab(Reachable):
             )
             await self._runner.setup()
             await web.TCPSite(self._runner, "127.0.0.1", self.settings.port).start()
-            self._url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+            await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=loopback_context()).start()
+            plain, secure = (address[1] for address in self._runner.addresses)
+            self._url, self._secure_url = f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{secure}"
         except BaseException:
             await self.aclose()
             raise
@@ -94,6 +129,21 @@ class Lab(Reachable):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def cut(self, path: str = "/") -> int:
+        """Drop what is being answered under ``path``, sockets too, as a broken network does; returns how many."""
+        lost = [request for request in self._answering.values() if request.path.startswith(path)]
+        for request in lost:
+            wire.cut(request)
+        return len(lost)
+
+    @web.middleware
+    async def _followed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._answering[id(request)] = request  # a request has no hash
+        try:
+            return await handler(request)
+        finally:
+            del self._answering[id(request)]
 
     async def aclose(self) -> None:
         """Stop serving and end the worker processes."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -107,10 +107,14 @@ class Tone:
 
 
 class ToneVoices:
-    """A voice that hums: 440 Hz for ``character_ms`` a character. ``broken`` makes it fail instead."""
+    """Voices that hum, each at the pitch that ``pitches_hz`` gives it, or 440 Hz, for ``character_ms`` a character.
 
-    def __init__(self, character_ms: float = 5.0) -> None:
+    ``broken`` makes them fail instead.
+    """
+
+    def __init__(self, character_ms: float = 5.0, pitches_hz: Mapping[str, float] | None = None) -> None:
         self.character_ms = character_ms
+        self._pitches_hz = pitches_hz or {}
         self.broken = False
         self.spoken: list[str] = []
 
@@ -126,6 +130,6 @@ class ToneVoices:
         self.spoken.append(text)
         each = self.character_ms
         samples = np.arange(int(len(text) * each / 1000 * SAMPLE_RATE_HZ))
-        wave = 8000 * np.sin(2 * np.pi * 440 / SAMPLE_RATE_HZ * samples)
+        wave = 8000 * np.sin(2 * np.pi * self._pitches_hz.get(voice, 440.0) / SAMPLE_RATE_HZ * samples)
         marks = tuple(ToneCharacter(sign, i * each, each) for i, sign in enumerate(text))
         return Tone(wave.astype("<i2").tobytes(), marks)

@@ -228,6 +228,8 @@ class Content:
     """When the caller's voice is not judged; without it, wherever the caller consents it is."""
     questions: Mapping[str, Question] = field(default_factory=dict)
     """By name."""
+    answer_within_ms: int | None = None
+    """What a caller may wait for an answer; ``None``: as the engine catalogue says."""
     overlays: Mapping[str, Overlay] = field(default_factory=dict)
     """By tenant. The content of a tenant's policy has none."""
     tenant: str = ""

@@ -209,6 +209,7 @@ def _policy(content: Content) -> _Fields:
         "last_resort": _plain(content.last_resort),
         "max_switches": _plain(stability.max_switches),
         "cooldown_turns": _plain(stability.cooldown_turns),
+        "answer_within_ms": _plain(content.answer_within_ms),
     }
 
 

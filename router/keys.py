@@ -155,6 +155,11 @@ POLICY_KEYS: Mapping[str, Keys] = {
             ENGINE,
         ),
         "stability": Key("limits on switching", _ref("`stability`")),
+        "answer_within_ms": Key(
+            "what a caller may wait for an answer: an engine has half of it to begin, so that the next still answers "
+            "in time; by default only the engine catalogue limits engines",
+            _whole(1000, 60_000),
+        ),
         "guards": Key("take engines away, before any rule is asked", _optional(_list(_ref("a guard")))),
         "rules": Key(
             "tried in order; the first that matches, and whose engine is left, chooses",

@@ -137,6 +137,11 @@ class Policy:
         """The last resort: the engine that no guard may deny, and that serves when routing itself fails."""
         return self._content.last_resort
 
+    @property
+    def answer_within_ms(self) -> int | None:
+        """What a caller may wait for an answer; ``None``: as the engine catalogue says."""
+        return self._content.answer_within_ms
+
     def fallback(self, engine: str, denied_or_failed: Collection[str]) -> str | None:
         """The next engine to try when ``engine`` cannot answer: its fallbacks, theirs, then the last resort.
 

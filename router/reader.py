@@ -50,6 +50,7 @@ def read(document: Document, *, engines: Collection[str] | None) -> Content:
         derived=derived,
         engines={name: _engine(name, node, language, tuple(entries)) for name, node in entries.items()},
         stability=_stability(root),
+        answer_within_ms=_budget(root),
         emotion=_emotion(root, {**signals, **constants}),
         questions=questions,
         guards=tuple(rules.guards(root)),
@@ -217,6 +218,11 @@ def _stability(root: Node) -> Stability:
         max_switches=switches.integer(least=0) if switches else None,
         cooldown_turns=(cooldown and cooldown.integer(least=0)) or 0,
     )
+
+
+def _budget(root: Node) -> int | None:
+    node = root.get("answer_within_ms")
+    return None if node is None else node.integer(least=1000, most=60_000)
 
 
 def _engine(name: str, entry: Node, language: Language, engines: tuple[str, ...]) -> Engine:

@@ -186,6 +186,7 @@ _CALL = (
     ),
     Spec("call.queue", Kind.TEXT, "the queue that the call came in on", "configuration", ""),
     _flag("call.asked_human", "the caller has asked for a person", "transcript"),
+    _flag("human.available", "a person can be fetched now, as far as is known", "presence"),
     _flag(
         "call.ai_disclosed",
         "the caller has heard, to its end, that they speak with a machine",
@@ -233,7 +234,8 @@ _CALL = (
 
 
 def _of_engine(engine: str) -> tuple[Spec, ...]:
-    healthy, slow = "may be asked to answer: its circuit is closed", "95th percentile of time to first audio"
+    healthy = "may be asked to answer: its circuit is closed, or half open and this call's to try"
+    slow = "95th percentile of time to first audio"
     return (
         _flag(f"provider.{engine}_healthy", f"`{engine}` {healthy}", "engine health", unknown=True),
         _count(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -52,31 +53,45 @@ from compliance.shared_stt import SharedSTT
 from compliance.tap import AgentTap, CallerTap, Playout
 from compliance.transcriber import Condition, Ears, Segment, Transcriber
 from engines.cascade import ONCE
+from engines.catalogue import PERSON
 from engines.desk import Desk
+from engines.duplex import FullDuplex
 from engines.errors import ToolsUnavailableError
+from engines.gated_routing import GatedRouting
+from engines.gates import GateError
+from engines.human import People
 from engines.meter import Meter
 from engines.tools import Toolbox, ToolHooks, ToolReport, described
-from engines.usage import usage
+from engines.usage import Usage, usage
 from router.content import Question
 from service.cast import cast
 from service.consents import CallConsents
 from service.decision_signals import DecisionSignals
 from service.disclosing import Disclosing
+from service.distances import Distances
 from service.emotion_ear import ClosedEar, EmotionEar
 from service.endpointing import Endpointing
 from service.exchange import Exchange
 from service.facts import NO_ANSWERS, CallFacts
+from service.health import CallHealth, providers
 from service.heard_text import HeardText
 from service.latency import TurnWait
+from service.patience import silence_limit_s, within
+from service.placeholders import QUESTIONS
 from service.ports import Port
+from service.privacy import CallPrivacy
+from service.provider_names import named
 from service.record_demand import REASON, RecordDemand
 from service.recording import CallRecording
 from service.redaction_line import RedactionLine
 from service.sealing import Sealing
+from service.transfer import CALLER_LEFT, NUMBER, Line, transfers
 from service.turn_router import TurnRouter
+from service.unheard import Unheard
 
 logger = logging.getLogger(__name__)
 
+NOT_HERE = "the transcriber may not hear callers of this line"
 GOODBYE_S = 15.0
 """A call that ends without a record is not kept longer by the words that say so."""
 
@@ -125,9 +140,14 @@ class Call:
             clock=self.clock,
             emit=lambda event: self._recorder.record(event),
         )
+        self._redactor = RedactionLine(
+            exchange.redaction.address,
+            came_back=lambda *what: self._recorder.remark(*what),
+            closing_s=settings.redaction_closing_s,
+        )
         self._recorder = Recorder(
             exchange.ledger,
-            RedactionLine(exchange.redaction.address, came_back=lambda *what: self._recorder.remark(*what)),
+            self._redactor,
             self.call_id,
             on_redacted=self._redacted,
             seal=Sealing(exchange.ledger, self.call_id, exchange.redaction_policy),
@@ -147,11 +167,15 @@ class Call:
         self._open = AsyncExitStack()
         self._port = port
         self._closed = asyncio.Event()
-        self._reason = "the caller hung up"
+        self._reason = CALLER_LEFT
         self._wait = TurnWait()
         self._speech_began_ms: float | None = None
         self._agent_speaking = False
         self._deaf = False
+        self._unheard = Unheard(
+            lambda: self.session.say(self.desk.wording.cannot_help),
+            lambda: self.desk.people.last_way_out(self.desk.denied, ()) is not None,
+        )
         self._ear: EmotionEar | ClosedEar = ClosedEar()
         self._consents = CallConsents(
             exchange.rules,
@@ -192,9 +216,9 @@ class Call:
 
     # -- answering --------------------------------------------------------------------------------------
     async def _answer(self) -> None:
-        exchange, catalogue = self._exchange, self._exchange.catalogue
-        tenant = exchange.settings.tenant
+        exchange, tenant = self._exchange, self._exchange.settings.tenant
         policy = exchange.policy.for_tenant(tenant)
+        catalogue = within(exchange.catalogue, policy.answer_within_ms)
         self._emit(
             CallStarted(
                 call_id=self.call_id,
@@ -208,8 +232,37 @@ class Call:
                 simulated=exchange.simulated,
             )
         )
-        http = await self._open.enter_async_context(aiohttp.ClientSession())
-        self._cast = cast(catalogue, exchange.endpoints, http, self._metrics)
+        self._distances = Distances(catalogue, exchange.endpoints)
+        round_trips = self._distances.round_trips
+        http = await self._open.enter_async_context(
+            aiohttp.ClientSession(trace_configs=[round_trips.of_session()])
+        )
+        self._privacy = CallPrivacy(
+            exchange.redaction_policy,
+            exchange.redaction,
+            catalogue,
+            region=self._facts.region,
+            given=self._consents.given,
+            clock=self.clock,
+            emit=self._emit,
+            call_id=self.call_id,
+        )
+        self._open.push_async_callback(self._privacy.aclose)
+        gates, veil = self._privacy.gates, self._privacy.veil
+        health = CallHealth(exchange.circuits, providers(catalogue), self.call_id)
+        self._cast = cast(
+            catalogue,
+            exchange.endpoints,
+            http,
+            self._metrics,
+            gates=gates,
+            veil=veil,
+            health=health,
+            round_trips=round_trips,
+            on_voice_failed=lambda *failed: self.desk.one_voice_failed(*failed),
+        )
+        for name, model in self._cast.realtime.items():
+            model.on_synced = partial(self._synced, name)
         self._open.push_async_callback(self._cast.aclose)
         tools = await self._connect_tools()
 
@@ -237,6 +290,7 @@ class Call:
         self._transcriber.start()
         self._open.push_async_callback(self._transcriber.aclose)
         self._answers = self._ask(policy.content.questions)
+        self._privacy.where = self._where
         self.router = TurnRouter(
             policy,
             classifiers=exchange.classifiers,
@@ -248,6 +302,7 @@ class Call:
             answers=self._answers or NO_ANSWERS,
             consents=self._consents,
             tools=ToolSet.of(Tool(name, description) for name, description in described(tools)),
+            health=health,
         )
         self._endpointing = Endpointing(
             catalogue.endpointing_s, preview=self.router.preview, changed=self._endpoint_after
@@ -260,11 +315,16 @@ class Call:
             recogniser=SharedSTT(self._transcriber),
             tap=self.tap,
             voices=self._cast.half_cascades,
-            routing=self.router,
+            full_duplex=FullDuplex(self._cast.duplex),
+            routing=GatedRouting(self.router, gates),
+            veil=veil,
             emit=self._emit,
             call_id=self.call_id,
             instructions=catalogue.instructions,
             tools=tools,
+            people=People(catalogue.people),
+            silence_limit_s=silence_limit_s(policy.answer_within_ms),
+            unread=self._cast.unread,
         )
         self._open.push_async_callback(self.desk.aclose)
         self._agent_tap = AgentTap(audio_output, self.clock)
@@ -276,6 +336,22 @@ class Call:
         self.session.input.audio = self.tap
         self.session.output.audio = heard.audio_output
         self.session.output.transcription = heard.text_output
+        line = Line(
+            session=self.session,
+            caller=self.tap,
+            ear=heard.audio_output,
+            desk=self.desk,
+            clock=self.clock,
+            recorder=self._recorder,
+            emit=self._emit,
+            pass_on=self._port.pass_on,
+            hang_up=self.hang_up,
+            bill=lambda engine, minutes: self._used(engine, PERSON, Usage(engine, {"call_minutes": minutes})),
+            met=self.router.person_came,
+            reason=lambda: self._reason,
+            keeps_numbers=exchange.redaction_policy.may_reveal(NUMBER),
+        )
+        self._transfers = transfers(line, catalogue.people, self._facts, changed=self.router.people_seen)
         self.session.on("user_state_changed", self._user_state)
         self.session.on("agent_state_changed", self._agent_state)
         self.session.on("user_input_transcribed", self._transcribed)
@@ -283,13 +359,22 @@ class Call:
         # LiveKit's own recording, which a server can ask for, would leave words unredacted elsewhere.
         await self.session.start(self.desk.attach(), record=False)
         self._open.push_async_callback(self.session.aclose)
+        self._open.push_async_callback(self._transfers.aclose)
+        self._open.callback(self._unheard.close)
         self._disclosing = Disclosing(
             self.session, self.desk, self._consents, last_words=lambda: self.router.tally.last_agent_text
         )
         self._open.callback(self._disclosing.stop)
         self._agent_tap.on_finished.append(self._disclosing.played)
         self._consents.answered()
+        if gates.why_closed(catalogue.transcriber):  # nobody may hear the caller
+            ending = asyncio.create_task(
+                self._end_with(self.desk.wording.not_here, NOT_HERE), name="patchbay.refused"
+            )
+            self._open.callback(ending.cancel)
+            return
         self._disclosing.greet(catalogue.greeting, catalogue.offer)
+        self._transfers.look()
 
     def _listen(self) -> None:
         """Have the caller's voice judged from now on, if the policy allows it too."""
@@ -319,12 +404,14 @@ class Call:
             timeout_s=spec.timeout_s,
             most_per_call=spec.most_per_call,
             settled=self._signals_changed,
+            hide=partial(self._privacy.veil.lines, QUESTIONS),
         )
         self._open.push_async_callback(answers.aclose)
         return answers
 
     async def _connect_tools(self) -> tuple[Any, ...]:
-        hooks = ToolHooks(began=self._tool_began, done=self._tool_done)
+        privacy = self._privacy
+        hooks = ToolHooks(self._tool_began, self._tool_done, privacy.for_tool, privacy.from_tool)
         try:
             box = await self._open.enter_async_context(Toolbox(self._exchange.settings.tool_servers(), hooks))
         except ToolsUnavailableError as error:
@@ -335,6 +422,7 @@ class Call:
 
     async def _hang_up(self, reason: str) -> None:
         ended_ms = self.clock.now_ms()  # closing takes seconds, in which nobody is on the line
+        self._redactor.closing()
         await self._demand.aclose()
         try:
             await self._open.aclose()
@@ -368,6 +456,7 @@ class Call:
 
     # -- the record ---------------------------------------------------------------------------------------
     def _emit(self, event: Event) -> None:
+        event = named(event, self._exchange.catalogue)
         match event:
             case TurnEnded():
                 speech_end_ms = self.tap.last_voiced_ms or event.end_ms
@@ -391,6 +480,8 @@ class Call:
 
     def _segment(self, segment: Segment) -> None:
         self._recording.said(segment)
+        self._unheard.heard()
+        self._privacy.veil.caller_said(segment.text)
         # Whatever engine is in charge and whatever it makes of them, these words are heard.
         self._consents.heard(segment.text, self._turn_in_hand, ended=False)
         self._emit(
@@ -405,11 +496,12 @@ class Call:
             )
         )
 
-    def _metrics(self, engine: str, plugin: str, event: object) -> None:
-        used = usage(event)
-        if used is None:
-            return
-        charge = self._meter.charge(plugin, used)
+    def _metrics(self, engine: str, provider: str, event: object) -> None:
+        if (used := usage(event)) is not None:
+            self._used(engine, provider, used)
+
+    def _used(self, engine: str, provider: str, used: Usage) -> None:
+        charge = self._meter.charge(provider, used)
         self.router.tally.cost_usd = self._meter.cost_usd
         generation = self.desk.generations.current()
         self._emit(
@@ -418,11 +510,12 @@ class Call:
                 at_ms=self.clock.now_ms(),
                 turn=self.desk.turn if generation is None else generation.turn,
                 engine=engine,
-                provider=plugin,
+                provider=provider,
                 model=used.model,
                 quantities=used.quantities,
                 cost_usd=charge.cost_usd,
                 again_usd=charge.again_usd,
+                estimated=used.estimated,
             )
         )
 
@@ -430,14 +523,15 @@ class Call:
     def _first_sound(self, at_ms: float) -> None:
         self.desk.first_sound()
         generation = self.desk.answering
+        engine = self.desk.engine if generation is None else generation.engine
         heard = self._wait.sounded(
             at_ms,
             thinking_ms=0.0 if generation is None else generation.first_token_ms,
             voice_ms=0.0 if generation is None else generation.first_audio_ms,
+            trips=self._distances.of(engine),
         )
         if heard is None:
             return
-        engine = self.desk.engine if generation is None else generation.engine
         self.router.answered(engine, heard.heard_ms)
         self._emit(
             TurnAnswered(
@@ -449,6 +543,10 @@ class Call:
                 waits=heard.waits,
             )
         )
+
+    def _synced(self, engine: str, took_ms: float) -> None:
+        if hasattr(self, "desk") and engine == self.desk.engine:
+            self._wait.within("context_sync", took_ms, until_ms=self.clock.now_ms())
 
     def _played(self, playout: Playout) -> None:
         if playout.heard_ms > 0:
@@ -467,7 +565,9 @@ class Call:
 
     def _user_state(self, event: UserStateChangedEvent) -> None:
         speaking = event.new_state == "speaking"
-        self._ear.speech(speaking)
+        self._ear.speech(speaking and not self.desk.people.coming)  # nothing is routed by it meanwhile
+        self._transfers.look()
+        self._unheard.caller(speaking=speaking)
         at_ms = self.clock.from_wall(event.created_at)
         if speaking:
             self._speech_began_ms = at_ms
@@ -480,9 +580,14 @@ class Call:
         self._agent_speaking = event.new_state == "speaking"
 
     def _transcribed(self, event: UserInputTranscribedEvent) -> None:
-        if event.is_final:
+        if (
+            event.is_final and event.item_id is None
+        ):  # one with an id is our own words, as history is told them
             self._wait.mark("transcription", self.clock.now_ms())
-        self._endpointing.heard(event)
+        if (
+            not self.desk.people.coming
+        ):  # what is said to a person is no turn, and no decision model's to read
+            self._endpointing.heard(event)
 
     def _consent_changed(self, what: Topic, given: bool) -> None:
         match what, given:
@@ -501,6 +606,15 @@ class Call:
     def _turn_in_hand(self) -> int:
         """The turn that the caller is in, counted from 1."""
         return self.router.tally.turns + 1
+
+    def _where(self) -> tuple[int, str]:
+        """The turn and the engine that the running task works for."""
+        if not hasattr(self, "desk"):
+            return 0, ""
+        generation = self.desk.generations.current()
+        return (
+            (self.desk.turn, self.desk.engine) if generation is None else (generation.turn, generation.engine)
+        )
 
     def _endpoint_after(self, silence_s: float) -> None:
         self.session.update_options(endpointing_opts={"min_delay": silence_s})
@@ -536,6 +650,9 @@ class Call:
         )
 
     def _ears_changed(self, condition: Condition) -> None:
+        if isinstance(condition.error, GateError):
+            return  # its gate has told why, and the call is being ended
+        self._unheard.ears(condition.state)
         was_deaf, self._deaf = self._deaf, condition.state is Ears.DEAF
         if condition.error is None or was_deaf:
             return
@@ -547,21 +664,22 @@ class Call:
             if deaf
             else "reconnecting; audio is kept meanwhile",
         )
-        if deaf:
-            self.session.say(self.desk.wording.cannot_help)
 
     def _record_kept_in(self, keeping: Keeping) -> None:
         self._demand.kept_in(keeping)
 
     async def _end_without_record(self) -> None:
-        if hasattr(self, "desk"):
+        await self._end_with(self.desk.wording.no_record if hasattr(self, "desk") else "", REASON)
+
+    async def _end_with(self, words: str, reason: str) -> None:
+        if words:
             # The session has not begun yet, or is over; or the goodbye takes too long.
             with suppress(RuntimeError, TimeoutError):
                 self.session.interrupt(force=True)
-                goodbye = self.session.say(self.desk.wording.no_record, allow_interruptions=False)
+                goodbye = self.session.say(words, allow_interruptions=False)
                 async with asyncio.timeout(GOODBYE_S):
                     await goodbye.wait_for_playout()
-        self.hang_up(REASON)
+        self.hang_up(reason)
 
     def _signals_changed(self) -> None:
         self.desk.signals_changed()

@@ -15,13 +15,24 @@ from livekit.agents import llm, stt, tts
 from engines.cascade import Cascade
 from engines.catalogue import Catalogue
 from engines.component import Component, Role
+from engines.duplex import DuplexModel
+from engines.gated import gated, shown_by
+from engines.gates import Gates
+from engines.network import RoundTrips
 from engines.plugins import Endpoints, build
+from engines.unfinished import Unread
+from engines.vault import NO_VEIL, Veil
+from engines.voices import HealthyVoices
 from engines.warm import WarmModel
+from service.health import ALL_WELL, Health, voice_name
 
 logger = logging.getLogger(__name__)
 
 OnMetrics = Callable[[str, str, Any], None]
-"""Called with the engine (or part) that was used, its plugin, and LiveKit's metrics event."""
+"""Called with the engine (or part) that was used, its provider, and LiveKit's metrics event."""
+
+OnVoiceFailed = Callable[[str, Exception], None]
+"""Called with the voice's provider and its error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +44,12 @@ class Cast:
     half_cascades: Mapping[str, tts.TTS[Any]]
     """The voices of those realtime models that answer in text."""
     transcriber: stt.STT[Any]
+    duplex: Mapping[str, DuplexModel]
     voices: tuple[tts.TTS[Any], ...]
     decisions: llm.DecisionModel | None
     """Answers a policy's questions."""
+    unread: Callable[[tts.TTS[Any], int], None]
+    """To be told of a voice and the characters that it was given, when it failed or was cut: they are billed."""
 
     async def aclose(self) -> None:
         """Close every connection that the call's own agents do not close."""
@@ -51,29 +65,64 @@ class Cast:
 
 
 def cast(
-    catalogue: Catalogue, endpoints: Endpoints, http: aiohttp.ClientSession, on_metrics: OnMetrics
+    catalogue: Catalogue,
+    endpoints: Endpoints,
+    http: aiohttp.ClientSession,
+    on_metrics: OnMetrics,
+    *,
+    gates: Gates | None = None,
+    veil: Veil = NO_VEIL,
+    health: Health = ALL_WELL,
+    round_trips: RoundTrips | None = None,
+    on_voice_failed: OnVoiceFailed = lambda provider, error: None,
 ) -> Cast:
-    """Build every engine of ``catalogue``; metrics of all of them go to ``on_metrics``."""
+    """Build every engine of ``catalogue``; metrics of all of them go to ``on_metrics``.
 
-    def made(role: Role, component: Component, used_by: str) -> Any:
+    Args:
+        gates: asked before anything of the call is sent to a part.
+        veil: what models see of the conversation.
+        health: of the voices, by :func:`service.health.voice_name`; it is told how they do.
+        round_trips: to know the connections of parts that do not use ``http``.
+        on_voice_failed: told of every failure of a voice, also where the next one speaks.
+    """
+
+    def made(role: Role, component: Component, used_by: str, known_as: str = "") -> Any:
         part = build(role, component, endpoints.of(component), http)
+        if round_trips is not None:
+            round_trips.of_client(getattr(part, "_client", None))
+        if known_as:
+            part.on("error", lambda _: health.failed(known_as))
+            part.on("error", lambda failed: on_voice_failed(component.provider, failed.error))
+            part.on("metrics_collected", lambda _: health.worked(known_as))
         if role != "realtime":  # a realtime model's metrics come from its sessions
-            part.on("metrics_collected", lambda event: on_metrics(used_by, component.plugin, event))
-        return part
+            part.on("metrics_collected", lambda event: on_metrics(used_by, component.provider, event))
+        elif veil is not NO_VEIL:
+            part = shown_by(part, veil.shown)
+        return part if gates is None else gated(role, part, component, used_by, gates)
 
-    voices = {name: made("tts", component, "voice") for name, component in catalogue.voices.items()}
+    voices = {
+        name: made("tts", component, "voice", voice_name(name))
+        for name, component in catalogue.voices.items()
+    }
     chains: dict[tuple[str, ...], tts.TTS[Any]] = {}
-    cascades, realtime, half_cascades = {}, {}, {}
+    cascades, realtime, half_cascades, duplex = {}, {}, {}, {}
     for engine in catalogue.engines.values():
         for names in {engine.voices, *engine.voices_when.values()} - {(), *chains}:
-            chains[names] = _one_voice([voices[voice] for voice in names])
+            chains[names] = _one_voice([(voice_name(voice), voices[voice]) for voice in names], health)
     for name, engine in catalogue.engines.items():
+        if engine.kind == "duplex":
+            duplex[name] = DuplexModel(
+                made("realtime", engine.mind, name),
+                provider=engine.mind.provider,
+                on_metrics=partial(on_metrics, name, engine.mind.provider),
+            )
+            continue
         if engine.kind != "cascade":
             inner = made("realtime", engine.mind, name)
             realtime[name] = WarmModel(
                 inner,
                 first_reply_s=engine.first_reply_s,
-                on_metrics=partial(on_metrics, name, engine.mind.plugin),
+                on_metrics=partial(on_metrics, name, engine.mind.provider),
             )
             if engine.kind == "half_cascade":
                 half_cascades[name] = chains[engine.voices]
@@ -86,6 +135,10 @@ def cast(
             engine.first_reply_s,
             engine.audio_aware,
             {manner: chains[names] for manner, names in engine.voices_when.items()},
+            engine.hedge_s,
+            engine.hedge_with,
+            partial(on_metrics, name, engine.mind.provider),
+            veil,
         )
     every = {id(voice): voice for voice in (*chains.values(), *voices.values())}
     judge = catalogue.decisions
@@ -94,14 +147,23 @@ def cast(
         realtime,
         half_cascades,
         made("stt", catalogue.transcriber, "transcriber"),
+        duplex,
         tuple(every.values()),
         made("decisions", judge.model, "questions") if judge else None,
+        partial(_unread, {part.model: part.provider for part in catalogue.voices.values()}, on_metrics),
     )
 
 
-def _one_voice(chosen: Sequence[tts.TTS[Any]]) -> tts.TTS[Any]:
+def _unread(
+    provider_of: Mapping[str, str], on_metrics: OnMetrics, voice: tts.TTS[Any], characters: int
+) -> None:
+    model = str(voice.metrics_metadata.get("model_name", ""))
+    on_metrics("voice", provider_of.get(model, voice.provider), Unread(model, characters))
+
+
+def _one_voice(chosen: Sequence[tuple[str, tts.TTS[Any]]], health: Health) -> tts.TTS[Any]:
     """Voices in order of preference as one that streams; a voice that does not is given a sentence at a time."""
     if len(chosen) > 1:
-        return tts.FallbackAdapter([*chosen], max_retry_per_tts=0)
-    [voice] = chosen
+        return HealthyVoices(chosen, health)
+    [(_, voice)] = chosen
     return voice if voice.capabilities.streaming else tts.StreamAdapter(tts=voice)

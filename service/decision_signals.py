@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 Speaker = Literal["caller", "agent"]
 
+Lines = Sequence[tuple[Speaker, str]]
+"""Who said what."""
 LATEST_LINES = 20
 """So much of the conversation is asked about: a call may last hours, and every line costs."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
@@ -41,6 +43,10 @@ class Counts:
     over_budget: int = 0
 
 
+async def _as_it_is(lines: Lines) -> Lines:
+    return lines
+
+
 class DecisionSignals:
     """One call's questions. Use it from the event loop that made it.
 
@@ -50,6 +56,7 @@ class DecisionSignals:
         timeout_s: how long an answer may take.
         most_per_call: requests in this call, whatever becomes of them.
         settled: told when :meth:`values` has changed because answers arrived.
+        hide: what the model may see of what was said.
 
     Raises:
         ValueError: there are no questions, or the model answers none of this kind.
@@ -63,6 +70,7 @@ class DecisionSignals:
         timeout_s: float,
         most_per_call: int,
         settled: Callable[[], None],
+        hide: Callable[[Lines], Awaitable[Lines]] = _as_it_is,
     ) -> None:
         if not questions:
             raise ValueError("there are no questions; ask at least one")
@@ -73,10 +81,11 @@ class DecisionSignals:
         self._once = APIConnectOptions(max_retry=0, timeout=timeout_s)
         self._most = most_per_call
         self._settled = settled
+        self._hide = hide
         self._counts = Counts()
         self._turn: int | None = None
         self._newest = ""
-        self._waiting: tuple[int, str] | None = None
+        self._waiting: tuple[int, Lines] | None = None
         self._values: Mapping[str, float] = MappingProxyType({})
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._keep_asking(), name="patchbay.questions")
@@ -105,7 +114,7 @@ class DecisionSignals:
         if self._counts.asked >= self._most:
             self._counts.over_budget += 1
             return
-        self._waiting = (turn, text)
+        self._waiting = (turn, transcript[-LATEST_LINES:])
         self._wake.set()
 
     def values(self) -> Mapping[str, float]:
@@ -130,10 +139,10 @@ class DecisionSignals:
             self._wake.clear()
             if self._waiting is None:
                 continue
-            (turn, text), self._waiting = self._waiting, None
+            (turn, lines), self._waiting = self._waiting, None
             self._counts.asked += 1
             try:
-                values = await self._answers(text)
+                values = await self._answers(_written(await self._hide(lines)))
             except Exception as error:  # whatever a plugin raises; its message may hold the caller's words
                 self._counts.failed += 1
                 logger.warning(

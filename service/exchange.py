@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from classifiers import ClassifierError
 from classifiers.caller_state import CallerStateModel
@@ -21,11 +21,13 @@ from compliance.ledger.anchors import FileAnchor
 from compliance.redaction.policy import RedactionPolicy
 from compliance.spool import take_in
 from engines.catalogue import Catalogue
-from engines.plugins import Endpoint, Endpoints
+from engines.plugins import Endpoint, Endpoints, preload
 from engines.prices import Prices
 from router import Policy
 from service.aside import Aside, AsideProcess, Emotion, Redaction
 from service.facts import Classifiers
+from service.health import SharedCircuits
+from service.placeholders import check as check_placeholders
 from service.policies.store import PolicyStore
 from service.said import SPOKEN_LANGUAGE
 from service.settings import Settings
@@ -61,6 +63,8 @@ class Exchange:
     ledger: Ledger
     watchers: tuple[Callable[[Event], None], ...]
     """Told every event of every call, redacted: telemetry."""
+    circuits: SharedCircuits = field(default_factory=SharedCircuits)
+    """What calls find out about providers."""
 
     @classmethod
     def load(
@@ -70,6 +74,7 @@ class Exchange:
         lab_only: bool = False,
         aside: Aside | None = None,
         redaction: Aside | None = None,
+        circuits: SharedCircuits | None = None,
     ) -> Exchange:
         """Load everything a call needs.
 
@@ -78,6 +83,7 @@ class Exchange:
             lab_only: use the settings' stand-ins even where a provider's key is set.
             aside: where voices are judged, if somebody else keeps that up; by default there is one for this process.
             redaction: where texts are redacted, likewise.
+            circuits: what calls find out about providers; by default what those of this process do.
 
         Raises:
             policies.DocumentError: the catalogue or price list has errors; all are listed.
@@ -87,18 +93,20 @@ class Exchange:
             compliance.errors.ComplianceError: the redactor cannot be loaded, or the ledger not be opened.
         """
         catalogue = Catalogue.load(settings.catalogue)
-        policies = PolicyStore.of(settings, catalogue.engines)
+        policies = PolicyStore.of(settings, catalogue.names)
         policy = policies.refresh()
         _load_for(policy)
         endpoints = Endpoints(
-            environment={} if lab_only else None,
             stand_ins={
                 plugin: Endpoint("lab", url, simulated=True) for plugin, url in settings.stand_ins.items()
             },
+            lab_only=lab_only,
         )
         for component in catalogue.components():
             endpoints.of(component)
+        preload(catalogue.components())
         redaction_policy = RedactionPolicy.load(settings.redaction)
+        check_placeholders(redaction_policy, catalogue, last_resort=policy.default_engine)
         with ExitStack() as started:
             # Other processes load their models while this one loads its own.
             voices = aside or AsideProcess.start(Emotion(settings.emotion_model))
@@ -122,6 +130,7 @@ class Exchange:
                 ),
                 ledger=open_ledger(settings, anchored=not lab_only),
                 watchers=watchers(os.environ),
+                circuits=circuits or SharedCircuits(),
             )
             started.callback(exchange.ledger.close)
             voices.wait_until_ready()

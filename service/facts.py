@@ -90,7 +90,7 @@ class Tally:
     last_agent_text: str = ""
     last_turn_end_ms: float = 0.0
     heard_ms: dict[str, list[float]] = field(default_factory=dict)
-    sick_until_ms: dict[str, float] = field(default_factory=dict)
+    person_available: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ that fails is left out of the turn; none of them holds up a reply.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
@@ -20,12 +19,11 @@ from compliance.events import Part, Speaker
 from router import Policy, Signals
 from service.decision_signals import LATEST_LINES
 from service.facts import Answers, CallFacts, Classifiers, Consents, Known, Tally, Voice
+from service.percentiles import nearest_rank
 from service.said import SPOKEN_LANGUAGE, Said
 
 LATELY = 3
 """Replies that an engine's 95th percentile needs: one slow start says little."""
-SICK_MS = 30_000.0
-"""How long an engine that failed counts as unhealthy."""
 UNHEARD = EmotionReading("unknown", 0.0, 0.0, 0)
 _UNSEEN = StateReading("unknown", 0.0, 0.0, ())
 
@@ -44,6 +42,7 @@ class Gatherer:
         now: the time of day at the line, with its zone.
         consents: are told what the caller says, and say what the caller agrees to.
         failed: told of a part that failed, once a turn.
+        may_ask: whether an engine's provider may be asked; by default all are well.
     """
 
     def __init__(
@@ -59,6 +58,7 @@ class Gatherer:
         now: Callable[[], datetime],
         consents: Consents,
         failed: Callable[[Part, Exception], None],
+        may_ask: Callable[[str], bool] = lambda engine: True,
     ) -> None:
         self.tally = Tally()
         self._policy = policy
@@ -72,6 +72,7 @@ class Gatherer:
         self._clock = clock
         self._now = now
         self._failed = failed
+        self._may_ask = may_ask
         self._consents = consents
 
     # -- the running turn ---------------------------------------------------------------------------------
@@ -99,6 +100,10 @@ class Gatherer:
         """An engine used a tool to answer the turn that ended last."""
         self.tally.tool_failures += failed
         self._said.tool_called(name)
+
+    def person_came(self) -> None:
+        """The caller was with a person: their wish for one is fulfilled."""
+        self._said.person_came()
 
     @property
     def silence_ms(self) -> float:
@@ -144,17 +149,18 @@ class Gatherer:
         self._state.forget_voice()
 
     def _circumstances(self) -> dict[str, Any]:
-        facts, now = self._facts, self._now()
+        facts, tally, now = self._facts, self.tally, self._now()
         return {
             "call.language": facts.language,
             "call.transport": facts.transport,
             "call.codec_hz": facts.codec_hz,
             "call.queue": facts.queue,
-            "call.tool_failures": self.tally.tool_failures,
+            "call.tool_failures": tally.tool_failures,
             "call.duration_ms": int(self._clock.now_ms()),
+            "human.available": tally.person_available,
             **self._consents.signals(),
             "caller.region": facts.region,
-            "cost.usd": self.tally.cost_usd,
+            "cost.usd": tally.cost_usd,
             "cost.budget_usd": facts.budget_usd,
             "time.hour": now.hour,
             "time.weekday": now.isoweekday(),
@@ -162,12 +168,12 @@ class Gatherer:
         }
 
     def _health(self) -> dict[str, Any]:
-        now_ms, tally, values = self._clock.now_ms(), self.tally, dict[str, Any]()
+        tally, values = self.tally, dict[str, Any]()
         for engine in self._policy.engines:
-            values[f"provider.{engine}_healthy"] = now_ms >= tally.sick_until_ms.get(engine, 0.0)
+            values[f"provider.{engine}_healthy"] = self._may_ask(engine)
             heard = tally.heard_ms.get(engine, ())
             if len(heard) >= LATELY:
-                values[f"provider.{engine}_p95_ms"] = int(sorted(heard)[math.ceil(0.95 * len(heard)) - 1])
+                values[f"provider.{engine}_p95_ms"] = int(nearest_rank(sorted(heard), 0.95))
         return values
 
     # -- classifiers --------------------------------------------------------------------------------------

@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Protocol
 
-from livekit import rtc
+from livekit import api, rtc
 from livekit.agents import AgentSession, JobContext
 from livekit.agents.cli import AgentsConsole
 from livekit.agents.voice import io
 from livekit.agents.voice.room_io import AudioInputOptions, RoomIO, RoomOptions
+from livekit.protocol.sip import SIPTransferStatus
 
+from engines.people import Target
 from service.line import FRAME_MS, Line
+from service.transfer.errors import NotPassedOnError
 
 
 class Port(Protocol):
@@ -26,6 +29,14 @@ class Port(Protocol):
 
     def hang_up(self) -> None:
         """The service has ended the call: who is on the other side is let go at once, or with :meth:`aclose`."""
+
+    async def pass_on(self, to: Target) -> None:
+        """Pass the caller on to a telephone or SIP address; returns when they are gone.
+
+        Raises:
+            service.transfer.errors.NotPassedOnError: this caller cannot be.
+            livekit.api.ServerError: the server refused.
+        """
 
     async def aclose(self) -> None:
         """Disconnect. Safe to call when it was never opened."""
@@ -42,6 +53,9 @@ class LinePort:
 
     def hang_up(self) -> None:
         self._line.hang_up()
+
+    async def pass_on(self, to: Target) -> None:
+        """There is no exchange behind this line: the call ends, and the record says where it would have gone."""
 
     async def aclose(self) -> None:
         self._line.hang_up()
@@ -75,6 +89,17 @@ class RoomPort:
     def hang_up(self) -> None:
         """The caller is let go when the room is left."""
 
+    async def pass_on(self, to: Target) -> None:
+        """By SIP REFER (RFC 3515), which only who called by SIP can be sent."""
+        if self._caller.kind != rtc.ParticipantKind.PARTICIPANT_KIND_SIP:
+            raise NotPassedOnError
+        asked = api.TransferSIPParticipantRequest(
+            room_name=self._context.room.name, participant_identity=self._caller.identity, transfer_to=str(to)
+        )
+        answer = await self._context.api.sip.transfer_sip_participant(asked)
+        if answer.status == SIPTransferStatus.STS_TRANSFER_FAILED:
+            raise NotPassedOnError
+
     async def aclose(self) -> None:
         if self._ends is None:
             return
@@ -103,6 +128,9 @@ class ConsolePort:
 
     def hang_up(self) -> None:
         """The caller is let go when the room is left."""
+
+    async def pass_on(self, to: Target) -> None:
+        raise NotPassedOnError
 
     async def aclose(self) -> None:
         pass

@@ -20,7 +20,9 @@ from compliance.events import (
     Decided,
     Event,
     HandedOff,
+    Hedged,
     ProviderFailed,
+    TransferAsked,
     TurnAnswered,
     TurnEnded,
     TurnMoved,
@@ -83,10 +85,15 @@ class Record:
 
     @cached_property
     def failed(self) -> frozenset[tuple[int, str]]:
-        """The (turn, engine) pairs in which a provider failed."""
-        return frozenset(
-            (event.turn, event.engine) for event in self.events if isinstance(event, ProviderFailed)
-        )
+        """The (turn, engine) pairs in which a provider failed, or another was asked too and spoke first."""
+        failed = ((one.turn, one.engine) for one in self.events if isinstance(one, ProviderFailed))
+        outrun = ((one.turn, one.loser) for one in self.events if isinstance(one, Hedged))
+        return frozenset((*failed, *outrun))
+
+    @cached_property
+    def transferred(self) -> frozenset[int]:
+        """The turns in which a person was fetched; what the line says meanwhile, and after, is of that turn as well."""
+        return frozenset(event.turn for event in self.events if isinstance(event, TransferAsked))
 
     @cached_property
     def moved(self) -> Mapping[int, frozenset[str]]:
@@ -180,13 +187,13 @@ def one_decision(record: Record) -> Iterator[_Found]:
 
 
 def the_engine_decided_answers(record: Record) -> Iterator[_Found]:
-    """Every turn is answered by the engine that was decided, unless a provider's failure explains another."""
+    """Every turn is answered by the engine that was decided, unless a failure or a transfer explains another."""
     for number, decision in sorted(record.decided.items()):
         failed = (number, decision.engine) in record.failed
         for engine in record.answering(number):
             # Records from before moves were kept have the failure alone.
             explained = failed and engine in record.moved.get(number, {engine})
-            if engine != decision.engine and not explained:
+            if engine != decision.engine and not explained and number not in record.transferred:
                 yield _Found(
                     number,
                     f"Turn {number} was decided for `{decision.engine}` but answered by `{engine}`,"

@@ -199,6 +199,10 @@ class CallSummary:
     cost_usd: float
     again_usd: float
     """The part of the cost that is for conversation sent again, an estimate."""
+    cut_usd: float
+    """The part of the cost that is for requests that failed or were cut, an estimate."""
+    hedges: int
+    """Replies for which a second engine was asked, because the first was late."""
     cost_by_provider: tuple[tuple[str, float], ...]
     cost_by_engine: tuple[tuple[str, float], ...]
     usage: tuple[Usage, ...]

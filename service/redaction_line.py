@@ -23,10 +23,13 @@ from service.aside import (
     WireError,
     WorkFailedError,
 )
+from service.aside.asking import LeftS
 from service.aside.wire import Message
 
 PATIENCE_S = 20.0
 """So long after it was last well, the process is waited for: a hung one is found and started again meanwhile."""
+CLOSING_S = 5.0
+"""So long it is waited for when the call is over."""
 IMPATIENT_S = 0.5
 """What an event waits for a process that has not come back in time."""
 EVENTS, BYTES = 24, 32_768
@@ -65,6 +68,7 @@ class RedactionLine:
         address: where the process listens.
         came_back: told, on the calling thread, of a process that was lost and is back: the class of the error, and in
             words what it was told again. :meth:`compliance.recorder.Recorder.remark` puts that on record.
+        closing_s: how long, once the call is :meth:`closing`, a process that does not answer is waited for.
         key: for masks by ``hash``; by default one for this call that nobody keeps.
         clock: seconds, monotonic.
         pause: waits for so many seconds.
@@ -80,6 +84,7 @@ class RedactionLine:
         address: Path,
         *,
         came_back: Callable[[str, str], None] | None = None,
+        closing_s: float = CLOSING_S,
         key: bytes | None = None,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
@@ -96,6 +101,8 @@ class RedactionLine:
         self._bytes = 0
         self._values: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._lost_at_s: float | None = None
+        self._closing_s = closing_s
+        self._closing_at_s: float | None = None
 
     # -- used like a redactor -------------------------------------------------------------------------------
     def redact(self, event: Event) -> tuple[Event, Spans]:
@@ -128,6 +135,13 @@ class RedactionLine:
         self._remember(told)
         self._tell(told)
 
+    def closing(self) -> None:
+        """The call is over: what is left is redacted, but nobody waits long for a process that does not answer.
+
+        What such a process leaves unanswered is withheld. May be called from any thread; shortens a wait that is on.
+        """
+        self._closing_at_s = self._clock()
+
     def forget(self) -> None:
         """Drops every remembered value, there and here; call it when the call is over."""
         self._asking.hang_up()
@@ -142,22 +156,23 @@ class RedactionLine:
         Raises:
             service.aside.AsideError: there is no answer, or none that can be used.
         """
-        now_s = self._clock()
-        until_s = now_s + PATIENCE_S
-        if self._lost_at_s is not None:
-            until_s = max(now_s + IMPATIENT_S, self._lost_at_s + PATIENCE_S)
+        began_s = self._clock()
+
+        def left_s() -> float:
+            return self._until_s(began_s) - self._clock()
+
         deaths = 0
         while True:
             try:
-                again = self._tell_again(until_s)
-                answer = self._ask(told, until_s)
+                again = self._tell_again(left_s)
+                answer = self._ask(told, left_s)
                 break
             except WorkFailedError:  # the process is well
                 raise
             except AsideError as error:
-                self._lost_at_s = now_s if self._lost_at_s is None else self._lost_at_s
+                self._lost_at_s = began_s if self._lost_at_s is None else self._lost_at_s
                 deaths += not isinstance(error, AsideUnreachableError)
-                out_of_time = self._clock() + _PAUSE_S >= until_s
+                out_of_time = left_s() <= _PAUSE_S
                 if not isinstance(error, AsideGoneError) or deaths == _DEATHS or out_of_time:
                     raise
                 self._pause(_PAUSE_S)
@@ -168,23 +183,35 @@ class RedactionLine:
                 self._came_back(AsideGoneError.__name__, action)
         return answer
 
-    def _tell_again(self, until_s: float) -> str:
+    def _until_s(self, began_s: float) -> float:
+        """When something that was begun to be asked at ``began_s`` is given up."""
+        lost_at_s, closing_at_s = self._lost_at_s, self._closing_at_s
+        until_s = began_s + PATIENCE_S
+        if lost_at_s is not None:
+            until_s = max(began_s + IMPATIENT_S, lost_at_s + PATIENCE_S)
+        if closing_at_s is None:
+            return until_s
+        # Each text has its time while the process answers; when it is lost, all that are left share one.
+        since_s = max(began_s, closing_at_s) if lost_at_s is None else closing_at_s
+        return min(until_s, since_s + self._closing_s)
+
+    def _tell_again(self, left_s: LeftS) -> str:
         """Tell a process that does not know the call what it needs; returns in words what that was."""
         if self._asking.attached:
             return ""
         try:
-            self._ask(self._begin, until_s)
+            self._ask(self._begin, left_s)
         except WorkFailedError:
             self._asking.hang_up()  # it would take this for a call that has begun
             raise
         known = _Told({"do": "know"}, json.dumps(list(self._values)).encode())
         for told in (known, *self._said) if self._values else self._said:
             with suppress(WorkFailedError):  # without it, too, there is something to go on with
-                self._ask(told, until_s)
+                self._ask(told, left_s)
         return f"{len(self._values)} value(s) and {len(self._said)} event(s)"
 
-    def _ask(self, told: _Told, until_s: float) -> Message:
-        answer = self._asking.ask(told.header, told.payload, within_s=max(0.0, until_s - self._clock()))
+    def _ask(self, told: _Told, left_s: LeftS) -> Message:
+        answer = self._asking.ask(told.header, told.payload, left_s=left_s)
         if "failed" in answer.header:
             raise WorkFailedError(str(answer.header["failed"]))
         self.suspends_recording = answer.header.get("suspended") is not False

@@ -12,12 +12,14 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from engines.people import TransferWords
 from router.keys import POLICY_KEYS, TEST_KEYS, Key
 
 ROOT = Path(__file__).parent.parent
@@ -40,10 +42,12 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
         "voices": "name → a component with a `tts` plugin",
         "engines": "name → an engine; at least one must be a cascade",
         "decisions": "the decision model that answers a policy's `questions`; without it they stay unknown",
+        "hosts": "the only hosts that components may reach; without it, any",
     },
     "an engine": {
-        "kind": "`cascade` (recogniser, language model, voice), `realtime` (speech to speech) or `half_cascade` (a "
-        "realtime model hears the caller and answers in text, a voice speaks it)",
+        "kind": "`cascade` (recogniser, language model, voice), `realtime` (speech to speech), `half_cascade` (a "
+        "realtime model hears the caller and answers in text, a voice speaks it) or `duplex` (a model that hears and "
+        "speaks at once and takes turns by itself: it keeps the call); `human` is a person, see below",
         "model": "a component: with an `llm` plugin for a cascade, a `realtime` plugin otherwise",
         "voices": "names of voices in order of preference, at least one; a realtime engine has none",
         "voices_when": "of a cascade: other voices, or the same in another style, for a caller who sounds `upset`",
@@ -51,6 +55,22 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
         "tools": "whether it may use the tools of the MCP servers; by default false",
         "first_reply_ms": "how long in ms the model may stay silent before the turn goes to another engine: "
         "200 to 30,000, by default 4,000",
+        "hedge_ms": "of a cascade: after how many ms without a token another is asked too, and the first to begin "
+        "answers: 50 to 10,000; by default no other is asked",
+        "hedge_with": "which other cascade; by default the one that would take over if this one failed",
+    },
+    "a person": {
+        "kind": "`human`: somebody who is fetched to the line",
+        "transfer": "the ways, in order; one or a list: `warm` (told what it is about, then connected), `blind` (the "
+        "caller is passed on by SIP REFER), `callback` (the caller leaves a number)",
+        "to": "who is asked, in order; one or a list: `room:NAME` or `room:NAME#IDENTITY` (a LiveKit room in which "
+        "somebody waits), `tel:+NUMBER`, `sip:USER@HOST`, or `env:VARIABLE`, which holds one of these",
+        "wait_ms": "how long in ms one of them is given to come, and to take the call: 1,000 to 600,000, else 30,000",
+        "accept": "what shows that somebody is there: their `voice` (the default), a `key`, or nothing, `at_once`",
+        "returns": "whether a machine takes the call back when the person leaves; else it ends; by default true",
+        "summary": "a cascade whose model writes the summary, from redacted words; by default no model does",
+        "words": "what callers and people hear, by occasion: "
+        + ", ".join(f"`{field.name}`" for field in fields(TransferWords)),
     },
     "`decisions`": {
         "model": "a component with a `decisions` plugin; it is sent the last twenty lines of the conversation",
@@ -59,9 +79,16 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
     },
     "a component": {
         "plugin": "see *Plugins*",
+        "preset": "instead of `plugin`: a provider by its name, see *Presets*",
         "model": "the model's name, as its vendor writes it",
-        "base_url": "another server that speaks the same protocol, such as `https://api.groq.com/openai/v1`",
-        "api_key_env": "the variable that holds the key, when it is not the plugin's own",
+        "base_url": "another server that speaks the same protocol, such as `http://10.0.0.7:8000/v1`; it is sent no "
+        "vendor's key, so it needs `api_key_env` or `keyless`",
+        "api_key_env": "the variable that holds the key, when it is not the plugin's or the preset's own",
+        "keyless": "whether the server at `base_url` takes everybody: then no key is sent; by default false",
+        "provider": "under which name its use is priced, recorded and counted; by default the preset's, `self-hosted` "
+        "for a `keyless` server, the host of another's address, else the plugin's",
+        "callers": "the region, or a list of regions, whose callers it may serve; by default everybody's",
+        "needs": "the consents, one or a list, without which it is given nothing",
         "options": "further arguments of the plugin: text, numbers, true or false; of a realtime model also "
         "`own_transcript`, the vendor's model that writes down what the engine heard",
     },
@@ -73,7 +100,7 @@ PRICE_KEYS: Mapping[str, Keys] = {
         "version": "2: the version of this format",
         "as_of": "the day on which the prices were looked up",
         "source": "where",
-        "prices": "what calls are billed by: `plugin/model`, or `plugin/*` for a plugin's other models → a price",
+        "prices": "what calls are billed by: `provider/model`, or `provider/*` for a provider's other models → a price",
         "sets": "other lists to compare with, by name",
     },
     "a set": {
@@ -147,7 +174,8 @@ def _event_sections(
 def settings_markdown() -> str:
     """Every setting of the environment, and the keys that the vendors' plugins read."""
     import service.cli  # noqa: F401 # first: it quietens what the classifiers import
-    from engines.plugins import KEY_ENVIRONMENT, PLUGINS
+    from engines.keys import KEY_ENVIRONMENT
+    from engines.plugins import PLUGINS
     from service.doctor import ROOM
     from service.settings import Settings
 
@@ -178,7 +206,8 @@ def settings_markdown() -> str:
             _table(("variable", "type", "default", "meaning"), rows),
             "## Keys\n",
             "Secrets are read by the plugins and never stored or printed. Where a key is not set, the lab stands in "
-            "for its provider; for Google it cannot. `api_key_env` in the catalogue names another variable.\n",
+            "for its provider; for Google it cannot. `api_key_env` in the catalogue names another variable, a `preset` "
+            "brings its own, and a `keyless` server is sent none; no vendor's key goes to another's address.\n",
             _table(("variable", "plugin", "used for"), keys),
             "## LiveKit\n",
             f"`patchbay worker` answers rooms of the server that {_listed(ROOM)} name. Nothing else needs them.\n",
@@ -251,6 +280,7 @@ def _metavar(argument: Any) -> str:
 def catalogue_markdown() -> str:
     """The keys of the engine catalogue and the price list, the plugins by role, and the units of prices."""
     from engines.plugins import PLUGINS
+    from engines.presets import PRESETS
     from engines.prices import UNITS
 
     parts = [
@@ -262,11 +292,18 @@ def catalogue_markdown() -> str:
     for what, keys in CATALOGUE_KEYS.items():
         parts += [f"## Keys of {what}\n", _key_table(keys)]
     plugins = ((f"`{role}`", _listed(named)) for role, named in PLUGINS.items())
+    presets = (
+        (f"`{name}`", f"`{one.plugin}`", _listed(one.roles), f"`{one.base_url}`", f"`{one.api_key_env}`")
+        for name, one in PRESETS.items()
+    )
     units = ((f"`{unit}`", "1,000,000" if per == 1e6 else f"{per:g}") for unit, per in UNITS.items())
     parts += [
         "## Plugins\n",
         "LiveKit's plugins, unmodified, by what they are used for.\n",
         _table(("role", "plugins"), plugins),
+        "## Presets\n",
+        "[How to use them, and servers of one's own](../how-to/choose-engines.md).\n",
+        _table(("preset", "plugin", "roles", "address", "key"), presets),
         "## Keys of the price list\n",
         *(f"**{what}**\n\n{_key_table(keys)}" for what, keys in PRICE_KEYS.items()),
         "A use without a price costs nothing in the record: price every model that the catalogue names.\n",

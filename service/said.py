@@ -60,6 +60,10 @@ class Said:
         """A tool was called to answer the turn that ended last."""
         self._earlier = self._earlier.having_called(name)
 
+    def person_came(self) -> None:
+        """The caller was with a person, and has not asked for one since."""
+        self._asked_human = False
+
     def _told(self, text: str, agent: str, turn: int, *, ended: bool) -> Told:
         cues = WordCues(
             words=len(text.split()),

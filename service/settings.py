@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -43,6 +44,8 @@ class Settings(BaseSettings):
     """The price list."""
     redaction: Path = shipped("redaction.yaml")
     """The redaction policy: what is masked, how, and by which models."""
+    redaction_closing_s: float = Field(default=5.0, ge=0, le=60)
+    """Seconds that the end of a call waits for a redactor that does not answer; what is left is then withheld."""
     retention: Path = shipped("retention.yaml")
     """The retention policy: how long what of the record is kept; `patchbay audit retain` carries it out."""
     audit_token: SecretStr | None = None
@@ -115,6 +118,30 @@ class Settings(BaseSettings):
     """The port on which a worker answers health checks; 0 is any free one."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """The port on which a worker shows Prometheus its metrics and those of its calls, on ``health_host``; 0: none."""
+    web_host: str = "127.0.0.1"
+    """The address on which `patchbay web` listens; ``0.0.0.0`` behind a proxy that is elsewhere."""
+    web_port: int = Field(default=8080, ge=0, le=65535)
+    """The port on which `patchbay web` listens; 0 is any free one."""
+    web_origins: str = ""
+    """Origins whose pages may begin calls, separated by commas, such as ``https://shop.example.com``."""
+    web_site_token: SecretStr | None = None
+    """What a site's pages begin calls with, beside tokens of the role `service`; everybody can read it in the page."""
+    web_proxies: int = Field(default=0, ge=0, le=10)
+    """Proxies in front of `patchbay web`, each of which adds whom it answers to ``X-Forwarded-For``."""
+    web_requests_per_minute: float = Field(default=20.0, gt=0)
+    """What one client may ask of `patchbay web` in the long run, and half of it at once."""
+    web_calls: int = Field(default=50, gt=0)
+    """Calls from browsers to a vendor directly that may be on at once."""
+    web_engine: str = ""
+    """The realtime engine that browsers call directly; by default the catalogue's first that OpenAI's plugin runs."""
+    web_client_secrets: bool = False
+    """Whether pages may have client secrets of the vendor, with which they can also call it unrecorded."""
+    web_secret_s: int = Field(default=60, ge=10, le=600)
+    """Seconds for which a client secret is good."""
+    web_join_s: int = Field(default=120, ge=10, le=600)
+    """Seconds in which the holder of a token for a room has to join it."""
+    web_longest_call_s: float = Field(default=900.0, gt=0)
+    """Seconds after which a call from a browser to a vendor is ended, whatever the policy says."""
 
     @field_validator("jurisdiction")
     @classmethod
@@ -123,6 +150,16 @@ class Settings(BaseSettings):
         if jurisdiction not in ("", region) and not jurisdiction.startswith(f"{region}-"):
             raise ValueError(f"it is not in the region '{region}', which PATCHBAY_REGION sets")
         return jurisdiction
+
+    @field_validator("web_origins")
+    @classmethod
+    def _are_origins(cls, origins: str) -> str:
+        for origin in filter(None, map(str.strip, origins.split(","))):
+            if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
+                raise ValueError(
+                    f"'{origin}' is no origin: scheme and host in small letters, without a path, and no '*'"
+                )
+        return origins
 
     def policy_folder(self) -> Path:
         """The folder in which accepted policies are kept."""
@@ -148,6 +185,10 @@ class Settings(BaseSettings):
     def rules(self, disclosures: Disclosures) -> Rules:
         """What callers of this line are told and asked. Raises :class:`compliance.consent.UnknownJurisdictionError`."""
         return disclosures.of(self.jurisdiction or self.region)
+
+    def page_origins(self) -> frozenset[str]:
+        """Whose pages may begin calls."""
+        return frozenset(filter(None, map(str.strip, self.web_origins.split(","))))
 
     def tool_servers(self) -> tuple[str, ...]:
         """The MCP servers, in order."""

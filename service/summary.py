@@ -7,7 +7,6 @@ question, answered by :mod:`service.promises`.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from compliance.events import (
     EngineHeard,
     Event,
     HandedOff,
+    Hedged,
     LateEventDropped,
     PartFailed,
     PreviewSettled,
@@ -36,6 +36,7 @@ from compliance.events import (
     VoiceUnjudged,
 )
 from service.latency import in_order
+from service.percentiles import nearest_rank
 from service.records import (
     CallSummary,
     Emotion,
@@ -113,6 +114,8 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         turns=turns,
         cost_usd=sum(usage.cost_usd for usage in fold.usage),
         again_usd=sum(usage.again_usd for usage in fold.usage),
+        cut_usd=sum(usage.cost_usd for usage in fold.usage if usage.estimated),
+        hedges=fold.hedges,
         cost_by_provider=_costs((usage.provider, usage.cost_usd) for usage in fold.usage),
         cost_by_engine=_costs((usage.engine, usage.cost_usd) for usage in fold.usage),
         usage=_by_model(fold.usage),
@@ -137,10 +140,7 @@ def percentiles(heard_ms: Sequence[float]) -> Percentiles | None:
     if not ordered:
         return None
 
-    def at(share: float) -> float:
-        return ordered[math.ceil(share * len(ordered)) - 1]
-
-    return Percentiles(len(ordered), at(0.50), at(0.95), ordered[-1])
+    return Percentiles(len(ordered), nearest_rank(ordered, 0.50), nearest_rank(ordered, 0.95), ordered[-1])
 
 
 @dataclass(slots=True)
@@ -167,6 +167,7 @@ class _Fold:
     unjudged: VoiceUnjudged | None = None
     heard_otherwise: list[EngineHeard] = field(default_factory=list)
     late_dropped: int = 0
+    hedges: int = 0
 
     @property
     def numbers(self) -> set[int]:
@@ -206,6 +207,8 @@ class _Fold:
                 self.failures[event.turn].append(
                     Failure(event.engine, event.provider, event.error, event.action, event.at_ms)
                 )
+            case Hedged():
+                self.hedges += 1
             case TurnMoved():
                 self.moves[event.turn].append(Move(event.from_engine, event.to_engine, event.at_ms))
             case HandedOff():

@@ -11,7 +11,8 @@ key                    value
                        ``ended`` (reason), ``policy``, ``policy_hash``, ``policy_version``,
                        ``tenant``, ``simulated`` (providers), ``events`` (count)
 ``totals``             ``turns``, ``cost_usd``, ``again_usd`` (of it, conversation sent again: an
-                       estimate), ``cost_by_provider_usd``, ``cost_by_engine_usd``, ``hand_offs``,
+                       estimate), ``cut_usd`` (of it, requests that failed or were cut: an estimate),
+                       ``hedges``, ``cost_by_provider_usd``, ``cost_by_engine_usd``, ``hand_offs``,
                        ``interruptions``, ``late_dropped``, ``previews_used``,
                        ``previews_discarded``, ``heard_ms`` (``count``, ``p50``, ``p95``, ``max``)
 ``greeting``           list of what was said before the first turn: ``engine``, ``text``, ``start_ms``,
@@ -70,6 +71,8 @@ def summary_json(
             "turns": len(summary.turns),
             "cost_usd": summary.cost_usd,
             "again_usd": summary.again_usd,
+            "cut_usd": summary.cut_usd,
+            "hedges": summary.hedges,
             "cost_by_provider_usd": dict(summary.cost_by_provider),
             "cost_by_engine_usd": dict(summary.cost_by_engine),
             "hand_offs": summary.hand_offs,

@@ -158,6 +158,10 @@ def _totals(summary: CallSummary) -> RenderableType:
     if summary.cost_by_provider:
         costs = ", ".join(f"{name} {dollars(usd)}" for name, usd in summary.cost_by_provider)
         parts.append(f"cost {costs}, of which conversation sent again {dollars(summary.again_usd)}")
+    if summary.hedges:
+        parts.append(count(summary.hedges, "hedged reply", "hedged replies"))
+    if summary.cut_usd:
+        parts.append(f"requests that failed or were cut {dollars(summary.cut_usd)}")
     lines = [Text(" · ".join(parts), style="dim")]
     lines += [
         Text(

@@ -34,7 +34,8 @@ from service.facts import (
     Tally,
     Voice,
 )
-from service.gathering import SICK_MS, Gatherer
+from service.gathering import Gatherer
+from service.health import CallHealth, Health, SharedCircuits
 
 
 class TurnRouter:
@@ -52,6 +53,7 @@ class TurnRouter:
         answers: to the policy's questions.
         consents: are told what the caller says, and say what the caller agrees to.
         now: the time of day at the line, with its zone.
+        health: of the engines' providers; by default what this call finds out itself.
     """
 
     def __init__(
@@ -68,7 +70,13 @@ class TurnRouter:
         answers: Answers = NO_ANSWERS,
         consents: Consents = NO_CONSENTS,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+        health: Health | None = None,
     ) -> None:
+        self._health = health or CallHealth(
+            SharedCircuits(now_s=lambda: clock.now_ms() / 1000),
+            {name: name for name in policy.engines},
+            call_id,
+        )
         self._policy = policy
         self._memory = Memory.start(call_id)
         self._gatherer = Gatherer(
@@ -82,6 +90,7 @@ class TurnRouter:
             now=now,
             consents=consents,
             failed=self._part_failed,
+            may_ask=self._health.may_ask,
         )
         self._clock = clock
         self._emit = emit
@@ -182,11 +191,18 @@ class TurnRouter:
         return _route(decision)
 
     def fallback(self, route: Route, failed: Collection[str]) -> str | None:
-        excluded = {route.engine, *route.denied, *failed}
-        named = self._policy.fallback(route.engine, excluded)
-        return named or next((engine for engine in self._policy.engines if engine not in excluded), None)
+        out = {route.engine, *route.denied, *failed}
+        sick = {engine for engine in self._policy.engines if not self._health.may_ask(engine)}
+        for excluded in (out | sick, out):  # one that is not well is better than none
+            named = self._policy.fallback(route.engine, excluded)
+            left = (engine for engine in self._policy.engines if engine not in excluded)
+            if (found := named or next(left, None)) is not None:
+                return found
+        return None
 
     def warm(self, engine: str) -> bool:
+        if not self._health.may_ask(engine):
+            return False
         try:
             return self._policy.warm(self._gatherer.preview("").signals, self._memory, engine=engine)
         except Exception:
@@ -208,13 +224,27 @@ class TurnRouter:
         if self._decided:
             self._memory = self._memory.moved_to(engine)
 
+    def asked(self, engine: str) -> None:
+        self._health.asked(engine)
+
+    def worked(self, engine: str) -> None:
+        self._health.worked(engine)
+
     def failed(self, engine: str) -> None:
-        self.tally.sick_until_ms[engine] = self._clock.now_ms() + SICK_MS
+        self._health.failed(engine)
 
     # -- what the call tells ------------------------------------------------------------------------------
     def tool_called(self, name: str, *, failed: bool) -> None:
         """An engine used a tool."""
         self._gatherer.tool_called(name, failed=failed)
+
+    def people_seen(self, available: bool) -> None:
+        """Whether a person can be fetched now, as far as is known."""
+        self.tally.person_available = available
+
+    def person_came(self) -> None:
+        """The caller was with a person: they no longer wait for one."""
+        self._gatherer.person_came()
 
     def answered(self, engine: str, heard_ms: float) -> None:
         """A turn was heard to be answered ``heard_ms`` after the caller stopped."""

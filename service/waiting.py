@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
 from compliance.events import CallStarted, Decided, Event, HandedOff, TurnAnswered
 from service.latency import STAGES
+from service.percentiles import nearest_rank
 
 By = Literal["engine", "hand-off", "rule"]
 NEEDS: tuple[str, ...] = ("call_started", "decided", "handed_off", "turn_answered")
@@ -31,9 +30,10 @@ class Distribution:
 
     @classmethod
     def of(cls, values_ms: Sequence[float]) -> Distribution:
-        """Of at least one value; percentiles by linear interpolation."""
-        p50, p90, p95, p99, most = np.percentile(values_ms, (50, 90, 95, 99, 100)).tolist()
-        return cls(len(values_ms), p50, p90, p95, p99, most)
+        """Of at least one value; percentiles by nearest rank."""
+        ordered = sorted(values_ms)
+        p50, p90, p95, p99 = (nearest_rank(ordered, share) for share in (0.50, 0.90, 0.95, 0.99))
+        return cls(len(ordered), p50, p90, p95, p99, ordered[-1])
 
 
 @dataclass(frozen=True, slots=True)

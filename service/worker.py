@@ -15,6 +15,8 @@ from livekit.agents.cli import AgentsConsole
 from service.aside import Aside, Emotion, Redaction
 from service.call import Call
 from service.exchange import Exchange
+from service.happenings import HappeningsLog
+from service.health import SharedCircuits
 from service.ports import ConsolePort, RoomPort
 from service.private_logs import keep_private
 from service.settings import Settings
@@ -53,6 +55,7 @@ def prepare(process: JobProcess) -> None:
         Settings(),
         aside=Aside.handed_down(Emotion, os.environ),
         redaction=Aside.handed_down(Redaction, os.environ),
+        circuits=SharedCircuits(HappeningsLog.handed_down(os.environ)),
     )
 
 

@@ -13,6 +13,11 @@ import pytest
 _LOCK = Path(tempfile.gettempdir()) / f"patchbay-tests-{os.getuid()}.lock"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors, but not what Python says of the source of google-genai where it compiles it first."""
+    config.addinivalue_line("filterwarnings", "ignore:invalid escape sequence:DeprecationWarning")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def alone(request: pytest.FixtureRequest) -> Iterator[None]:
     """One module of whole calls at a time, whatever the number of workers.

@@ -24,6 +24,7 @@ from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 import engines.cascade
 import engines.voiced
+from compliance.clock import CallClock
 from compliance.events import Event
 from compliance.shared_stt import SharedSTT
 from compliance.tap import RATE_HZ, AgentTap, CallerTap
@@ -32,6 +33,7 @@ from compliance.voiced import Samples
 from engines.cascade import ONCE
 from engines.catalogue import Catalogue
 from engines.desk import Desk
+from engines.duplex import FullDuplex
 from engines.plugins import Endpoint, Endpoints
 from engines.routing import CallerTurn, Route
 from engines.wording import Wording
@@ -123,6 +125,12 @@ class Plan:
     def moved(self, engine: str) -> None:
         """Nothing sticks to a plan."""
 
+    def asked(self, engine: str) -> None:
+        """A plan knows no circuits."""
+
+    def worked(self, engine: str) -> None:
+        """A plan knows no circuits."""
+
     def failed(self, engine: str) -> None:
         self.failures.append(engine)
 
@@ -143,6 +151,8 @@ class DeskCall:
         first_reply_s: float = PATIENCE_S,
         wording: Wording | None = None,
         change: Callable[[Catalogue], Catalogue] = lambda catalogue: catalogue,
+        endpointing_s: float = ENDPOINTING_S,
+        clock: CallClock | None = None,
     ) -> None:
         self.lab = lab
         self.plan = plan
@@ -151,13 +161,14 @@ class DeskCall:
         self.events: list[Event] = []
         self.segments: list[Segment] = []
         self.sounds_ms: list[float] = []
-        self.line = Line()
+        self.line = Line(clock)
         self._tools = tools
         self._greeting = greeting
         self._silence_limit_s = silence_limit_s
         self._first_reply_s = first_reply_s
         self._wording = wording
         self._change = change
+        self._endpointing_s = endpointing_s
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> DeskCall:
@@ -196,7 +207,7 @@ class DeskCall:
             vad=inference.VAD(),
             turn_handling={
                 "turn_detection": "vad",
-                "endpointing": {"min_delay": ENDPOINTING_S},
+                "endpointing": {"min_delay": self._endpointing_s},
                 "interruption": {"mode": "vad", "resume_false_interruption": False},
             },
             conn_options=SessionConnectOptions(
@@ -213,6 +224,7 @@ class DeskCall:
             recogniser=SharedSTT(self.transcriber),
             tap=self.tap,
             voices=self.cast.half_cascades,
+            full_duplex=FullDuplex(self.cast.duplex),
             routing=self.plan,
             emit=self.events.append,
             call_id=self.name,

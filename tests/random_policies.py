@@ -123,6 +123,7 @@ def documents(draw: st.DrawFn) -> Document:
         },
         "last_resort": last_resort,
         "stability": draw(limits),
+        "answer_within_ms": draw(st.integers(1000, 60_000)),
         "guards": several(guard, "guard-", 3),
         "rules": rules,
         "shadow": [

@@ -1,27 +1,42 @@
 """Runs a coroutine in virtual time: when nothing is left to do, the clock jumps to the next timer.
 
 Calls that take minutes then take milliseconds, and timings are exact. Work for threads is done in the loop, in
-no time. Not for code with sockets, whose work the loop cannot see.
+no time. Sockets are for :func:`run_with_sockets`, and only where both ends are in the loop: what one end has sent
+is at the other as soon as the kernel says so, and time stands still until then.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
+
+import pytest
+from livekit.agents import llm, voice
+from pydantic import BaseModel
 
 from compliance.clock import CallClock
 
 _T = TypeVar("_T")
 WALL_S = 1_750_000_000.0
+_CLOCK = time.time
+_KERNEL_S = 50e-6
+"""What was sent is at the other end by now; real time. On Linux loopback it is so at once."""
 
 
 class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
     now_s = 0.0
+    has_sockets = False
 
     def select(self, timeout: float | None = None) -> list[Any]:
         ready = super().select(0)
+        if not ready and self.has_sockets and timeout != 0:
+            time.sleep(_KERNEL_S)
+            ready = super().select(0)
         if not ready:
             if timeout is None:
                 raise RuntimeError("nothing is left that could wake the loop: a deadlock")
@@ -52,6 +67,44 @@ def run(main: Coroutine[Any, Any, _T]) -> _T:
     """Run ``main`` to its end in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
+
+
+def run_with_sockets(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+    """Run ``main()`` in virtual time, sockets between parts of its own loop included.
+
+    Every clock of :mod:`time` shows the loop's time meanwhile: clients and simulators stamp and pace with them.
+    """
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop._virtual.has_sockets = True
+        with _clocks_of(loop):
+            return runner.run(main())
+
+
+@contextmanager
+def _clocks_of(loop: VirtualLoop) -> Iterator[None]:
+    _stamp_when_asked()
+    began_s = time.monotonic() - loop.time()  # clocks of before go on, and none runs backwards
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda: WALL_S + loop.time())
+        for clock in ("monotonic", "perf_counter"):
+            patch.setattr(time, clock, lambda: began_s + loop.time())
+        yield
+
+
+@cache
+def _stamp_when_asked() -> None:
+    """LiveKit's items and events hold the clock that stamps them from when their classes were made: let go of it."""
+    for module in (llm.chat_context, voice.events):
+        for kind in vars(module).values():
+            if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+                continue
+            stamped = [field for field in kind.model_fields.values() if field.default_factory is _CLOCK]
+            for field in stamped:
+                field.default_factory = lambda: time.time()
+            if stamped:
+                kind.model_rebuild(force=True)
 
 
 def call_clock() -> CallClock:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-FORMAT = 2
+FORMAT = 3
 
 schema = MetaData()
 format_ = Table("patchbay_ledger", schema, Column("format", Integer, primary_key=True))

@@ -56,8 +56,12 @@ def _is_at(piece: Piece) -> bool:
 
 
 def _follows_spelling(pieces: list[Piece], i: int) -> bool:
-    # The recogniser dropped the "at": believed only between spelled letters and a mail provider.
-    return i > 0 and pieces[i - 1].kind is Kind.LETTERS and pieces[i].written in lexicon.MAIL_PROVIDERS
+    # The recogniser dropped the "at": believed only between a mail provider and what is no everyday word.
+    if i == 0 or pieces[i].written not in lexicon.MAIL_PROVIDERS:
+        return False
+    before = pieces[i - 1]
+    named = before.kind is Kind.WORD and before.written not in lexicon.EVERYDAY
+    return before.kind in (Kind.LETTERS, Kind.NUMBER) or named
 
 
 def _is_tight(piece: Piece, text: str) -> bool:

@@ -100,13 +100,6 @@ class RedactionEngine:
             ]
         return found
 
-    def _named(self, text: str, asked: str) -> Iterator[Found]:
-        with self._naming:
-            named = self._names.find(text, asked=asked)
-        for found in named:
-            if self.policy.looks_for(found.entity):
-                yield found
-
     def _analyze(self, text: str) -> Iterator[Found]:
         if self._needs_digits and not any(c.isdecimal() for c in text):
             return

@@ -88,10 +88,12 @@ def _spec(
     *,
     fewest: int = 3,
     usual: int = 0,
+    near: bool = False,
 ) -> Spec:
     name = rf"\b(?:{announced or asked})"
     # What is named like this is nothing else: more may stand between the name and the value.
-    link = rf"(?:{_GAP}+[a-z']+){{0,4}}" if entity in (Entity.CVV, Entity.PIN, Entity.SSN) else f"{_LINK}*"
+    far = entity in (Entity.CVV, Entity.PIN, Entity.SSN) and not near
+    link = rf"(?:{_GAP}+[a-z']+){{0,4}}" if far else f"{_LINK}*"
     return Spec(
         entity,
         shape,
@@ -103,6 +105,11 @@ def _spec(
     )
 
 
+_ON_THE_BACK = (
+    r"(?:numbers?|digits|figures|code) (?:(?:printed |written )?(?:on|at|from|off) the|round) (?:back|reverse|rear)"
+    r"(?: of (?:it|(?:the|your|my|that|this) (?:credit |debit |bank )?card))?(?! of\b)"
+)
+"""Of a card; the number on the back of a router is another one."""
 _CARD = r"(?:the |your |my )?(?:front of )?(?:the |your |my )?(?:credit |debit |bank |payment )?card"
 
 SPECS: tuple[Spec, ...] = (
@@ -110,8 +117,10 @@ SPECS: tuple[Spec, ...] = (
         Entity.CVV,
         Shape.DIGITS,
         r"\bcvv|\bcvc|\bc v [vc]\b|(?<!social )security (?:code|number|digits)|card verification|signature strip"
-        r"|code (?:on|at|by|from|near) the|(?:three|3|four|4)[- ]digit (?:security )?(?:code|number)"
-        r"|(?:three|3)[- ]digits?|back of (?:the|your|my) card",
+        r"|code (?:on|off|at|by|from|near) the|(?:three|3|four|4)[- ]digit (?:security )?(?:code|number)"
+        r"|(?:three|3)[- ](?:digits?|numbers)|back of (?:the|your|my) card|signature (?:panel|box)"
+        rf"|(?:next to|by|beside) (?:the|your|my) signature|{_ON_THE_BACK}"
+        r"|(?:four|4)[- ](?:digits|numbers) (?:on|at|above|across) the front",
         fewest=1,
         usual=3,
     ),
@@ -128,7 +137,8 @@ SPECS: tuple[Spec, ...] = (
         Shape.DIGITS,
         rf"card number|number (?:on|of|across|off|for|from) {_CARD}|(?:sixteen|16|fifteen|15)[- ]digits?"
         r"|long (?:card )?number|card details|(?:what|which) (?:credit |debit )?card\b|read .*\bcard\b"
-        r"|(?:credit|debit|payment|bank) card.*\b(?:number|digits)|digits (?:on|of|across)|(?:last|final) (?:four|4)",
+        r"|(?:credit|debit|payment|bank) card.*\b(?:number|digits)|digits (?:on|of|across)|(?:last|final) (?:four|4)"
+        r"(?! (?:digits |numbers )?(?:of|on|in|from) (?:your |the |my )?(?:social|s ?s ?n|phone|mobile|account))",
         r"(?:credit |debit |bank )?card|visa|master ?card|amex|american express"
         r"|last (?:four|4)(?: digits)?|long number",
         usual=16,
@@ -147,6 +157,16 @@ SPECS: tuple[Spec, ...] = (
         r"|code (?:that )?(?:we|i|was) (?:just )?(?:sent|texted|e-?mailed)|password",
         fewest=1,
         usual=4,
+    ),
+    _spec(
+        Entity.PIN,
+        Shape.DIGITS,
+        r"(?:four|five|six|eight|[4568])[- ]digits? (?:code|in|from|that)"
+        r"|(?:code|digits|numbers?) in the (?:text|message)",
+        r"(?:the|this|my|your) code|(?:texted|messaged) (?:it to )?me",
+        fewest=4,
+        usual=6,
+        near=True,
     ),
     _spec(
         Entity.PIN,
@@ -224,6 +244,11 @@ _AGAIN = re.compile(
     r"\b(?:again|repeat|once more|one more time|say (?:that|it)|slow(?:ly|er)|(?:didn't|did not|couldn't|could not)"
     r" (?:quite )?(?:get|catch|hear|find|understand))\b"
 )
+_OPEN_END = re.compile(r"\b(?:is|are|was|would be|will be)\W*$")
+"""Of an agent who leaves the rest to the caller: ``and the security code is``."""
+_COUNTING = re.compile(
+    r"\bhow (?:much|many|long|often)\b|\b(?:what|which) (?:time|amount|price)\b|\bfor when\b"
+)
 _LONGEST_BARE_QUESTION = 8
 _GOES_ON = re.compile(r"\W*(?:and|then|now|next|also|ok|okay|great|perfect|lovely|thanks|thank you)\b")
 
@@ -231,7 +256,7 @@ _GOES_ON = re.compile(r"\W*(?:and|then|now|next|also|ok|okay|great|perfect|lovel
 def asked_for(agent_text: str) -> tuple[Spec, ...]:
     """What an agent's utterance asks the caller to say, most specific first: ``and the three digits on the back``."""
     low = agent_text.lower().replace("’", "'")
-    if not _ASKING.search(low):
+    if not _ASKING.search(low) and not _OPEN_END.search(low):
         too_long = len(low.split()) > _LONGEST_BARE_QUESTION and not _GOES_ON.match(low)
         if too_long or _TELLING.search(low):
             return ()
@@ -243,6 +268,12 @@ def asks_again(agent_text: str) -> bool:
     return _AGAIN.search(agent_text.lower().replace("’", "'")) is not None
 
 
+def asks_to_count(agent_text: str) -> bool:
+    """Whether an agent's utterance asks for an amount, a count or a time, and for nothing else."""
+    low = agent_text.lower()
+    return _COUNTING.search(low) is not None and not asked_for(agent_text)
+
+
 def announced_before(text: str, end: int) -> Spec | None:
     """The entity that ``text`` names right before ``end``: ``my phone number is``."""
     low = text[max(0, end - 80) : end].lower().replace("’", "'")
@@ -251,6 +282,26 @@ def announced_before(text: str, end: int) -> Spec | None:
         ((m.start(), i) for i, spec in enumerate(SPECS) if (m := spec.announced.search(low))), default=None
     )
     return None if best is None else SPECS[best[1]]
+
+
+_NAMED_AFTER = re.compile(
+    r"\W*(?:(?:is|was|are|that's|that is|as|for|being)\W+)?(?:my|the|your)\W+(?:new |old |card )?"
+    r"(?:(?P<cvv>cvv|cvc|c v [vc]|security (?:code|number))|(?P<pin>pin|pass ?code|password|one[- ]time code)"
+    r"|(?P<ssn>social|ssn|s s n))\b",
+    re.IGNORECASE,
+)
+_BACK_AFTER = re.compile(
+    r"\W*(?:(?:is |that's )?(?:what's |what is )?on the (?:back|reverse))\b(?! of\b(?! (?:the|my) card))",
+    re.IGNORECASE,
+)
+_CVV_DIGITS = (3, 4)
+
+
+def announced_after(text: str, end: int, digits: int) -> Spec | None:
+    """The entity that ``text`` names right after ``end``: ``1234 is my pin``, ``441 on the back``."""
+    if named := _NAMED_AFTER.match(text, end):
+        return BY_ENTITY[{"cvv": Entity.CVV, "pin": Entity.PIN, "ssn": Entity.SSN}[str(named.lastgroup)]]
+    return BY_ENTITY[Entity.CVV] if digits in _CVV_DIGITS and _BACK_AFTER.match(text, end) else None
 
 
 def left_open(text: str) -> Spec | None:

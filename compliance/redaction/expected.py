@@ -16,28 +16,35 @@ from compliance.redaction import lexicon
 from compliance.redaction.answers import words_of_answer
 from compliance.redaction.entities import (
     BY_ENTITY,
+    LONG_NUMBER_DIGITS,
     MAX_KEPT_DIGITS,
     SPECS,
     Entity,
     Shape,
     Spec,
+    announced_after,
     announced_before,
     asked_for,
     asks_again,
+    asks_to_count,
     left_open,
 )
 from compliance.redaction.figures import (
     AROUND_NUMBERS,
     CODES,
     NO_DATE,
+    SECRETS,
     belong_together,
     code_around,
     extent,
     is_back_channel,
     is_dated,
+    is_part_of_word,
+    is_pronoun,
     is_unnamed_number,
     may_be_digits,
     other_words,
+    tells_a_code,
 )
 from compliance.redaction.luhn import passes_luhn
 from compliance.redaction.pieces import Found, Heard, Kind, Piece
@@ -45,11 +52,19 @@ from compliance.redaction.pieces import Found, Heard, Kind, Piece
 _LIFE = 4
 _LIFE_WHEN_DOUBTFUL = 2
 _EXPECTED = 0.95
+_UNSURE = 0.5
+"""A number of which nobody knows what it is: anything else that is found there says more."""
+_FEWEST_OF_A_CODE = 2
+_FEWEST_SOUNDS = 3
+"""Words that all sound like digits, from which on they are: ``won ate to``, and not ``for free``."""
 _NEVER = re.compile(r"(?!)")
 _UNNAMED = Spec(Entity.NUMBER, Shape.DIGITS, _NEVER, _NEVER, _NEVER, usual=12)
 _READ_BACK = frozenset({Kind.NUMBER, Kind.LETTERS, Kind.EMAIL})
-_SECRET = frozenset({Entity.CVV, Entity.PIN})
 _NUMERIC = frozenset({Shape.DIGITS, Shape.CODE})
+_ASKS_FOR = re.compile(
+    r"\b(?:what(?:'s| is| are| was)|which is|where(?:'s| is)|(?:give|tell|send|show|text) me|find(?: me| out)?"
+    r"|looking for|look up|do you have)\s+(?:the|its|their)\s+(?:full |exact |postal |street |e-?mail )?$"
+)
 _JOINS_ORDERS = re.compile(r"[\s,]*(?:and|or|then)?[\s,]*")
 
 
@@ -94,11 +109,13 @@ class Expectations:
     open: list[Expectation] = field(default_factory=list)
     keeps_orders: bool = True
     """Whether order numbers stay readable."""
+    counting: bool = False
+    """Whether the agent asked for a number that identifies nobody: an amount, a count, a time."""
 
     @property
     def secret(self) -> bool:
         """Whether something may be said next of which no recording may be kept."""
-        return any(e.spec.entity in _SECRET for e in self.open)
+        return any(e.spec.entity in SECRETS for e in self.open)
 
     def expect(self, entity: str) -> None:
         """Opens an expectation of ``entity``, as the agent's question would."""
@@ -112,6 +129,7 @@ class Expectations:
     def agent_said(self, heard: Heard) -> None:
         """Opens what the agent asks for; a statement closes what was open, unless a number is half said."""
         asked = asked_for(heard.original)
+        self.counting = asks_to_count(heard.original)
         if asked:
             said = {e.spec: e.digits for e in self.open}
             self.open = [Expectation(spec, said.get(spec, "")) for spec in asked]
@@ -121,7 +139,7 @@ class Expectations:
         if asks_again(heard.original):
             self.open = [Expectation(e.spec) for e in self.open]
             return
-        self.open = [e for e in self.open if not (e.spec.entity in _SECRET and e.complete)]
+        self.open = [e for e in self.open if not (e.spec.entity in SECRETS and e.complete)]
         if is_back_channel(heard):
             return  # "mhm, go ahead"
         self.open = [e for e in self.open if e.begun]
@@ -179,7 +197,9 @@ class Expectations:
                 continue
             label = _label(expectation)
             answer.masked_digits += (label, piece.digits), (label, expectation.digits)
-            found = Found(label, *extent(piece, heard, label), _EXPECTED)
+            short = len(piece.digits) < expectation.spec.usual
+            sure = _UNSURE if label is Entity.NUMBER else _EXPECTED
+            found = Found(label, *extent(piece, heard, label, short=short), sure)
             if answer.masked and belong_together(answer.masked[-1], found, heard):
                 found = replace(found, start=answer.masked.pop().start)
             answer.masked.append(found)
@@ -190,7 +210,8 @@ class Expectations:
         told = [p for p in heard.words if p.written not in AROUND_NUMBERS]
         if not numeric or not told or not all(may_be_digits(p) for p in told):
             return
-        if any(p.kind is Kind.NUMBER or p.written == "o" for p in told):
+        sounds = len(told) >= _FEWEST_SOUNDS
+        if sounds or any(p.kind is Kind.NUMBER or p.written == "o" for p in told):
             answer.masked.append(Found(numeric[0].spec.entity, told[0].start, told[-1].end, _EXPECTED))
 
     def _expectation_for(self, piece: Piece, heard: Heard, answer: Answer) -> Expectation | None:
@@ -212,6 +233,8 @@ class Expectations:
                     return expectation
             elif _answers(piece, heard, expectation):
                 return expectation
+        if self.counting and len(piece.digits) < LONG_NUMBER_DIGITS:
+            return None
         return self._opened(_UNNAMED) if is_unnamed_number(piece, heard) else None
 
     def _opened(self, spec: Spec) -> Expectation:
@@ -231,9 +254,14 @@ class Expectations:
                 continue
             if any(e.spec is spec for e in self.open):
                 yield spec, None
-            elif spec.shape is not Shape.NAME and (opening := spec.opening.search(low)):
+            elif spec.shape is not Shape.NAME and (opening := _announcement(spec, low)):
                 self._opened(spec)
                 yield spec, opening.end()
+
+
+def _announcement(spec: Spec, low: str) -> re.Match[str] | None:
+    """Where a caller announces a value, unless the caller asks for one: ``what is the address of the hotel``."""
+    return next((o for o in spec.opening.finditer(low) if not _ASKS_FOR.search(low, 0, o.start())), None)
 
 
 def _label(expectation: Expectation) -> Entity:
@@ -248,10 +276,12 @@ def _announced(piece: Piece, heard: Heard, answer: Answer) -> Spec | None:
     spec = announced_before(heard.original, piece.start)
     if spec is None and (code := announced_before(heard.original, code_around(piece, heard)[0])):
         spec = code if code.entity in CODES else None
+    spec = spec or announced_after(heard.original, piece.end, len(piece.digits))
     if spec and spec.shape in (*_NUMERIC, Shape.DATE):
         # "this one": a digit alone is believed only when nothing else follows.
         alone = len(piece.digits) == 1 and piece is not heard.words[-1]
-        return spec if len(piece.digits) >= spec.fewest and not alone else None
+        counts = alone or is_pronoun(piece, heard) or is_part_of_word(piece, heard)
+        return spec if len(piece.digits) >= spec.fewest and not counts else None
     if answer.kept and _JOINS_ORDERS.fullmatch(heard.original, answer.kept[-1][1], piece.start):
         return BY_ENTITY[Entity.ORDER]
     return None
@@ -268,7 +298,14 @@ def _answers(piece: Piece, heard: Heard, expectation: Expectation) -> bool:
         return False
     if digits >= max(expectation.spec.fewest, 3) or (digits >= 2 and len(piece.parts) >= 2):
         return True
-    if sum(len(p.parts) for p in heard.of_kind(Kind.NUMBER)) > len(other_words(heard)):
+    numbers = heard.of_kind(Kind.NUMBER)
+    if sum(len(p.parts) for p in numbers) > len(other_words(heard)):
         return True
+    if expectation.spec.entity in SECRETS:
+        said = sum(len(p.digits) for p in numbers)
+        if len(numbers) > 1 and said in (expectation.spec.usual, expectation.spec.usual + 1):
+            return True  # "a seven a three and a nine"
+        if digits >= _FEWEST_OF_A_CODE and tells_a_code(heard):
+            return True  # "it says eighty eight": 808
     telling = [p for p in heard.words if p.written not in lexicon.FILLERS]
     return expectation.begun and telling[0] is piece

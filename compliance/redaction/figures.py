@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 
 from compliance.redaction import lexicon
 from compliance.redaction.entities import LONG_NUMBER_DIGITS, Entity
@@ -14,8 +15,21 @@ _UNFINISHED_DIGITS = 4
 _UNFINISHED_PARTS = 3
 CODES = frozenset({Entity.ACCOUNT, Entity.ID})
 """Numbers that have letters, too."""
+SECRETS = frozenset({Entity.CVV, Entity.PIN})
+_PRONOUN = re.compile(
+    r"\b(?:a|an|new|old|this|that|another|other|different|same|which|right|wrong|first|second|last|next|the|my|your)\s+$",
+    re.IGNORECASE,
+)
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
 AROUND_NUMBERS = lexicon.FILLERS | {"sure", "it's", "its", "is", "and", "that's"}
 """Words that may stand around a breath of a number."""
+_AROUND_CODES = AROUND_NUMBERS | lexicon.words(
+    """
+    it it'll they're they are would will be should must that that'll this the a code cvv cvc pin number security mine my
+    says say said reads read here there on back reverse see can think got i i've i'd i'm let me guess believe please
+    thanks thank you hang now well oh what just one two last
+    """
+)
 _SHOWN = re.compile(
     r"\b(?:(?:error|flight|room|page|gate|platform|bus|train|channel|model|version)(?: code| number)?"
     r"|(?:says?|saying|shows?|showing|displays?|displaying)(?: error)?(?: code)?)\W+$",
@@ -51,9 +65,28 @@ def is_unnamed_number(piece: Piece, heard: Heard) -> bool:
     return said_digit_by_digit and heard.words[-1] is piece
 
 
+def is_pronoun(piece: Piece, heard: Heard) -> bool:
+    """Whether a one stands for a thing: ``a new one``."""
+    said = heard.original[piece.start : piece.end].lower()
+    return said == "one" and _PRONOUN.search(heard.original, 0, piece.start) is not None
+
+
+def is_part_of_word(piece: Piece, heard: Heard) -> bool:
+    """Whether a short number has letters right behind it: ``401k``, ``the 80s``, and not ``3rd``."""
+    behind = heard.original[piece.end : piece.end + 1].isalpha() and not _ORDINAL.match(
+        heard.original, piece.end
+    )
+    return behind and len(piece.digits) <= _UNFINISHED_DIGITS
+
+
 def other_words(heard: Heard) -> list[Piece]:
     """What is said besides numbers and fillers."""
     return [p for p in heard.words if p.kind is not Kind.NUMBER and p.written not in lexicon.FILLERS]
+
+
+def tells_a_code(heard: Heard) -> bool:
+    """Whether nothing but a number is told: ``on the back it says eighty eight``."""
+    return all(p.written in _AROUND_CODES for p in other_words(heard))
 
 
 def is_back_channel(heard: Heard) -> bool:
@@ -61,13 +94,13 @@ def is_back_channel(heard: Heard) -> bool:
     return all(p.written in lexicon.BACK_CHANNELS for p in heard.words)
 
 
-def extent(piece: Piece, heard: Heard, entity: str) -> tuple[int, int]:
+def extent(piece: Piece, heard: Heard, entity: str, *, short: bool = False) -> tuple[int, int]:
     """Where a number is said, with a digit misheard as a word right before or after it (``for one one one``).
 
-    The numbers of accounts and passports have letters, too: ``m q four four one``.
+    The numbers of accounts and passports have letters, too: ``m q four four one``. ``short``: digits are missing.
     """
     start, end = code_around(piece, heard) if entity in CODES else (piece.start, piece.end)
-    if len(piece.parts) >= _UNFINISHED_PARTS:
+    if len(piece.parts) >= _UNFINISHED_PARTS or (short and entity in SECRETS):
         for word in [p for p in heard.words if p.end <= piece.start][-1:]:
             start = word.start if word.written in lexicon.MISHEARD_DIGITS else start
         for word in [p for p in heard.words if p.start >= piece.end][:1]:
@@ -83,9 +116,10 @@ def code_around(piece: Piece, heard: Heard) -> tuple[int, int]:
         if not _is_letter(word):
             break
         start = word.start
-    for word in heard.words[i + 1 :]:
-        if not _is_letter(word):
-            break
+    for word, after in zip_longest(heard.words[i + 1 :], heard.words[i + 2 :]):
+        speaks = word.written == "i" and after is not None and not _is_letter(after)
+        if not _is_letter(word) or speaks:
+            break  # "i think"
         end = word.end
     return start, end
 

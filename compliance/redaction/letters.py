@@ -70,9 +70,17 @@ def letter_run(tokens: list[Token], i: int) -> tuple[Piece, int] | None:
         j = after
     while parts and parts[-1].written.isdecimal() and letters == 1 and not certain:
         return None  # "a 4 star": one letter and a number are not spelling
+    if _is_clock(tokens, i, parts):
+        return None
     if not letters or (letters < 3 and not certain and len(parts) < 5):
         return None
     return Piece(Kind.LETTERS, tuple(parts)), j
+
+
+def _is_clock(tokens: list[Token], i: int, parts: list[Part]) -> bool:
+    """``10 p.m. i meant``, which spells nothing."""
+    written = "".join(part.written for part in parts)
+    return written in ("ami", "pmi") and i > 0 and digits_at(tokens[i - 1 : i], 0) is not None
 
 
 def _past_marks(tokens: list[Token], i: int) -> int:

@@ -69,7 +69,8 @@ LETTER_NAMES = {
 
 ACRONYMS = words(
     """
-    atm usa pm am dvd tv vip faq pdf dob ssn cvv cvc vpn apr ok id uk us usb gps irs fm it pin cd asap
+    atm usa usd gbp eur cad aud inr ibm bbc nhs gdp ceo ac ai mba phd pm am dvd tv vip
+    faq pdf dob ssn cvv cvc vpn apr ok id uk us usb gps irs fm it pin cd asap
     diy hr pc sms url wifi sim ups tba eta iban
     """
 )

@@ -61,7 +61,8 @@ def _cardinal(tokens: list[Token], i: int) -> tuple[str, int] | None:
 
 
 def _hundreds(tokens: list[Token], i: int) -> tuple[int, int] | None:
-    found = _below(tokens, i, 2)
+    a_hundred = i < len(tokens) and tokens[i].low == "a"
+    found = (1, i + 1) if a_hundred else _below(tokens, i, 2)
     if found is None or found[1] >= len(tokens) or tokens[found[1]].low != "hundred":
         return None
     value, j = found[0] * 100, found[1] + 1
@@ -135,6 +136,9 @@ def _digits_from(tokens: list[Token], i: int) -> int:
 def _misheard(tokens: list[Token], i: int, before: list[Part]) -> tuple[str, int] | None:
     """A digit that sounds like another word, after digits said one by one: "10 to 21" is a range."""
     digit = lexicon.MISHEARD_DIGITS.get(tokens[i].low) if i < len(tokens) and before else None
+    if before and i + 1 < len(tokens) and (times := lexicon.REPEATS.get(tokens[i].low)):
+        repeated = lexicon.MISHEARD_DIGITS.get(tokens[i + 1].low)  # "double to"
+        return (repeated * times, i + 2) if repeated else None
     if digit and (
         (_is_single(before) and len(set(before[-1].written)) == 1) or _digits_from(tokens, i + 1) >= _LONG
     ):

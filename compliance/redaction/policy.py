@@ -18,13 +18,15 @@ from typing import Any, Literal
 import regex  # type: ignore[import-untyped] # it has no stubs
 
 from compliance.redaction.luhn import passes_luhn
+from compliance.redaction.placeholders import Placeholders
+from compliance.redaction.placeholders import read as read_placeholders
 from compliance.redaction.traits import NAMED, OURS, STOCK, Action, traits_of
 from policies import Document, Node, shipped
 
 LANGUAGES = ("en", *sorted({stock.language for stock in STOCK.values()} - {"en"}))
 MODELS = ("ours", "spacy", "gliner", "transformers")
 FAILOVERS = ("withhold", "ours")
-_KEYS = ("redaction", "languages", "ner", "failover", "entities", "deny", "allow")
+_KEYS = ("redaction", "languages", "ner", "failover", "entities", "deny", "allow", "placeholders")
 _ENTITY_NAME = re.compile(r"[A-Z][A-Z_]{1,39}(?<!_)")
 _LEAST_KNOWN = 3
 
@@ -66,6 +68,8 @@ class RedactionPolicy:
     deny: tuple[Deny, ...] = ()
     allow: tuple[str, ...] = ()
     """What is never masked, such as the line's own number; a card's number is masked all the same."""
+    placeholders: Placeholders = field(default_factory=Placeholders.none)
+    """Which models see placeholders in the place of what is masked."""
     file: str = field(default="", compare=False)
 
     @classmethod
@@ -112,6 +116,13 @@ class RedactionPolicy:
             "deny": sorted([d.entity, sorted(d.words), d.pattern] for d in self.deny),
             "allow": sorted(self.allow),
         }
+        if self.placeholders != Placeholders.none():
+            hidden = self.placeholders
+            said["placeholders"] = [
+                None if hidden.engines is None else sorted(hidden.engines),
+                None if hidden.entities is None else sorted(hidden.entities),
+                hidden.when_lost,
+            ]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -125,8 +136,16 @@ def _read(document: Document) -> RedactionPolicy:
     entities = dict(_entities(root.require("entities"), languages, {d.entity for d in deny}))
     allow = tuple(_allowed(root.get("allow")))
     failover = _failover(root.get("failover"), ner)
+    placeholders = read_placeholders(
+        root.get("placeholders"),
+        file=document.file,
+        entities=(*OURS, *entities),
+        kept=[name for name, rule in entities.items() if rule.action is Action.KEEP],
+    )
     document.finish()
-    return RedactionPolicy(name, version, entities, languages, ner, failover, deny, allow, document.file)
+    return RedactionPolicy(
+        name, version, entities, languages, ner, failover, deny, allow, placeholders, document.file
+    )
 
 
 def _head(node: Node | None) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from compliance.redaction.placeholders import ALL, WHEN_LOST
 from compliance.redaction.policy import FAILOVERS, LANGUAGES, MODELS
 from compliance.redaction.traits import MEANINGS, NAMED, OURS, STOCK, Action, Traits, traits_of
 
@@ -71,6 +72,33 @@ def schema() -> Schema:
                         ),
                         "oneOf": [{"required": ["words"]}, {"required": ["pattern"]}],
                     },
+                },
+                "placeholders": {
+                    "description": "which models see placeholders such as `[CARD_1]` in the place of what is masked",
+                    **_object(
+                        {
+                            "engines": {
+                                "description": "engines of the catalogue, and `questions` for the decision model; "
+                                "`all` also keeps every engine closed that hears the caller's voice",
+                                "anyOf": [
+                                    {"const": ALL},
+                                    {"type": "array", "items": _WORDS, "minItems": 1},
+                                ],
+                            },
+                            "entities": {
+                                "description": "of what; by default of all that is masked",
+                                "type": "array",
+                                "items": {"type": "string", "pattern": _MADE_UP},
+                                "minItems": 1,
+                            },
+                            "when_lost": {
+                                "description": "while values cannot be found: `withhold` the words from the model, or "
+                                "have the `other_engine` answer",
+                                "enum": list(WHEN_LOST),
+                            },
+                        },
+                        "engines",
+                    ),
                 },
                 "allow": {
                     "description": "what is never masked, such as the line's own number; never the number of a card",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from lab.bench import calls, decide, emotion, ledger, redaction, simulate, tap, verify
+from lab.bench import calls, decide, emotion, faults, handoff, ledger, redaction, simulate, tap, verify
 
 BENCHES: Mapping[str, Callable[[Sequence[str]], int]] = {
     "calls": calls.main,
     "decide": decide.main,
     "emotion": emotion.main,
+    "faults": faults.main,
+    "handoff": handoff.main,
     "ledger": ledger.main,
     "redaction": redaction.main,
     "simulate": simulate.main,

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
-import numpy as np
 from livekit.agents import Agent, AgentSession, inference
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 from rich import box
@@ -40,6 +39,7 @@ from service.exchange import Exchange
 from service.heard import Span, heard_latencies
 from service.heard_text import HeardText
 from service.line import Line
+from service.percentiles import nearest_rank
 from service.ports import LinePort
 from service.settings import Settings
 
@@ -66,7 +66,7 @@ class Row:
     limit_p95_ms: float
 
     def at(self, percent: float) -> float:
-        return float(np.percentile(self.extra_ms, percent)) if self.extra_ms else float("nan")
+        return nearest_rank(sorted(self.extra_ms), percent / 100) if self.extra_ms else float("nan")
 
     @property
     def within(self) -> bool:
@@ -128,9 +128,7 @@ async def bare(catalogue: Catalogue, endpoints: Endpoints, engine: str, turns: i
 async def patchbay(exchange: Exchange, route: Sequence[str]) -> tuple[list[float | None], list[float | None]]:
     """The waits on a Patchbay call with a planned route: heard on the line, and from decision to first sound."""
     line = Line()
-    planned = replace(
-        exchange, policy=Policy.parse(planned_policy(route), engines=exchange.catalogue.engines)
-    )
+    planned = replace(exchange, policy=Policy.parse(planned_policy(route), engines=exchange.catalogue.names))
     call = Call(planned, port=LinePort(line), clock=line.clock, source="bench:patchbay")
     async with call:
         heard = await converse(line, len(route))

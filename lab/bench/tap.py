@@ -72,7 +72,7 @@ async def measure(frames: int = FRAMES) -> np.ndarray:
 def main(arguments: Sequence[str] = ()) -> int:
     """Print the figures; returns 1 when the budget is passed."""
     took_us = asyncio.run(measure())
-    p50, p99, worst = np.percentile(took_us, [50, 99, 100])
+    p50, p99, worst = np.percentile(took_us, [50, 99, 100], method="inverted_cdf")
     verdict = "within" if p99 <= BUDGET_US else "OVER"
     print(f"tap, {len(took_us)} frames of 20 ms: P50 {p50:.1f} µs, P99 {p99:.1f} µs, worst {worst:.0f} µs")
     print(f"P99 is {verdict} the budget of {BUDGET_US:.0f} µs a frame")

@@ -39,6 +39,8 @@ def around(call: PastCall, mix: Mix, *, seed: int = 0) -> PastCall:
         "caller.consent_voice_ai": bool(random.random() < line.consent_voice_ai),
         "caller.consent_recording": bool(random.random() < line.consent_recording),
         "call.ai_disclosed": True,
+        "human.available": zlib.crc32(call.call_id.encode()) % 2
+        == 0,  # somebody is free for half of the calls
         "caller.region": _pick(line.regions, random),
         "call.queue": _pick(line.queues, random),
         "cost.budget_usd": _pick(line.budget_usd, random),

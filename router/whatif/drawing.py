@@ -198,6 +198,7 @@ class _Drawing:
             "call.language": np.full(self._total, "en", object),
             "caller.region": self._named(line.regions),
             "call.ai_disclosed": np.ones(self._total, np.bool_),
+            "human.available": self._call % 2 == 0,  # somebody is free for half of the calls
             "caller.consent_voice_ai": (self._random.random(BLOCK) < line.consent_voice_ai)[self._call],
             "caller.consent_recording": (self._random.random(BLOCK) < line.consent_recording)[self._call],
             "cost.budget_usd": self._named(line.budget_usd),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,12 @@ from service.aside.errors import (
     WorkFailedError,
 )
 from service.aside.wire import Message, Unpacker, packed
+
+_LOOK_S = 0.2
+"""A wait is looked at this often, for it may have become shorter."""
+
+LeftS = Callable[[], float]
+"""Seconds that an answer may still take; asked again and again, and it may have become less."""
 
 
 class Asking:
@@ -42,8 +47,8 @@ class Asking:
         """Whether the process has what it was told in earlier questions."""
         return self._socket is not None
 
-    def ask(self, header: Mapping[str, Any], payload: bytes = b"", *, within_s: float) -> Message:
-        """The answer.
+    def ask(self, header: Mapping[str, Any], payload: bytes = b"", *, left_s: LeftS) -> Message:
+        """The answer, which comes before ``left_s`` is 0.
 
         Raises:
             AsideUnreachableError: nobody listens.
@@ -52,24 +57,22 @@ class Asking:
             WireError: what came is no answer to this.
             WorkFailedError: the work raised an error; the process is well.
         """
-        until_s = time.monotonic() + within_s
         try:
             self._number += 1
             question = packed(Message(self._number, header, payload))
             line = self._socket
             if line is None:
                 question = packed(Message(0, {"work": self._work})) + question
-                line = self._attach(until_s)
-            line.settimeout(_left_s(until_s))
-            line.sendall(question)
-            answer = self._receive(line, until_s)
+                line = self._attach(left_s)
+            _send(line, question, left_s)
+            answer = self._receive(line, left_s)
             if answer.number != self._number:
                 raise WireError(f"message {self._number} was answered as {answer.number}")
             if "error" in answer.header:
                 raise WorkFailedError(str(answer.header["error"]))
         except TimeoutError:
             self.hang_up()
-            raise AsideHungError(f"no answer for {within_s:g} s") from None
+            raise AsideHungError("no answer in time") from None
         except OSError as error:
             self.hang_up()
             raise AsideGoneError(f"the process at {self._address} ended: {error}") from None
@@ -84,30 +87,50 @@ class Asking:
             self._socket.close()
             self._socket = None
 
-    def _attach(self, until_s: float) -> socket.socket:
+    def _attach(self, left_s: LeftS) -> socket.socket:
         self._unpacker = Unpacker()
-        self._socket = line = socket.socket(socket.AF_UNIX)
-        line.settimeout(_left_s(until_s))
-        try:
-            line.connect(str(self._address))
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise AsideUnreachableError(f"nobody listens at {self._address}: {error}") from None
-        return line
-
-    def _receive(self, line: socket.socket, until_s: float) -> Message:
         while True:
-            line.settimeout(_left_s(until_s))
-            data = line.recv(1 << 16)
+            self._socket = line = socket.socket(socket.AF_UNIX)
+            line.settimeout(_look_s(left_s))
+            try:
+                line.connect(str(self._address))
+            except TimeoutError:
+                line.close()  # many are waiting to attach
+            except OSError as error:
+                raise AsideUnreachableError(f"nobody listens at {self._address}: {error}") from None
+            else:
+                return line
+
+    def _receive(self, line: socket.socket, left_s: LeftS) -> Message:
+        while True:
+            line.settimeout(_look_s(left_s))
+            try:
+                data = line.recv(1 << 16)
+            except TimeoutError:
+                continue
             if not data:
                 raise AsideGoneError("the process beside the calls ended")
             for message in self._unpacker.feed(data):
                 return message
 
 
-def _left_s(until_s: float) -> float:
-    left_s = until_s - time.monotonic()
-    if left_s <= 0:
+def _send(line: socket.socket, data: bytes, left_s: LeftS) -> None:
+    rest = memoryview(data)
+    while rest:
+        line.settimeout(_look_s(left_s))
+        try:
+            rest = rest[line.send(rest) :]
+        except TimeoutError:
+            continue
+
+
+def _look_s(left_s: LeftS) -> float:
+    """How long to wait before ``left_s`` is asked again.
+
+    Raises:
+        TimeoutError: nothing is left.
+    """
+    left = left_s()
+    if left <= 0:
         raise TimeoutError
-    return left_s
+    return min(left, _LOOK_S)

@@ -2,6 +2,7 @@
 
 from service.cli.app import app
 from service.cli.audit import audit
+from service.cli.callbacks import callbacks
 from service.cli.cost import cost
 from service.cli.evaluate import evaluate
 from service.cli.latency import latency
@@ -15,6 +16,7 @@ app.add_typer(cost)
 app.add_typer(evaluate)
 app.add_typer(redaction)
 app.add_typer(train)
+app.command()(callbacks)
 app.command()(latency)
 
 __all__ = ["app"]

@@ -157,6 +157,20 @@ def worker(context: typer.Context) -> None:
 
 
 @app.command()
+def web(
+    pages: Annotated[
+        Path | None,
+        typer.Option("--pages", help="A folder to serve at /, to try it with.", file_okay=False, exists=True),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Let browsers in: tokens for rooms, and calls to a vendor directly that are watched. Ends on SIGTERM."""
+    from service.cli.web import serve
+
+    run(lambda: serve(settings(), pages=pages, as_json=json))
+
+
+@app.command()
 def doctor(json: Json = False) -> None:
     """Say what is configured, what is missing, and what will run on the lab instead. Exits 1 on a problem."""
     from service.cli.diagnose import diagnose

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 from compliance.consent import Disclosures
 from engines.catalogue import Catalogue
-from engines.plugins import KEY_ENVIRONMENT
+from engines.keys import host_of, variable_of
 from engines.prices import Prices
 from policies import DocumentError
-from service.cli.rig import SIMULATED
+from service.cli.rig import simulated
 from service.doctor import (
     KEYS,
     LAB_KEYS,
@@ -49,7 +50,7 @@ def diagnose(settings: Settings, *, as_json: bool) -> int:
         },
         keys=_keys(settings),
     )
-    findings += (*_policy(settings), *_unpriced(settings))
+    findings += (*_policy(settings), *_hosts(settings), *_unpriced(settings))
     if as_json:
         json.dump(findings_json(findings), sys.stdout, indent=2)
         print()
@@ -61,21 +62,41 @@ def diagnose(settings: Settings, *, as_json: bool) -> int:
 def _keys(settings: Settings) -> tuple[Key, ...]:
     """The keys that the catalogue's providers read; those of the shipped one when the catalogue cannot be read."""
     try:
-        components = Catalogue.load(settings.catalogue).components()
+        catalogue = Catalogue.load(settings.catalogue)
     except DocumentError:
         return LAB_KEYS
-    wanted = {part.api_key_env or KEY_ENVIRONMENT[part.plugin]: part.plugin for part in components}
+    parts = catalogue.components()
+    wanted = {variable: part for part in parts if (variable := variable_of(part)) is not None}
+    beyond = {variable_of(part) for part in parts if not simulated(catalogue, part)}
     known = {key.variable: key for key in KEYS}
     return tuple(
-        known.get(name, Key(plugin, name, "an engine", simulated=plugin in SIMULATED))
-        for name, plugin in sorted(wanted.items())
+        replace(known.get(name, Key(part.provider, name, "an engine")), simulated=name not in beyond)
+        for name, part in sorted(wanted.items())
     )
+
+
+def _hosts(settings: Settings) -> tuple[Finding, ...]:
+    """Where calls go from here; nothing when the engine catalogue cannot be read."""
+    try:
+        catalogue = Catalogue.load(settings.catalogue)
+    except DocumentError:
+        return ()
+    parts = catalogue.components()
+    keyed = sorted({variable for part in parts if (variable := variable_of(part)) is not None})
+    asked = ", ".join(sorted({host_of(part) for part in parts}))
+    held = (
+        " The catalogue's `hosts` allow no others."
+        if catalogue.hosts
+        else " List `hosts` in the catalogue to allow no others."
+    )
+    keys = f"Sent along: {', '.join(keyed)}." if keyed else "No key is sent anywhere."
+    return (Finding("hosts of engines", Status.OK, f"The catalogue's parts ask {asked}. {keys}{held}"),)
 
 
 def _policy(settings: Settings) -> tuple[Finding, ...]:
     """What calls are answered under; nothing when the engine catalogue cannot be read. No address is asked."""
     try:
-        found = examined(settings, Catalogue.load(settings.catalogue).engines)
+        found = examined(settings, Catalogue.load(settings.catalogue).names)
     except DocumentError:
         return ()
     except KeyFileError as error:
@@ -107,7 +128,11 @@ def _unpriced(settings: Settings) -> tuple[Finding, ...]:
     except DocumentError:
         return ()
     unknown = sorted(
-        {f"{part.plugin}/{part.model}" for part in components if not prices.knows(part.plugin, part.model)}
+        {
+            f"{part.provider}/{part.model}"
+            for part in components
+            if not prices.knows(part.provider, part.model)
+        }
     )
     return tuple(
         Finding(

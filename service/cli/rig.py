@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 from engines.catalogue import Catalogue
+from engines.component import Component
 from engines.errors import EngineNotConfiguredError
-from engines.plugins import KEY_ENVIRONMENT, Endpoint, Endpoints
+from engines.keys import variable_of
+from engines.plugins import Endpoint, Endpoints, preload
 from engines.prices import Prices
 from policies import DocumentError
 from service.cli.errors import CommandError
@@ -21,8 +23,14 @@ from service.policies.store import PolicyStore
 from service.settings import Settings
 
 LAB_PARTS = ("pocketsphinx", "espeakng_loader")
-SIMULATED = ("openai", "deepgram", "elevenlabs")
+SIMULATED = ("openai", "deepgram", "elevenlabs", "google")
 """Providers that the lab can stand in for."""
+
+
+def simulated(catalogue: Catalogue, part: Component) -> bool:
+    """Whether the lab can stand in for it: of Google's models, for those that hear the caller."""
+    minds = [engine.mind for engine in catalogue.engines.values() if engine.kind == "cascade"]
+    return part.plugin in SIMULATED and not (part.plugin == "google" and part in minds)
 
 
 def check_documents(settings: Settings) -> Catalogue:
@@ -36,7 +44,7 @@ def check_documents(settings: Settings) -> Catalogue:
         catalogue = Catalogue.load(settings.catalogue)
     except DocumentError as error:
         wrong.append(str(error))
-    engines = None if catalogue is None else catalogue.engines
+    engines = None if catalogue is None else catalogue.names
     for check in (lambda: _check_policy(settings, engines), lambda: Prices.load(settings.prices)):
         try:
             check()
@@ -54,15 +62,23 @@ def _check_policy(settings: Settings, engines: Collection[str] | None) -> None:
             store.refresh()
 
 
-def without_key(catalogue: Catalogue, endpoints: Endpoints) -> dict[str, str]:
-    """The plugins of the catalogue that have no endpoint, sorted, and the variable of the key that each lacks."""
-    missing = {}
+def without_key(catalogue: Catalogue, endpoints: Endpoints) -> tuple[Component, ...]:
+    """The parts of the catalogue that have no endpoint."""
+    missing = []
     for component in catalogue.components():
         try:
             endpoints.of(component)
         except EngineNotConfiguredError:
-            missing[component.plugin] = component.api_key_env or KEY_ENVIRONMENT[component.plugin]
-    return dict(sorted(missing.items()))
+            missing.append(component)
+    return tuple(missing)
+
+
+def _providers(parts: Iterable[Component]) -> str:
+    return ", ".join(sorted({part.provider for part in parts}))
+
+
+def _variables(parts: Iterable[Component]) -> str:
+    return ", ".join(sorted({variable for part in parts if (variable := variable_of(part))}))
 
 
 @asynccontextmanager
@@ -83,6 +99,7 @@ async def rig(settings: Settings, folder: Path, *, lab_only: bool = False) -> As
         service.policies.errors.PolicyLifeError: there is no policy to answer calls under.
     """
     catalogue = check_documents(settings)
+    preload(catalogue.components())
     try:
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     except OSError as error:
@@ -90,7 +107,7 @@ async def rig(settings: Settings, folder: Path, *, lab_only: bool = False) -> As
             f"{folder} cannot be made ({error.strerror}): choose another place for it"
         ) from error
     async with (
-        following(settings, catalogue.engines),
+        following(settings, catalogue.names),
         _stood_in_for(settings, catalogue, folder, lab_only) as ready,
     ):
         yield ready
@@ -103,22 +120,22 @@ async def _stood_in_for(
     """The settings with the lab in the place of providers without a key, and the shop in that of tools."""
     configured = {} if lab_only else settings.stand_ins
     endpoints = Endpoints(
-        {} if lab_only else None, {plugin: Endpoint("lab", url) for plugin, url in configured.items()}
+        stand_ins={plugin: Endpoint("lab", url) for plugin, url in configured.items()}, lab_only=lab_only
     )
     missing = without_key(catalogue, endpoints)
     if not missing:
         yield settings
         return
-    if beyond := {plugin: key for plugin, key in missing.items() if plugin not in SIMULATED}:
-        names = ", ".join(beyond)
+    if beyond := [part for part in missing if not simulated(catalogue, part)]:
+        names = _providers(beyond)
         raise CommandError(
             f"the lab cannot stand in for {names}: leave {names} out of {settings.catalogue}"
-            + ("" if lab_only else f", or set {', '.join(beyond.values())}")
+            + ("" if lab_only else f", or set {_variables(beyond)}")
         )
     if absent := [part for part in LAB_PARTS if importlib.util.find_spec(part) is None]:
-        keys = "" if lab_only else f", or set {', '.join(missing.values())} (see `patchbay doctor`)"
+        keys = "" if lab_only else f", or set {_variables(missing)} (see `patchbay doctor`)"
         raise CommandError(
-            f"{', '.join(missing)} would run on the lab, which is not installed ({', '.join(absent)}): "
+            f"{_providers(missing)} would run on the lab, which is not installed ({', '.join(absent)}): "
             f"run `uv sync --extra lab`{keys}"
         )
     from lab.errors import LabError
@@ -134,5 +151,5 @@ async def _stood_in_for(
         except LabError as error:
             raise CommandError(str(error)) from error
         urls = lab.stand_ins
-        stand_ins = {**configured, **{plugin: urls[plugin] for plugin in missing}}
+        stand_ins = {**configured, **{part.plugin: urls[part.plugin] for part in missing}}
         yield settings.model_copy(update={"stand_ins": stand_ins, "mcp": servers})

@@ -18,6 +18,7 @@ from service.aside import AsideProcess, Emotion, Redaction
 from service.cli.errors import CommandError
 from service.cli.rig import rig
 from service.exchange import Exchange
+from service.happenings import VARIABLE, HappeningsLog
 from service.policies.following import shown
 from service.settings import Settings
 from service.worker import make_server
@@ -64,6 +65,7 @@ def work(settings: Settings, arguments: Sequence[str]) -> None:
         portal.wrap_async_context_manager(rig(settings, Path(".patchbay"))) as ready,
         closing(AsideProcess.start(Emotion(ready.emotion_model))) as voices,
         closing(AsideProcess.start(Redaction(ready.redaction))) as redaction,
+        closing(HappeningsLog.make()) as happenings,
     ):
         # Calls are answered in processes of their own, which read their settings from the environment.
         os.environ["PATCHBAY_STAND_INS"] = json.dumps(ready.stand_ins)
@@ -72,6 +74,7 @@ def work(settings: Settings, arguments: Sequence[str]) -> None:
         exchange.close()
         os.environ[Emotion.variable()] = str(voices.address)
         os.environ[Redaction.variable()] = str(redaction.address)
+        os.environ[VARIABLE] = str(happenings.folder)
         server = make_server(ready)
         # Said again, for what was logged before now went by LiveKit's log.
         server.once(

@@ -10,6 +10,7 @@ from compliance.events import (
     Decided,
     Event,
     HandedOff,
+    Hedged,
     LateEventDropped,
     PartFailed,
     PreviewSettled,
@@ -60,6 +61,7 @@ class CallMetrics:
             "hand_off", "From the decision to the new engine in charge.", _WAITS_S, "from_engine", "to_engine"
         )
         self._previews = counter("previews", "Replies begun early.", "engine", "used")
+        self._hedges = counter("hedges", "Replies for which a second engine was asked.", "engine", "winner")
         self._tools = counter("tool_calls", "Uses of tools.", "tool", "failed")
         self._provider_failures = counter(
             "provider_failures", "Failures of providers.", "provider", "engine", "error"
@@ -100,6 +102,8 @@ class CallMetrics:
                 self._hand_off.labels(*pair).observe(event.took_ms / 1000)
             case PreviewSettled():
                 self._previews.labels(event.engine, _flag(event.used)).inc()
+            case Hedged():
+                self._hedges.labels(event.engine, event.winner).inc()
             case ToolCalled():
                 self._tools.labels(event.name, _flag(event.failed)).inc()
             case ProviderFailed():

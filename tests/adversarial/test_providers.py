@@ -5,13 +5,14 @@ nothing comes, a limit is what ends the wait: long enough that being busy is nev
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from compliance.events import AgentSaid, LateEventDropped, ProviderFailed
+from compliance.events import AgentSaid, Hedged, LateEventDropped, ProviderFailed
+from engines.catalogue import Catalogue
 from lab.delays import Delays
 from lab.faults import Fault, Provider
 from lab.hearing import Hearing
@@ -39,6 +40,7 @@ class Case:
     faults: Faults
     once_connected: bool = False
     order: tuple[str, ...] = ("standard", "tool", "fast")
+    hedge_s: float | None = None
 
     @property
     def first_reply_s(self) -> float:
@@ -74,6 +76,7 @@ CASES = {  # the longest first
         f"chat {kind}": Case(("fast",), chat(kind))
         for kind in ("server_error", "rate_limited", "refuse", "hang", "drop", "malformed")
     },
+    "chat hang, hedged": Case(("fast",), chat("hang"), hedge_s=0.3),
     "chat is gone": Case(("fast",), chat("server_error", None)),
     "voice refuse": Case(("fast",), {"elevenlabs": Fault("refuse", times=1)}),
     "voice hang": Case(("fast",), {"elevenlabs": Fault("hang")}),
@@ -96,6 +99,11 @@ class _Shared:
     async def aclose(self) -> None: ...
 
 
+def hedged(hedge_s: float | None, catalogue: Catalogue) -> Catalogue:
+    engines = {name: replace(engine, hedge_s=hedge_s) for name, engine in catalogue.engines.items()}
+    return replace(catalogue, engines=engines)
+
+
 async def make(name: str, hearing: Any, voices: Any) -> Finished:
     case = CASES[name]
     lab = Lab(LabSettings(delays=Delays.none()), hearing=hearing, voices=voices)
@@ -110,6 +118,7 @@ async def make(name: str, hearing: Any, voices: Any) -> Finished:
             plan,
             name=name,
             first_reply_s=case.first_reply_s,
+            change=partial(hedged, case.hedge_s),
         ) as call:
             if case.once_connected:
                 await journal.until("openai.realtime", "session.update")
@@ -152,6 +161,14 @@ def test_a_model_that_does_not_begin_is_replaced_by_the_next(calls: dict[str, Fi
     assert failures(done) == [(1, "fast", "moved to standard")]
     assert replies(done) == [("standard", f"One moment, please. {GOODBYE}")]
     assert done.call.plan.failures == ["fast"]
+
+
+def test_a_model_that_is_late_for_its_hedge_is_outrun_by_the_next(calls: dict[str, Finished]) -> None:
+    done = calls["chat hang, hedged"]
+    assert failures(done) == []
+    [hedge] = done.call.of(Hedged)
+    assert (hedge.engine, hedge.winner, hedge.loser) == ("fast", "standard", "fast")
+    assert replies(done) == [("standard", GOODBYE)]  # nobody was asked to wait
 
 
 @pytest.mark.parametrize("kind", ["drop", "malformed"])

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -52,6 +53,10 @@ def texts(events: list[Event] | tuple[Event, ...]) -> list[str]:
 
 def said_raw(words: str) -> bool:
     return any(raw in words for raw in RAW)
+
+
+def stored_in(folder: Path) -> str:
+    return "".join(f.read_bytes().decode("utf-8", "replace") for f in folder.iterdir() if f.is_file())
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +191,26 @@ async def test_where_it_never_comes_back_every_text_is_withheld_and_memory_is_bo
     assert texts(kept).count(WITHHELD) >= 150
     counted = [e.action for e in kept if isinstance(e, PartFailed) and e.error == "RedactionBacklogError"]
     assert sum(int(action.split()[3]) for action in counted) == texts(kept).count(WITHHELD)
+
+
+async def test_a_call_that_ends_while_the_process_hangs_is_closed_soon_and_keeps_nothing_raw(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    with closing(socket.socket(socket.AF_UNIX)) as deaf:
+        deaf.bind(str(tmp_path / "deaf"))
+        deaf.listen(1)  # connections are made, and nobody ever reads them
+        line = RedactionLine(tmp_path / "deaf", closing_s=0.2)
+        recorder = Recorder(ledger, line, "c")
+        for _ in range(50):
+            recorder.record(caller("c", PHONE))
+        line.closing()
+        async with asyncio.timeout(
+            redaction_line.PATIENCE_S
+        ):  # one text alone may take so long while a call is on
+            await recorder.aclose()
+
+    assert texts(ledger.events("c")) == [REDACTION_FAILED] * 50
+    assert not said_raw(stored_in(tmp_path))
 
 
 async def test_a_long_text_of_one_call_does_not_keep_another_waiting(

@@ -28,14 +28,22 @@ async def make_room(server: LiveKitServer, name: str, *, agent: str) -> None:
 
 @asynccontextmanager
 async def joined(
-    line: Line, server: LiveKitServer, name: str, *, identity: str = "caller"
+    line: Line,
+    server: LiveKitServer,
+    name: str,
+    *,
+    identity: str = "caller",
+    token: str = "",
+    within_s: float = JOIN_LIMIT_S,
 ) -> AsyncIterator[rtc.Room]:
     """Join room ``name`` on ``line``, as the caller or somebody else, until it is hung up or the block is left.
+
+    With a ``token`` it is joined by that, else by one that is made here. An agent must be there ``within_s``.
 
     The line is hung up when the room is closed from the other side.
     """
     grants = api.VideoGrants(room_join=True, room=name)
-    token = api.AccessToken(server.key, server.secret).with_identity(identity).with_grants(grants).to_jwt()
+    own = api.AccessToken(server.key, server.secret).with_identity(identity).with_grants(grants)
     room = rtc.Room()
     agent: asyncio.Future[rtc.RemoteTrack] = asyncio.get_running_loop().create_future()
 
@@ -50,12 +58,12 @@ async def joined(
     published = asyncio.Event()
     tasks = [asyncio.create_task(_speak(line, source, published), name="caller speaks into the room")]
     try:
-        await room.connect(server.url, token)
+        await room.connect(server.url, token or own.to_jwt())
         microphone = rtc.LocalAudioTrack.create_audio_track("microphone", source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         await room.local_participant.publish_track(microphone, options)
         published.set()
-        async with asyncio.timeout(JOIN_LIMIT_S):
+        async with asyncio.timeout(within_s):
             track = await agent
         tasks.append(asyncio.create_task(_listen(line, track), name="caller listens to the room"))
         yield room

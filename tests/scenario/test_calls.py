@@ -212,6 +212,16 @@ def test_the_wait_on_record_is_the_wait_on_the_recording(run: Run, name: str) ->
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_wait_has_its_hand_off_in_it(run: Run, name: str) -> None:
+    # A realtime engine is told our words for the turn after it: they are no transcript that was waited for.
+    call = run.calls[name]
+    for handed in call.of(HandedOff):
+        [answer] = call.about(TurnAnswered, handed.turn)
+        spent_ms = answer.waits["hand_off"] + answer.waits.get("context_sync", 0.0)
+        assert spent_ms == pytest.approx(handed.took_ms, abs=50)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_call_costs_the_sum_of_what_was_used(run: Run, name: str) -> None:
     call = run.calls[name]
     [ended] = call.of(CallEnded)

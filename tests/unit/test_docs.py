@@ -21,9 +21,12 @@ from compliance.ledger import Ledger, verifier
 from compliance.ledger.keys import KEY_FILE_VARIABLE, KEYS_VARIABLE
 from compliance.oversight import OversightEvent
 from engines import catalogue as catalogue_reader
+from engines import entries as entries_reader
+from engines import people as people_reader
 from engines import prices as prices_reader
 from engines.catalogue import Catalogue
-from engines.plugins import KEY_ENVIRONMENT, PLUGINS
+from engines.keys import KEY_ENVIRONMENT
+from engines.plugins import PLUGINS
 from engines.prices import UNITS, Prices
 from engines.wording import Wording
 from policies import Document, DocumentError, shipped
@@ -141,7 +144,10 @@ def accepted(module: Any) -> set[frozenset[str]]:
 
 
 def test_the_keys_documented_are_those_that_the_readers_accept() -> None:
-    assert accepted(catalogue_reader) == {frozenset(keys) for keys in reference.CATALOGUE_KEYS.values()}
+    readers = (catalogue_reader, entries_reader, people_reader)
+    assert set.union(*map(accepted, readers)) == {
+        frozenset(keys) for keys in reference.CATALOGUE_KEYS.values()
+    }
     assert accepted(prices_reader) == {frozenset(keys) for keys in reference.PRICE_KEYS.values()}
 
 
@@ -278,7 +284,7 @@ def with_added(document: str, added: list[Addition]) -> str:
 
 ADDED = [
     addition
-    for page in ("operate.md", "change-a-policy.md")
+    for page in ("operate.md", "change-a-policy.md", "choose-engines.md")
     for addition in additions((HOW_TO / page).read_text(encoding="utf-8"))
 ]
 RECIPES = dict(

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from compliance.redaction.entities import asked_for
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_CAPITALISED = re.compile(r"\b[A-Z][a-z]")
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 _QUESTION_WORDS = 3  # with the bar, as far as the first word of the answer can see back
 _BAR = "|"
+_OF_A_FORM = ("NORM", "PREFIX", "SUFFIX", "SHAPE")
+ATTRIBUTES = (*_OF_A_FORM, "LEMMA", "TAG")
+"""What the model sees of a token."""
 _NOTHING, _SOMETHING = "none", "else"
 
 
@@ -39,6 +46,11 @@ def words_of(text: str) -> list[Word]:
         else:
             words.append(Word(word, start, end))
     return words
+
+
+def is_cased(text: str) -> bool:
+    """Whether the recogniser writes capitals, so that a name would have one."""
+    return _CAPITALISED.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +86,34 @@ def document(vocab: Vocab, words: list[Word], question: Question, everyday: froz
     """
     from spacy.tokens import Doc
 
-    tokens = [*question.words, _BAR, *(word.text for word in words)]
+    tokens = _tokens(words, question)
     return Doc(
         vocab,
         words=tokens,
         lemmas=[question.kind] * len(tokens),
         tags=[_sort(token, everyday) for token in tokens],
     )
+
+
+def attributes(
+    vocab: Vocab, words: list[Word], question: Question, everyday: frozenset[str]
+) -> NDArray[np.uint64]:
+    """``[tokens, 6]``: ``document(...).to_array(ATTRIBUTES)`` without a document, and without a trace in ``vocab``."""
+    number = vocab.strings  # of a string: it is computed and not kept
+    getters: Any = vocab.lex_attr_getters  # type: ignore[attr-defined] # its stubs do not know it
+    forms = [getters[number[name]] for name in _OF_A_FORM]
+    kind = number[question.kind]
+    return np.array(
+        [
+            (*(number[form(token)] for form in forms), kind, number[_sort(token, everyday)])
+            for token in _tokens(words, question)
+        ],
+        dtype=np.uint64,
+    )
+
+
+def _tokens(words: list[Word], question: Question) -> list[str]:
+    return [*question.words, _BAR, *(word.text for word in words)]
 
 
 def _sort(token: str, everyday: frozenset[str]) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compliance.redaction.ner.errors import NameFinderError
-from compliance.redaction.ner.reading import Question, Word, document, words_of
+from compliance.redaction.ner.network import Network
+from compliance.redaction.ner.reading import Question, Word, attributes, is_cased, words_of
 from compliance.redaction.pieces import Found
 
 if TYPE_CHECKING:
@@ -41,17 +42,20 @@ class SpokenNames:
         import spacy
 
         try:
-            self._nlp = spacy.load(folder)
-            self._tagger: Any
-            self._tagger = self._nlp.get_pipe(PIPE)
+            nlp = spacy.load(folder)
+            tagger: Any = nlp.get_pipe(PIPE)
+            self._vocab = nlp.vocab
+            self._network = Network(tagger.model)
             self._everyday = frozenset((folder / WORDS).read_text(encoding="utf-8").split())
             thresholds = json.loads((folder / "config.json").read_text(encoding="utf-8"))["thresholds"]
-            self._asked, self._unasked = float(thresholds["asked"]), float(thresholds["unasked"])
+            self._asked, self._unasked, self._beside = (
+                float(thresholds[name]) for name in ("asked", "unasked", "beside")
+            )
         except (OSError, KeyError, ValueError) as error:
             raise NameFinderError(
                 f"{folder}: not a model of `patchbay train redaction`: {error}; train one, or name another finder"
             ) from error
-        self._labels = tuple(map(str, self._tagger.labels))
+        self._labels = tuple(map(str, tagger.labels))
         self.find(_WARM_UP)
 
     def find(self, text: str, *, asked: str = "") -> list[Found]:
@@ -61,15 +65,24 @@ class SpokenNames:
             return []
         question = Question.of(asked)
         threshold = self._asked if question.is_personal else self._unasked
+        beside = min(threshold, self._beside)
         found: list[Found] = []
         for word, label, score in self._told(words, question):
-            if score < threshold:
+            if score < beside:
                 continue
             if found and found[-1].entity == label and not text[found[-1].end : word.start].strip(" .-’'"):
                 found[-1] = Found(label, found[-1].start, word.end, max(found[-1].score, score))
             else:
                 found.append(Found(label, word.start, word.end, score))
-        return found
+        # A first name that is sure takes its surname along: on the development part that costs no other utterance.
+        sure = [one for one in found if one.score >= threshold]
+        if question.is_personal or not is_cased(text):
+            return sure
+        return [one for one in sure if not self._is_a_word(text[one.start : one.end])]
+
+    def _is_a_word(self, said: str) -> bool:
+        """Whether ``said``, which has no capital where others have one, is made of words that are no names."""
+        return said.islower() and all(word.text in self._everyday for word in words_of(said))
 
     def _told(self, words: list[Word], question: Question) -> Iterator[tuple[Word, str, float]]:
         """Each word with its likeliest label and the probability that it is personal at all."""
@@ -83,9 +96,5 @@ class SpokenNames:
 
     def probabilities(self, words: list[Word], question: Question) -> NDArray[Any]:
         """``[words, labels]``: the probability of each label for each word."""
-        with self._nlp.memory_zone():  # or the vocabulary keeps every name it ever saw
-            scores = self._tagger.model.predict([document(self._nlp.vocab, words, question, self._everyday)])[
-                0
-            ]
-        kept: NDArray[Any] = scores[question.length :]
-        return kept
+        read = attributes(self._vocab, words, question, self._everyday)
+        return self._network.probabilities(read)[question.length :]

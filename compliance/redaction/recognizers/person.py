@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from compliance.redaction import lexicon
 from compliance.redaction.entities import Entity
+from compliance.redaction.ner.reading import is_cased
 from compliance.redaction.pieces import Found, Heard
 from compliance.redaction.recognizers.rule import SpokenRule
 
 _NAME = r"[^\W\d_]+(?:['’-][^\W\d_]+)*"
 _CUE = re.compile(
-    r"(?<!restaurant )(?<!hotel )(?<!company )(?<!product )(?<!user )"
+    r"(?<!restaurant )(?<!hotel )(?<!company )(?<!product )(?<!user )(?<!domain )(?<!file )(?<!brand )"
     r"\b(?:(?:first |last |full |middle )?names?(?:'s| is| was| of|,)?(?: is)?|surname(?: is)?"
     r"|(?:i'm|i am) (?:called|known as)|mr|mrs|ms|miss|dr|doctor|speaking (?:with|to)|on behalf of"
     r"|under the name(?: of)?)\.?\s+[\"“']?",
@@ -32,13 +34,15 @@ _RELATIVE = (
     r"|cousin|nephew|niece|girlfriend|boyfriend|grandmother|grandfather|flatmate|roommate|landlord|assistant"
 )
 _MENTION = re.compile(
-    rf"\b(?:my (?:{_RELATIVE})(?:'s name is| is called| called| named|,)?|(?:helped|served|assisted) by"
+    rf"\b(?:my (?:{_RELATIVE})(?:'s name is| is called| called| named|,)|(?:helped|served|assisted) by"
     r"|(?:spoke|talked|chatted|speak|talk) (?:to|with)|under(?: (?:the|my) (?:reservation|booking|account))?"
-    r"|(?:phoning|calling|ringing) (?:for|on behalf of)|let(?=\s+\S+(?:\s+\S+)? know)"
+    r"|(?:phoning|calling|ringing) (?:for|on behalf of)"
     r"|(?:guy|man|woman|lady|person|someone|agent|colleague) (?:named|called))\s+",
     re.IGNORECASE,
 )
 """Before somebody whom the speaker mentions; other things may follow as well, so the word must be no everyday one."""
+_PERHAPS = re.compile(rf"\b(?:my (?:{_RELATIVE})|let(?=\s+\S+(?:\s+\S+)? know))\s+", re.IGNORECASE)
+"""Before somebody or what somebody does: ``my daughter smokes``."""
 _FOR_WHOM = (
     (
         re.compile(r"\b(?:book(?:ed|ing)|reservation|table)\b", re.IGNORECASE),
@@ -50,8 +54,13 @@ _FOR_WHOM = (
     ),
 )
 _NEAR = 80
+_VENUE = re.compile(
+    r"\b(?:restaurants?|hotels?|bars?|pubs?|caf[eé]s?|shops?|stores?|compan(?:y|ies))\s+(?:\S+\s+){0,2}$",
+    re.IGNORECASE,
+)
+"""Before ``by the name of``: what is named is no person."""
 _SPEAKS = re.compile(
-    rf"(?:^|\b(?:morning|afternoon|evening|hello|hi|hey|yes|yeah)),?\s*(?P<name>{_NAME}(?:\s+{_NAME}){{0,2}})"
+    rf"(?:^|\b(?:morning|afternoon|evening|hello|hi|hey|yes|yeah)\b),?\s*(?P<name>{_NAME}(?:\s+{_NAME}){{0,2}})"
     r"\s+(?:speaking|calling|here)\b",
     re.IGNORECASE,
 )
@@ -67,6 +76,8 @@ _SPACE = re.compile(r"\s*")
 _LONGEST = 4
 _NO_NAME = lexicon.EVERYDAY - lexicon.NAMES_TOO
 _NUMBERS = {*lexicon.DIGITS, *lexicon.TEENS, *lexicon.TENS, *lexicon.MONTHS, *lexicon.ORDINALS}
+_WORDS = lexicon.words((Path(__file__).parents[1] / "model" / "words.txt").read_text(encoding="utf-8"))
+"""Words that are no names, however rare: what the model of names knows, too."""
 _NO_NAME_BEGINS_WITH = frozenset(
     ("the", "a", "an", "our", "your", "my", "their", "this", "that", "some", "any")
 )
@@ -79,9 +90,16 @@ class SpokenName(SpokenRule):
 
     def find(self, heard: Heard) -> Iterator[Found]:
         text = heard.original
-        for pattern in (_CUE, _MENTION):
-            for cue in pattern.finditer(text.replace("’", "'")):
-                yield from _name_at(text, cue.end(), _LONGEST, sure=pattern is _CUE)
+        plain = text.replace("’", "'")
+        for cue in _CUE.finditer(plain):
+            if not _VENUE.search(plain, 0, cue.start()):
+                yield from _name_at(text, cue.end(), _LONGEST)
+        for cue in _MENTION.finditer(plain):
+            if not (is_cased(text) and _is_word(text, cue.end())):
+                yield from _name_at(text, cue.end(), _LONGEST, sure=False)
+        for cue in _PERHAPS.finditer(plain):
+            if not _is_word(text, cue.end(), cased=False):
+                yield from _name_at(text, cue.end(), _LONGEST, sure=False)
         for done, for_whom in _FOR_WHOM:
             if act := done.search(text):
                 for whom in for_whom.finditer(text, act.end(), act.end() + _NEAR):
@@ -93,6 +111,12 @@ class SpokenName(SpokenRule):
                 yield from _name_at(text, match.start(name), longest, sure=pattern is not _SPEAKS)
         for owned in _OWNS.finditer(text):
             yield from _name_before(owned["name"], owned.start("name"))
+
+
+def _is_word(text: str, at: int, *, cased: bool = True) -> bool:
+    """Whether the word at ``at`` is no name; in a text with capitals, ``cased``, one with a capital may be one."""
+    word = _WORD.match(text, at)
+    return word is not None and word.group().lower() in _WORDS and not (cased and word.group()[0].isupper())
 
 
 def _is_everyday(word: str) -> bool:

@@ -37,8 +37,9 @@ LEARN_RATE = 0.002
 DROPOUT = 0.2
 LABEL_SMOOTHING = 0.05
 _BATCH = (100, 500, 1.002)
-THRESHOLDS = {"asked": 0.4, "unasked": 0.98}
-"""Probabilities at which a word is masked, chosen on the development split."""
+THRESHOLDS = {"asked": 0.4, "unasked": 0.982, "beside": 0.7}
+"""Probabilities at which a word is masked: answering a question, by itself, and next to one that is; chosen on the
+development split."""
 
 Progress = Callable[..., None]
 

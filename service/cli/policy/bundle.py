@@ -56,7 +56,7 @@ def bundle(
         service.policies.errors.PolicyLifeError: the key cannot be used, or the bundle cannot be made.
         CommandError: an option makes no sense.
     """
-    loaded = Policy.load(policy, engines=Catalogue.load(settings.catalogue).engines)
+    loaded = Policy.load(policy, engines=Catalogue.load(settings.catalogue).names)
     path, signer = _path(out, loaded), _signer(key)
     tests = _tests(policy, loaded)
     if not tests.passed:

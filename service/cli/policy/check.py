@@ -41,7 +41,7 @@ def check(files: Sequence[Path], *, catalogue: Path, as_json: bool) -> int:
     wrong: list[DocumentError] = []
     engines: Collection[str] | None = None
     try:
-        engines = Catalogue.load(catalogue).engines
+        engines = Catalogue.load(catalogue).names
     except DocumentError as error:
         wrong.append(error)
     policies = dict.fromkeys(cases.policy_beside(file) or file for file in files)

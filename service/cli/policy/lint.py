@@ -35,7 +35,7 @@ def lint_policy(
         policies.DocumentError: the policy or the catalogue cannot be used.
         CommandError: no tenant of that name has an overlay.
     """
-    policy = Policy.load(file, engines=Catalogue.load(catalogue).engines)
+    policy = Policy.load(file, engines=Catalogue.load(catalogue).names)
     if tenant and tenant not in policy.tenants:
         named = f"these have: {', '.join(policy.tenants)}" if policy.tenants else "none has"
         raise CommandError(f"{file} has no overlay for the tenant '{tenant}'; {named}")

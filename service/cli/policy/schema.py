@@ -19,7 +19,7 @@ def print_schema(catalogue: Path, out: Path | None) -> int:
         policies.DocumentError: the catalogue cannot be used.
         CommandError: the file cannot be written.
     """
-    text = schema_text(Catalogue.load(catalogue).engines)
+    text = schema_text(Catalogue.load(catalogue).names)
     if out is None:
         sys.stdout.write(text)
     else:

@@ -43,7 +43,7 @@ async def status(settings: Settings, *, as_json: bool) -> int:
         service.policies.errors.KeyFileError: the keys in the settings cannot be used.
     """
     fetched = await _fetched(settings)
-    found = examined(settings, Catalogue.load(settings.catalogue).engines, fetched)
+    found = examined(settings, Catalogue.load(settings.catalogue).names, fetched)
     if as_json:
         print_json(_json(found))
     else:

@@ -24,6 +24,7 @@ class Plan:
         self.turns = 0
         self.failures: list[str] = []
         self.moves: list[str] = []
+        self.told: list[str] = []
 
     def preview(self, text: str) -> Route:
         return Route(self.turns + 1, self.chosen, self.denied)
@@ -41,6 +42,12 @@ class Plan:
 
     def moved(self, engine: str) -> None:
         self.moves.append(engine)
+
+    def asked(self, engine: str) -> None:
+        self.told.append(f"asked {engine}")
+
+    def worked(self, engine: str) -> None:
+        self.told.append(f"{engine} worked")
 
     def failed(self, engine: str) -> None:
         self.failures.append(engine)

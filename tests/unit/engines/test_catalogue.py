@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engines.catalogue import Catalogue
+from engines.component import Component
 from engines.plugins import TEXT_ONLY
 from policies import DocumentError, shipped
 
@@ -53,13 +54,133 @@ def test_what_is_not_written_has_a_default() -> None:
     assert dict(engine.mind.options) == {}
 
 
-def test_a_provider_that_speaks_openais_protocol_is_an_entry() -> None:
-    text = changed(
-        "model: {plugin: openai, model: gpt-4.1-nano}",
-        "model: {plugin: openai, model: llama, base_url: https://api.groq.com/openai/v1, api_key_env: GROQ_API_KEY}",
+MIND = "model: {plugin: openai, model: gpt-4.1-nano}"
+
+
+def entry(text: str) -> Component:
+    """The mind of the only engine, written as ``text``."""
+    return Catalogue.parse(changed(MIND, f"model: {{{text}}}")).engines["fast"].mind
+
+
+def test_a_preset_and_a_model_are_enough() -> None:
+    groq = entry("preset: groq, model: llama-3.1-8b-instant")
+    assert (groq.plugin, groq.base_url, groq.api_key_env, groq.provider) == (
+        "openai",
+        "https://api.groq.com/openai/v1",
+        "GROQ_API_KEY",
+        "groq",
     )
-    mind = Catalogue.parse(text).engines["fast"].mind
-    assert (mind.base_url, mind.api_key_env) == ("https://api.groq.com/openai/v1", "GROQ_API_KEY")
+    cerebras = entry("preset: cerebras, model: llama3.1-8b")
+    assert (cerebras.base_url, cerebras.api_key_env, cerebras.provider) == (
+        "https://api.cerebras.ai/v1",
+        "CEREBRAS_API_KEY",
+        "cerebras",
+    )
+
+
+def test_a_preset_may_be_told_another_address_and_another_key() -> None:
+    mine = entry("preset: groq, model: llama, base_url: https://gateway.example/v1, api_key_env: GATEWAY_KEY")
+    assert (mine.base_url, mine.api_key_env, mine.provider) == (
+        "https://gateway.example/v1",
+        "GATEWAY_KEY",
+        "groq",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "provider"),
+    [
+        ("plugin: openai, model: m", "openai"),
+        ("plugin: openai, model: m, base_url: 'https://eu.api.openai.com/v1'", "openai"),
+        ("plugin: openai, model: m, base_url: 'https://llm.example/v1', api_key_env: LLM_KEY", "llm.example"),
+        ("plugin: openai, model: m, base_url: 'http://10.0.0.7:8000/v1', keyless: true", "self-hosted"),
+        ("plugin: openai, model: m, base_url: 'http://gpu/v1', keyless: true, provider: attic", "attic"),
+        ("preset: groq, model: m, provider: groq-eu", "groq-eu"),
+    ],
+)
+def test_whoever_answers_is_paid_under_a_name_of_its_own(text: str, provider: str) -> None:
+    assert entry(text).provider == provider
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("preset: grok, model: m", "10:21: unknown preset 'grok', did you mean 'groq'?"),
+        ("preset: groq", "10:12: `model` is missing"),
+        (
+            "preset: groq, plugin: openai, model: m",
+            "10:35: a preset says which plugin it is: leave out `plugin` or `preset`",
+        ),
+        (
+            "plugin: openai, model: m, base_url: 'https://llm.example/v1'",
+            "10:49: OPENAI_API_KEY is not sent to https://llm.example/v1: name the variable with this server's own "
+            "key as `api_key_env`, or write `keyless: true`",
+        ),
+        (
+            "plugin: openai, model: m, base_url: 'http://api.openai.com/v1'",
+            "10:49: OPENAI_API_KEY is not sent to http://api.openai.com/v1: name the variable with this server's own "
+            "key as `api_key_env`, or write `keyless: true`",
+        ),
+        (
+            "plugin: openai, model: m, base_url: 'https://notopenai.com/v1', api_key_env: OPENAI_API_KEY",
+            "10:90: OPENAI_API_KEY is not sent to https://notopenai.com/v1: name the variable with this server's own "
+            "key as `api_key_env`, or write `keyless: true`",
+        ),
+        (
+            "preset: groq, model: m, base_url: 'https://gateway.example/v1'",
+            "10:47: GROQ_API_KEY is not sent to https://gateway.example/v1: name the variable with this server's own "
+            "key as `api_key_env`, or write `keyless: true`",
+        ),
+        ("plugin: openai, model: m, keyless: true", "10:48: a server that takes no key needs a `base_url`"),
+        (
+            "plugin: openai, model: m, base_url: 'http://gpu/v1', api_key_env: K, keyless: true",
+            "10:91: a server takes a key or none: leave out `api_key_env` or `keyless`",
+        ),
+        (
+            "plugin: openai, model: m, base_url: 'https://api.openai.com/v1', keyless: true",
+            "10:87: the servers of openai take nobody without a key",
+        ),
+        (
+            "plugin: openai, model: m, base_url: 'https://me:secret@gpu/v1', api_key_env: K",
+            "10:49: must hold no name or password: a key belongs into the environment, see `api_key_env`",
+        ),
+        (
+            "plugin: openai, model: m, base_url: 'ftp://gpu'",
+            "10:49: must be a URL such as https://example.com/v1",
+        ),
+        (
+            "preset: groq, model: m, api_key_env: sk-looks-like-a-key",
+            "10:50: must be the name of an environment variable, such as GROQ_API_KEY",
+        ),
+        (
+            "plugin: openai, model: m, provider: Groq Inc",
+            "10:49: a provider's name has small letters, digits, '-', '_' and '.', such as self-hosted",
+        ),
+        (
+            "plugin: openai, model: m, options: {base_url: 'https://gpu/v1'}",
+            "10:49: 'base_url' is not an option",
+        ),
+    ],
+)
+def test_an_address_and_its_key_are_checked_where_they_are_written(text: str, complaint: str) -> None:
+    assert f"engines.yaml:{complaint}" in problems(changed(MIND, f"model: {{{text}}}"))
+
+
+def test_a_preset_is_only_what_its_provider_offers() -> None:
+    text = changed("{plugin: elevenlabs, model: flash}", "{preset: cerebras, model: m}")
+    assert problems(text)[0] == "engines.yaml:6:19: cerebras can be llm here, not tts"
+
+
+def test_a_catalogue_that_names_its_hosts_reaches_no_others() -> None:
+    named = "hosts: [api.deepgram.com, api.elevenlabs.io, api.openai.com]\n"
+    assert Catalogue.parse(WHOLE + named).hosts == ("api.deepgram.com", "api.elevenlabs.io", "api.openai.com")
+    own = changed(MIND, "model: {plugin: openai, model: m, base_url: http://gpu.local/v1, keyless: true}")
+    assert problems(own + named) == [
+        "engines.yaml:10:49: gpu.local is asked here, which is not among `hosts`"
+    ]
+    assert problems(WHOLE + "hosts: [api.elevenlabs.io, api.openai.com]\n") == [
+        "engines.yaml:4:14: api.deepgram.com is asked here, which is not among `hosts`"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +266,37 @@ def test_a_cascade_may_hear_how_the_caller_sounds_and_answer_in_another_voice() 
     assert "nobody is heard to sound 'upst', did you mean 'upset'?" in unheard
     [voiceless] = problems(WHOLE + "    voices_when: {upset: []}\n")
     assert "who sounds upset needs a voice too" in voiceless
+
+
+OTHER = """  other:
+    kind: cascade
+    model: {plugin: openai, model: gpt-4.1-mini}
+    voices: [house]
+"""
+
+
+def test_a_cascade_may_be_hedged_by_another() -> None:
+    hedged = WHOLE + "    hedge_ms: 600\n    hedge_with: other\n" + OTHER
+    spec = Catalogue.parse(hedged).engines["fast"]
+    assert (spec.hedge_s, spec.hedge_with) == (0.6, "other")
+    other = Catalogue.parse(hedged).engines["other"]
+    assert (other.hedge_s, other.hedge_with) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("keys", "complaint"),
+    [
+        ("hedge_ms: 600, hedge_with: othr", "unknown other cascade engine 'othr', did you mean 'other'?"),
+        ("hedge_ms: 600, hedge_with: fast", "unknown other cascade engine 'fast'"),
+        ("hedge_with: other", "nobody is asked besides without `hedge_ms`, which says when"),
+        ("hedge_ms: 4000", "must be less than `first_reply_ms`, which is 4000"),
+        ("hedge_ms: 5", "must be from 50 to 10000, is 5"),
+    ],
+)
+def test_a_hedge_that_cannot_be_is_a_complaint(keys: str, complaint: str) -> None:
+    lines = "".join(f"    {key}\n" for key in keys.split(", "))
+    [problem] = problems(WHOLE + lines + OTHER)
+    assert complaint in problem
 
 
 def test_every_problem_is_listed_at_once_in_the_order_of_the_file() -> None:

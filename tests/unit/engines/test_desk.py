@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from livekit.agents import APIStatusError, llm
 
-from compliance.events import HandedOff, PreviewSettled, ProviderFailed
+from compliance.events import HandedOff, Hedged, PreviewSettled, ProviderFailed
+from engines.gates import GateError
+from engines.race import Race
 from tests.unit.engines.sat import Sat
 
 pytestmark = pytest.mark.unit
@@ -267,3 +269,92 @@ async def test_nothing_is_rescued_before_the_first_turn_or_after_the_call(sat: S
     sat.desk.rescue()
     assert sat.session.did == []
     assert sat.events == []
+
+
+# -- hedges and health -------------------------------------------------------------------------------------------
+async def test_a_hedge_that_wins_has_the_turn_and_it_is_on_record(sat: Sat) -> None:
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    race = Race(sat.desk, reply)
+    assert race.second() == "standard"
+    race.won("standard", "fast")
+    assert (reply.engine, sat.desk.engine, sat.plan.moves) == ("standard", "standard", ["standard"])
+    [event] = sat.of(Hedged)
+    assert (event.turn, event.engine, event.winner, event.loser) == (1, "fast", "standard", "fast")
+    assert sat.plan.failures == []
+
+
+async def test_a_hedge_that_loses_leaves_the_turn_where_it_is(sat: Sat) -> None:
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    Race(sat.desk, reply).won("fast", "standard")
+    assert (reply.engine, sat.desk.engine) == ("fast", "fast")
+    assert [event.winner for event in sat.of(Hedged)] == ["fast"]
+
+
+async def test_a_hedge_in_a_preview_is_for_the_turn_to_come(sat: Sat) -> None:
+    preview = sat.begins(message())
+    assert preview is not None
+    Race(sat.desk, preview).won("standard", "fast")
+    assert sat.desk.engine == "fast"
+    _, context = sat.ends_turn()
+    assert (preview.confirmed, context.items, sat.desk.engine) == (True, [], "standard")
+
+
+@pytest.mark.parametrize(("failed", "left"), [("fast", "standard"), ("standard", "fast")])
+async def test_of_two_that_were_asked_the_one_that_did_not_fail_answers(
+    sat: Sat, failed: str, left: str
+) -> None:
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    Race(sat.desk, reply).failed(failed, TimeoutError(), left=left)
+    assert (reply.engine, sat.desk.engine, sat.plan.failures) == (left, left, [failed])
+    [event] = sat.of(ProviderFailed)
+    assert (event.engine, event.action) == (failed, f"moved to {left}")
+    assert sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+    assert reply.engine == "tool"  # neither is asked again
+
+
+async def test_nobody_is_asked_besides_who_may_not_answer_the_turn(sat: Sat) -> None:
+    sat.plan.denied = frozenset({"standard", "tool"})
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    assert sat.desk.stand_in(reply) is None
+    assert sat.desk.stand_in(reply, "tool") is None
+    sat.plan.denied = frozenset()
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    assert sat.desk.stand_in(reply, "tool") == "tool"
+
+
+async def test_a_gate_that_is_closed_to_this_call_says_nothing_of_the_provider(sat: Sat) -> None:
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    assert sat.desk.fail_over(reply, provider="openai", error=GateError("fast", "openai", "elsewhere"))
+    assert (reply.engine, sat.plan.failures) == ("standard", [])
+
+
+async def test_a_voice_that_failed_is_on_record_though_another_spoke(sat: Sat) -> None:
+    sat.ends_turn()
+    sat.desk.one_voice_failed("elevenlabs", TimeoutError())
+    [event] = sat.of(ProviderFailed)
+    assert (event.turn, event.engine, event.provider) == (1, "voice", "elevenlabs")
+
+
+async def test_a_preview_that_fails_after_it_was_thrown_away_leaves_the_turn_where_it_is(sat: Sat) -> None:
+    preview = sat.begins(message())
+    assert preview is not None
+    sat.plan.chosen = "tool"
+    sat.ends_turn()
+    moves = list(sat.plan.moves)
+    assert not sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    assert (sat.desk.engine, sat.plan.moves, sat.plan.failures) == ("tool", moves, ["fast"])
+    assert sat.of(ProviderFailed)[-1].action == "nobody waited for it any more"
+    sat.desk.rescue()
+    assert sat.desk.engine == "standard"  # which nobody has tried for this turn

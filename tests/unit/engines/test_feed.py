@@ -80,6 +80,31 @@ async def test_speech_that_resumes_in_a_turn_continues_it(time: Time) -> None:
     assert buffer.held_ms == 300 + 600
 
 
+async def test_a_sound_that_was_given_up_is_no_part_of_the_next_turn(time: Time) -> None:
+    feed, buffer = TurnFeed(time.tap), Buffer()
+    feed.attach(buffer)
+    await time.pass_ms(1000)
+    feed.begin(1000)
+    await time.pass_ms(4000)
+    feed.give_up()
+    await time.pass_ms(1000)
+    feed.begin(6000)
+    await time.pass_ms(500)
+    feed.complete(1000)  # LiveKit counts from the sound
+    assert buffer.held_ms == 280 + 500  # whole frames
+
+
+async def test_a_turn_that_ends_after_it_was_given_up_is_sent_again(time: Time) -> None:
+    feed, buffer = TurnFeed(time.tap), Buffer()
+    feed.attach(buffer)
+    await time.pass_ms(1000)
+    feed.begin(1000)
+    await time.pass_ms(4000)
+    feed.give_up()
+    feed.complete(1000)
+    assert buffer.held_ms == 300 + 4000
+
+
 async def test_after_a_commit_the_next_speech_is_another_turn(time: Time) -> None:
     feed, buffer = TurnFeed(time.tap), Buffer()
     feed.attach(buffer)

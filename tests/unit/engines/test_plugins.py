@@ -9,9 +9,12 @@ import aiohttp
 import pytest
 from livekit.plugins import deepgram, elevenlabs, openai
 
-from engines.catalogue import Component
+from engines.component import Component
 from engines.errors import EngineNotConfiguredError
-from engines.plugins import KEY_ENVIRONMENT, PLUGINS, Endpoint, Endpoints, build
+from engines.keys import DOMAINS, HOSTS, KEY_ENVIRONMENT, NO_KEY, may_have
+from engines.plugins import PLUGINS, Endpoint, Endpoints, build
+from engines.presets import PRESETS
+from engines.utterances import Utterances
 
 pytestmark = pytest.mark.unit
 
@@ -56,6 +59,39 @@ def test_an_entry_with_a_server_and_a_key_of_its_own_uses_them() -> None:
         Endpoints({"OPENAI_API_KEY": "not this one"}).of(groq)
 
 
+OWN = replace(MIND, base_url="http://gpu.local/v1", keyless=True)
+
+
+def test_a_server_that_takes_no_key_is_sent_none_whatever_is_set() -> None:
+    everything = dict.fromkeys(KEY_ENVIRONMENT.values(), "secret")
+    assert Endpoints(everything).of(OWN) == Endpoint(NO_KEY, "http://gpu.local/v1")
+
+
+def test_a_vendors_key_is_not_sent_to_anothers_address_however_the_entry_was_made() -> None:
+    stranger = replace(MIND, base_url="https://gpu.local/v1")
+    with pytest.raises(
+        EngineNotConfiguredError, match=r"OPENAI_API_KEY is not sent to https://gpu\.local/v1"
+    ):
+        Endpoints({"OPENAI_API_KEY": "secret"}).of(stranger)
+
+
+def test_on_the_lab_alone_no_address_of_the_catalogue_is_reached() -> None:
+    endpoints = Endpoints({"OPENAI_API_KEY": "key"}, {"openai": LAB}, lab_only=True)
+    assert endpoints.of(OWN) == endpoints.of(MIND) == LAB
+    assert endpoints.simulated((replace(OWN, billed_as="self-hosted"),)) == ("self-hosted",)
+
+
+def test_every_vendor_has_a_host_and_every_vendors_key_a_domain() -> None:
+    assert set(HOSTS) == set(KEY_ENVIRONMENT)
+    keys = {*KEY_ENVIRONMENT.values(), *(preset.api_key_env for preset in PRESETS.values())}
+    assert keys == set(DOMAINS)
+    for plugin, host in HOSTS.items():
+        assert may_have(f"https://{host}/v1", KEY_ENVIRONMENT[plugin])
+    for preset in PRESETS.values():
+        assert may_have(preset.base_url, preset.api_key_env)
+        assert not may_have(preset.base_url, KEY_ENVIRONMENT[preset.plugin])
+
+
 async def test_a_server_of_ones_own_is_what_the_plugin_talks_to(http: aiohttp.ClientSession) -> None:
     mind = build("llm", MIND, Endpoint("key", "https://example.com/v1"), http)
     assert isinstance(mind, openai.LLM)
@@ -68,6 +104,7 @@ async def test_a_server_of_ones_own_is_what_the_plugin_talks_to(http: aiohttp.Cl
     ("role", "plugin", "kind"),
     [
         ("stt", "deepgram", deepgram.STT),
+        ("stt", "openai", Utterances),
         ("tts", "deepgram", deepgram.TTS),
         ("tts", "elevenlabs", elevenlabs.TTS),
         ("tts", "openai", openai.TTS),
@@ -79,6 +116,15 @@ async def test_the_object_is_the_vendors_own(
 ) -> None:
     made = build(role, replace(MIND, plugin=plugin, options=MappingProxyType({})), LAB, http)
     assert isinstance(made, kind)
+    await made.aclose()
+
+
+async def test_flux_is_another_protocol_of_deepgrams(http: aiohttp.ClientSession) -> None:
+    flux = Component("deepgram", "flux-general-en", MappingProxyType({"eager_eot_threshold": 0.4}))
+    made = build("stt", flux, Endpoint("lab", "http://127.0.0.1:1/deepgram/v1/listen"), http)
+    assert isinstance(made, deepgram.STTv2)
+    assert made._opts.endpoint_url == "http://127.0.0.1:1/deepgram/v2/listen"
+    assert made.capabilities.streaming
     await made.aclose()
 
 

@@ -54,7 +54,7 @@ def test_the_shipped_list_prices_every_model_of_the_shipped_catalogue() -> None:
     listed = Prices.load(shipped("prices.yaml"))
     assert listed.as_of
     components = Catalogue.load(shipped("engines.yaml")).components()
-    assert [part for part in components if not listed.knows(part.plugin, part.model)] == []
+    assert [part for part in components if not listed.knows(part.provider, part.model)] == []
 
 
 @pytest.mark.parametrize(

@@ -143,3 +143,29 @@ async def test_a_tool_that_the_caller_interrupts_has_not_failed() -> None:
     with pytest.raises(asyncio.CancelledError):
         await call
     assert [(report.failed, report.result) for report in reports.done] == [(False, "interrupted")]
+
+
+async def test_a_tool_is_given_values_and_the_model_what_it_may_see() -> None:
+    reports = Reports()
+
+    @function_tool(raw_schema={"name": "pay", "description": "", "parameters": {"type": "object"}})
+    async def pay(raw_arguments: dict[str, object]) -> Any:
+        if raw_arguments["card"] == "4111":
+            return {"paid by": raw_arguments["card"]}
+        raise ToolError(f"{raw_arguments['card']} is no card")
+
+    async def hidden(result: str) -> str:
+        return result.replace("4111", "[CARD_1]").replace("5500", "[CARD_2]")
+
+    values = {"[CARD_1]": "4111", "[CARD_2]": "5500"}
+    hooks = reports.hooks
+    hooks.for_tool = lambda arguments: {name: values[str(value)] for name, value in arguments.items()}
+    hooks.from_tool = hidden
+    unguarded: Any = pay
+    tool: Any = Toolbox([], hooks)._reported(unguarded)
+    assert await tool({"card": "[CARD_1]"}) == '{"paid by": "[CARD_1]"}'
+    with pytest.raises(ToolError) as refused:
+        await tool({"card": "[CARD_2]"})
+    assert refused.value.message == "[CARD_2] is no card"
+    assert refused.value.__cause__ is None
+    assert [report.arguments for report in reports.done] == [{"card": "4111"}, {"card": "5500"}]

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from livekit import rtc
-from livekit.agents import APIConnectionError, APIConnectOptions, tts
+from livekit.agents import APIConnectionError, APIConnectOptions, ModelSettings, tts
 
 from engines import voiced as module
-from engines.voiced import aloud
+from engines.generations import Generation, Generations
+from engines.voiced import VoicedAgent, aloud
+from engines.wording import Wording
 from tests.unit.engines.fakes import frame
 
 pytestmark = pytest.mark.unit
@@ -73,3 +75,66 @@ async def test_a_voice_that_stalls_has_failed(monkeypatch: pytest.MonkeyPatch, h
 async def test_a_voice_that_fails_says_so() -> None:
     with pytest.raises(APIConnectionError):
         await heard(Voice(lambda word: APIConnectionError("gone")))
+
+
+# -- agents ------------------------------------------------------------------------------------------------------
+class Books:
+    """As much of a desk as an agent asks that reads aloud."""
+
+    def __init__(self, voice: Voice) -> None:
+        self.voice = voice
+        self.wording = Wording()
+        self.instructions, self.tools = "", ()
+        self.generations = Generations()
+        self.unread_by_voice: list[int] = []
+        self.failures: list[str] = []
+
+    def voice_for(self, generation: Generation | None) -> Voice:
+        return self.voice
+
+    def unread(self, voice: tts.TTS[Any], characters: int) -> None:
+        self.unread_by_voice.append(characters)
+
+    def voiced(self, generation: Generation | None) -> None: ...
+    def voiceless(self, generation: Generation | None) -> None: ...
+    def voice_failed(self, generation: Generation | None, error: BaseException) -> None:
+        self.failures.append(type(error).__name__)
+
+
+def reader(books: Books) -> VoicedAgent:
+    desk: Any = books
+    return VoicedAgent(desk, instructions="")
+
+
+async def test_words_about_a_delay_are_heard_before_there_are_others() -> None:
+    books, more = Books(Voice(lambda word: True)), asyncio.Event()
+
+    async def slowly() -> AsyncIterator[str]:
+        yield "One moment, please."
+        await more.wait()
+        yield " Your order "
+        yield "is on its way."
+
+    frames = reader(books).tts_node(slowly(), ModelSettings())
+    heard = [await anext(frames)]  # nothing else is said yet
+    more.set()
+    heard += [one async for one in frames]
+    assert sum(one.duration for one in heard) == pytest.approx(0.6, abs=0.05)
+    assert books.unread_by_voice == []
+
+
+async def test_what_a_voice_was_given_when_it_failed_is_told() -> None:
+    books = Books(Voice(lambda word: True if word == "Good " else APIConnectionError("gone")))
+    frames = [one async for one in reader(books).tts_node(words("Good ", "day."), ModelSettings())]
+    assert frames
+    assert books.failures == ["APIConnectionError"]
+    assert books.unread_by_voice == [len("Good day.")]
+
+
+async def test_what_a_voice_was_given_when_it_was_cut_is_told() -> None:
+    books = Books(Voice(lambda word: word == "Good "))  # then it hangs
+    frames = reader(books).tts_node(words("Good ", "day."), ModelSettings())
+    await anext(frames)
+    await asyncio.sleep(0)
+    await frames.aclose()
+    assert len(books.unread_by_voice) == 1

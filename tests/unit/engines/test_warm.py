@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from livekit.agents import APIConnectionError, APIError, llm
-from livekit.agents.metrics import STTMetrics
+from livekit.agents.metrics import RealtimeModelMetrics, STTMetrics
 
-from engines.warm import WarmModel, WarmSession
+from engines.warm import Seeded, WarmModel, WarmSession
 from tests.unit.engines.fakes import FakeRealtime, FakeSession, frame
 
 pytestmark = pytest.mark.unit
@@ -16,7 +16,11 @@ pytestmark = pytest.mark.unit
 TRANSCRIBED = STTMetrics(
     label="openai", request_id="1", timestamp=0, duration=0, audio_duration=2, streamed=True
 )
-AUDIO_ITEM = llm.ChatMessage(id="server-1", role="user", content=[])
+
+
+def audio_item() -> llm.ChatMessage:
+    """A turn as the server stores it: without words."""
+    return llm.ChatMessage(id="server-1", role="user", content=[])
 
 
 def opened(first_reply_s: float = 5.0) -> tuple[WarmModel, WarmSession, FakeSession]:
@@ -62,11 +66,30 @@ async def test_the_history_gets_our_words_under_the_servers_id_exactly_once() ->
     inner.stores(llm.ChatMessage(id="assistant", role="assistant", content=[]))
     inner.stores(llm.ChatMessage(id="text", role="user", content=["an earlier turn, written by us"]))
     assert written == []
-    inner.stores(AUDIO_ITEM)
+    inner.stores(audio_item())
     inner.stores(llm.ChatMessage(id="server-2", role="user", content=[]))
     [turn] = written
     assert (turn.item_id, turn.transcript, turn.is_final) == ("server-1", "where is my order", True)
     assert turn.turn_started_at == 12.0
+
+
+async def test_the_plugin_is_given_our_words_for_a_turn_that_no_new_connection_could_hear() -> None:
+    _, session, inner = opened()
+    item = audio_item()
+    session.expect("where is my order", 12.0)
+    session.generate_reply()
+    inner.stores(item)
+    assert item.text_content == "where is my order"
+
+
+async def test_a_vendor_that_writes_down_what_it_hears_keeps_its_own_words() -> None:
+    model, session, inner = opened()
+    model._inner._capabilities = replace(model._inner.capabilities, user_transcription=True)
+    item = audio_item()
+    session.expect("where is my order", 12.0)
+    session.generate_reply()
+    inner.stores(item)
+    assert item.text_content is None
 
 
 async def test_what_the_vendor_heard_is_told_beside_our_words_and_never_becomes_history() -> None:
@@ -77,7 +100,7 @@ async def test_what_the_vendor_heard_is_told_beside_our_words_and_never_becomes_
     written = listened(session, "input_audio_transcription_completed")
     session.expect("where is my order", 12.0)
     session.generate_reply()
-    inner.stores(AUDIO_ITEM)
+    inner.stores(audio_item())
     inner.hears("server-1", "where is", final=False)
     inner.hears("server-1", "where is my water")
     inner.hears("server-1", "said twice")
@@ -90,9 +113,9 @@ async def test_a_turn_that_the_vendor_wrote_down_in_its_own_words_stays_as_it_wa
     _, session, inner = opened()
     session.expect("where is my order", 12.0)
     session.generate_reply()
-    inner.stores(AUDIO_ITEM)
+    inner.stores(audio_item())
     inner.hears("server-1", "where is my water")
-    history = llm.ChatContext([AUDIO_ITEM.model_copy(update={"content": ["where is my order"]})])
+    history = llm.ChatContext([audio_item().model_copy(update={"content": ["where is my order"]})])
     await session.update_chat_ctx(history)
     assert inner.synced == [["where is my water"]]  # so the plugin finds nothing to replace
     assert history.messages()[0].text_content == "where is my order"
@@ -103,6 +126,46 @@ async def test_the_bill_of_a_transcript_does_not_end_the_reply() -> None:
     session.generate_reply()
     inner.emit("metrics_collected", TRANSCRIBED)
     assert session.busy
+
+
+@pytest.mark.parametrize("change", [{"request_id": ""}, {"cancelled": True}])
+async def test_what_a_connection_or_a_reply_that_was_left_reports_does_not_end_the_reply(
+    change: dict[str, Any],
+) -> None:
+    _, session, inner = opened()
+    reported: list[RealtimeModelMetrics] = []
+    inner.once("metrics_collected", reported.append)
+    session.generate_reply()
+    inner.ends()
+    assert not session.busy
+    session.generate_reply()
+    inner.emit("metrics_collected", reported[0].model_copy(update=change))
+    assert session.busy
+
+
+async def test_a_reply_that_was_interrupted_is_not_waited_for() -> None:
+    _, session, inner = opened()
+    session.generate_reply()
+    session.interrupt()
+    assert not session.busy
+    assert inner.told[-1] == "interrupt"
+
+
+class Remembering(FakeSession, Seeded):
+    """Keeps the conversation itself."""
+
+    def worded(self, item_id: str, text: str) -> None:
+        self.told.append(f"{item_id} is {text}")
+
+
+async def test_a_session_that_keeps_the_conversation_is_given_our_words() -> None:
+    inner = Remembering(FakeRealtime())
+    model = WarmModel(FakeRealtime(), first_reply_s=5)
+    session = WarmSession(model, inner, first_reply_s=5).take()
+    session.expect("where is my order", 12.0)
+    session.generate_reply()
+    inner.stores(llm.ChatMessage(id="turn-1", role="user", content=[]))
+    assert inner.told[-1] == "turn-1 is where is my order"
 
 
 async def test_vendor_transcripts_that_never_come_are_not_waited_for_without_end() -> None:
@@ -132,7 +195,7 @@ async def test_a_turn_that_went_on_before_it_was_committed_is_one_turn() -> None
     session.expect("my number is four four one", 12.0)
     session.expect("seven nine two", 15.0)
     session.generate_reply()
-    inner.stores(AUDIO_ITEM)
+    inner.stores(audio_item())
     assert inner.told.count("commit") == 1
     assert written[0].transcript == "my number is four four one seven nine two"
     assert written[0].turn_started_at == 12.0
@@ -198,7 +261,7 @@ async def test_what_comes_for_a_parked_session_is_dropped_and_told_of() -> None:
     session.generate_reply()
     await session.aclose()
     inner.begins()
-    inner.stores(AUDIO_ITEM)
+    inner.stores(audio_item())
     assert created == stored == written == []
     assert late == [("generation_created", 3)]
 

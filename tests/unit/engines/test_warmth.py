@@ -40,6 +40,7 @@ class Kept:
         self.feed = TurnFeed(self.tap)
         self.history = llm.ChatContext()
         self.failures: list[BaseException] = []
+        self.opened = 0
         session: Any = SimpleNamespace(history=self.history)
         self.warmth = Warmth(
             self.model,
@@ -49,7 +50,11 @@ class Kept:
             instructions="Be brief.",
             tools=[],
             failed=self.failures.append,
+            worked=self._worked,
         )
+
+    def _worked(self) -> None:
+        self.opened += 1
 
     async def refreshed(self) -> None:
         self.warmth.refresh()
@@ -118,6 +123,18 @@ async def test_a_session_that_cannot_be_kept_in_step_is_closed_and_told_of_once(
     assert not kept.warmth.ready
     await kept.warmth.aclose()
     assert kept.inner.sessions[0].told[-1] == "closed"
+
+
+async def test_a_fresh_session_that_is_in_step_shows_that_the_vendor_is_well() -> None:
+    kept = Kept()
+    kept.inner.refuses = llm.RealtimeError("no")
+    await kept.refreshed()
+    assert (kept.opened, len(kept.failures)) == (0, 1)
+    kept.inner.refuses = None
+    await kept.refreshed()
+    await kept.refreshed()  # the same session: nothing new is learnt
+    assert (kept.opened, len(kept.failures)) == (1, 1)
+    await kept.warmth.aclose()
 
 
 async def test_a_vendor_that_hangs_is_given_up() -> None:

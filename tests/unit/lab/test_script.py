@@ -220,6 +220,30 @@ def test_a_rule_with_several_conditions_needs_them_all() -> None:
     assert rule.answer(said("Hello", "hello")) is None
 
 
+def test_a_rule_may_call_several_tools_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "both.yaml"
+    path.write_text(
+        "rules:\n"
+        "  - rule: both\n"
+        "    when: {hears: order}\n"
+        "    call: {tool: find, arguments: {of: '{order}'}, beside: [{tool: day, arguments: {of: '{order}'}}]}\n"
+    )
+    reply = Script.load(path).reply(said("Hello", "order number 441792"))
+    assert isinstance(reply, Call)
+    assert [(call.tool, call.arguments) for call in reply.all] == [
+        ("find", {"of": "441792"}),
+        ("day", {"of": "441792"}),
+    ]
+
+
+def test_what_tools_returned_side_by_side_is_known_side_by_side() -> None:
+    results = (Message("result", '{"item": "kettle"}', "find"), Message("result", '{"day": "Monday"}', "day"))
+    facts = Request((Message("user", "both"), *results)).facts
+    assert (facts["result.item"], facts["result.day"]) == ("kettle", "Monday")
+    later = Request((Message("user", "both"), results[0], Message("user", "again"), results[1])).facts
+    assert "result.item" not in later
+
+
 def test_every_problem_of_a_script_is_reported_where_it_stands(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(

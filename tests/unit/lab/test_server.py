@@ -31,6 +31,28 @@ async def test_a_lab_has_an_address_for_every_vendor_only_while_it_runs() -> Non
         assert lab.elevenlabs_url == f"{lab.url}/elevenlabs/v1"
 
 
+async def test_what_is_being_answered_can_be_cut_off_by_path() -> None:
+    async with quiet_lab() as lab, aiohttp.ClientSession() as http:
+        url = f"{lab.url}/v1/realtime?model=gpt-realtime"
+        async with http.ws_connect(url) as realtime:
+            assert (await realtime.receive_json())["type"] == "session.created"
+            assert lab.cut("/elevenlabs") == 0
+            assert lab.cut("/v1/realtime") == 1
+            assert (await realtime.receive()).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
+
+
+async def test_a_realtime_session_ends_when_its_time_is_up() -> None:
+    settings = LabSettings(Delays.none(), session_limit_s=0.05)
+    async with (
+        Lab(settings, hearing=GivenHearing(), voices=ToneVoices()) as lab,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(f"{lab.url}/v1/realtime?model=gpt-realtime") as realtime,
+    ):
+        assert (await realtime.receive_json())["type"] == "session.created"
+        assert (await realtime.receive_json())["error"]["code"] == "session_expired"
+        assert (await realtime.receive()).type is aiohttp.WSMsgType.CLOSE
+
+
 async def test_two_labs_live_side_by_side() -> None:
     async with quiet_lab() as one, quiet_lab() as other:
         assert one.url != other.url

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from lab.errors import LabError
@@ -27,6 +28,14 @@ async def test_a_listener_answers_each_finalize_once_and_ends_when_closed() -> N
     await listener.aclose()
     async with asyncio.timeout(5):
         assert [heard.text async for heard in listener] == ["one", "two"]
+
+
+async def test_every_voice_has_its_pitch() -> None:
+    voices = ToneVoices(character_ms=100, pitches_hz={"high": 880.0})
+    for voice, pitch_hz in (("high", 880), ("any", 440)):
+        samples = np.frombuffer((await voices.synthesise("hello hello", voice=voice)).pcm, "<i2")
+        second = samples[:24_000]
+        assert np.abs(np.fft.rfft(second)).argmax() == pitch_hz
 
 
 async def test_the_voice_is_as_long_as_its_text_and_marks_every_character() -> None:

@@ -83,6 +83,8 @@ def test_layout_comments_and_the_order_of_keys_are_no_change() -> None:
         (("warm: upset > 0.3", "warm: upset > 0.2"),
          ("engine", "realtime", "changed", "warm", "upset > 0.3", "upset > 0.2")),
         (("max_switches: 4", "max_switches: 2"), ("policy", "", "changed", "max_switches", "4", "2")),
+        (("stability:", "answer_within_ms: 4000\nstability:"),
+         ("policy", "", "changed", "answer_within_ms", "", "4000")),
         (("salt: s", "salt: t"), ("policy", "", "changed", "salt", "s", "t")),
         (("cost.usd >= cost", "cost.usd > cost"),
          ("guard", "over-budget", "changed", "when", "cost.usd >= cost.budget_usd", "cost.usd > cost.budget_usd")),

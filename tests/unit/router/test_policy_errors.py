@@ -136,6 +136,7 @@ def test_a_condition_over_several_lines_is_pointed_into() -> None:
             "p.yaml:3:21: unknown signal 'b'",
         ),
         (HEAD + "stability: {max_switches: -1}\n" + LAST, "p.yaml:3:27: must be at least 0, is -1"),
+        (HEAD + "answer_within_ms: 4\n" + LAST, "p.yaml:3:19: must be from 1000 to 60000, is 4"),
         (HEAD.replace("fast: {}", "fast: {fallback: [slow]}") + LAST, "p.yaml:2:29: unknown engine 'slow'"),
         (HEAD.replace("fast: {}", "fast: {warm: turn.count}") + LAST, "p.yaml:2:24: must be true or false"),
     ],

@@ -44,6 +44,7 @@ EVERYTHING: dict[str, Any] = {
     },
     "last_resort": "standard",
     "stability": {"max_switches": 4, "cooldown_turns": 1},
+    "answer_within_ms": 4000,
     "guards": [
         {"id": "consent", "when": "!caller.consent_voice_ai", "deny": ["realtime"], "because": "no consent"},
         {"id": "person", "when": "call.asked_human", "force": "standard", "because": "asked"},

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from livekit.agents import APIConnectionError, APIConnectOptions, APIError, llm
@@ -62,7 +63,7 @@ class Asking:
 
 @asynccontextmanager
 async def asking(
-    judge: Judge | None = None, *, timeout_s: float = 1.0, most: int = 100
+    judge: Judge | None = None, *, timeout_s: float = 1.0, most: int = 100, **more: Any
 ) -> AsyncIterator[Asking]:
     judge = judge or Judge()
     settled: list[dict[str, float]] = []
@@ -72,6 +73,7 @@ async def asking(
         timeout_s=timeout_s,
         most_per_call=most,
         settled=lambda: settled.append(dict(signals.values())),
+        **more,
     )
     try:
         yield Asking(signals, judge, settled)
@@ -364,5 +366,19 @@ def test_a_model_that_gives_no_probabilities_is_refused() -> None:
                 pass
         with pytest.raises(ValueError, match="no questions"):
             DecisionSignals(Judge(), {}, timeout_s=1, most_per_call=1, settled=lambda: None)
+
+    virtual_time.run(call())
+
+
+def test_the_model_is_asked_about_what_it_may_see() -> None:
+    async def hidden(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        await asyncio.sleep(0.01)
+        return [(speaker, text.replace("kim doe", "[NAME_1]")) for speaker, text in lines]
+
+    async def call() -> None:
+        async with asking(hide=hidden) as it:
+            it.ask(1, "it is kim doe")
+            await asyncio.sleep(1)
+            assert [text for _, text in it.judge.asked] == ["caller: it is [NAME_1]"]
 
     virtual_time.run(call())

@@ -14,6 +14,7 @@ from compliance.events import (
     Decided,
     Event,
     HandedOff,
+    Hedged,
     ProviderFailed,
     TurnAnswered,
     TurnEnded,
@@ -158,6 +159,23 @@ def test_without_the_failure_a_fall_over_is_not_explained() -> None:
     (broken,) = promises(events)
     assert broken.promise == "The engine decided is the one that answers"
     assert broken.turn == 5
+
+
+def test_a_hedge_that_was_lost_explains_another_engine_as_a_failure_does() -> None:
+    outrun = [
+        Hedged(
+            call_id=event.call_id,
+            at_ms=event.at_ms,
+            turn=event.turn,
+            engine=event.engine,
+            winner="standard",
+            loser=event.engine,
+        )
+        if isinstance(event, ProviderFailed)
+        else event
+        for event in furious_call()
+    ]
+    assert promises(outrun) == ()
 
 
 def test_a_failure_of_another_engine_explains_nothing() -> None:

@@ -221,6 +221,42 @@ async def test_a_process_that_does_not_answer_withholds_the_text(monkeypatch: py
     assert line.last_failure == "AsideHungError"
 
 
+@pytest.mark.parametrize("lost_before", [False, True])
+def test_when_the_call_is_over_nobody_waits_long_for_a_process_that_is_gone(
+    tmp_path: Path, lost_before: bool
+) -> None:
+    clock = Clock()
+    line = RedactionLine(tmp_path / "nobody", closing_s=3.0, clock=clock, pause=clock.pause)
+    if lost_before:
+        line.redact(said(RAW))
+    line.closing()
+    began_s = clock.now_s
+    for _ in range(50):
+        assert text_of(line.redact(said(RAW))) == REDACTION_FAILED
+    assert clock.now_s - began_s <= 3.0
+
+
+async def test_when_the_call_ends_a_wait_for_a_process_that_hangs_ends_soon() -> None:
+    told = Told()
+    async with slow(told) as (address, process):
+        line = RedactionLine(address, closing_s=0.0)
+        waiting = asyncio.create_task(in_thread(lambda: line.redact(said(RAW))))
+        await told.until(lambda: bool(process.messages))
+        line.closing()
+        assert text_of(await waiting) == REDACTION_FAILED
+        line.forget()
+    assert line.last_failure == "AsideHungError"
+
+
+async def test_what_is_left_when_the_call_ends_is_redacted_by_a_process_that_is_well() -> None:
+    async with serving(redaction=lambda: Masking([])) as address:
+        line = RedactionLine(address)
+        line.closing()
+        texts = [text_of(await in_thread(lambda: line.redact(said(RAW)))) for _ in range(3)]
+        line.forget()
+    assert texts == ["i am <PERSON> quern"] * 3
+
+
 class Mortal:
     """A process that masks, and ends when ``ends`` says so of a message; it is then started again, knowing nothing."""
 

@@ -17,7 +17,7 @@ from policies import shipped
 from router import Memory, Policy, Signals
 from service.consents import CallConsents
 from service.facts import CallFacts, Classifiers
-from service.gathering import SICK_MS
+from service.health import CallHealth, Health, SharedCircuits
 from service.said import SPOKEN_LANGUAGE
 from service.turn_router import TurnRouter
 from tests.agreed import hears_out
@@ -91,6 +91,7 @@ class Routed:
         *,
         agrees: Collection[Topic] = ("voice_ai", "emotion"),
         rules: Rules = RULES,
+        health: Health | None = None,
         **facts: Any,
     ) -> None:
         self.now_s = 100.0
@@ -112,6 +113,7 @@ class Routed:
             emit=self.events.append,
             call_id="call",
             now=lambda: THURSDAY,
+            health=health,
         )
 
     def turn(self, text: str, start_ms: float = 0.0, end_ms: float = 0.0) -> str:
@@ -219,6 +221,7 @@ def test_every_signal_of_the_call_is_filled() -> None:
     routed.now_s += 60
     tally = routed.router.tally
     tally.cost_usd, tally.tool_failures, tally.turns = 0.25, 2, 4
+    routed.router.people_seen(True)
     routed.turn("where is my parcel it has not come", 5_000, 7_000)
     said = "are you a machine ridiculous as i said i meant a real person another question about my invoice number four"
     routed.turn(said, 9_000, 9_900)
@@ -414,15 +417,48 @@ def test_an_engine_that_failed_is_avoided_for_half_a_minute() -> None:
     assert routed.router.preview("hello").engine == "fast"
     routed.router.failed("fast")
     assert routed.router.preview("hello").engine == "standard"
-    routed.now_s += SICK_MS / 1000 - 1
-    assert routed.router.preview("hello").engine == "standard"
-    routed.now_s += 1
+    routed.now_s += 20
+    assert routed.turn("hello") == "standard"
+    assert routed.signals["provider.fast_healthy"] is False
+    assert ("health", "fast is unhealthy, instead standard") in routed.of(Decided)[-1].tried
+    routed.now_s += 20
     assert routed.router.preview("hello").engine == "fast"
+
+
+def test_an_engine_that_failed_in_other_calls_is_avoided_until_one_has_tried_it() -> None:
+    names = {engine: engine for engine in ("fast", "standard", "tool", "realtime")}
+    now_s = 0.0
+    shared = SharedCircuits(now_s=lambda: now_s)
+    for number in range(3):
+        CallHealth(shared, names, f"call {number}").failed("fast")
+    first, second = (Routed(health=CallHealth(shared, names, who)) for who in ("one", "two"))
+    assert first.router.preview("hello").engine == "standard"
+    now_s = 30.0
+    assert first.router.preview("hello").engine == "fast"
+    first.router.asked("fast")
+    assert first.turn("hello") == "fast"
+    assert second.turn("hello") == "standard"
+    first.router.worked("fast")
+    assert second.router.preview("hello").engine == "fast"
+
+
+def test_an_engine_that_is_not_well_takes_over_only_when_no_other_is_left() -> None:
+    routed = Routed()
+    routed.router.failed("standard")
+    assert routed.router.fallback(Route(1, "fast"), {"fast"}) == "tool"
+    assert routed.router.fallback(Route(1, "fast"), {"fast", "tool", "realtime"}) == "standard"
 
 
 def test_a_realtime_engine_that_failed_is_not_kept_warm() -> None:
     routed = Routed()
     routed.voice.heard = FURIOUS
+    assert routed.router.warm("realtime")
+    routed.router.failed("realtime")
+    assert not routed.router.warm("realtime")
+
+
+def test_no_policy_keeps_an_engine_warm_that_is_not_well() -> None:
+    routed = Routed(STRICT.replace("realtime: {", "realtime: {warm: 'true', "))
     assert routed.router.warm("realtime")
     routed.router.failed("realtime")
     assert not routed.router.warm("realtime")

@@ -28,8 +28,12 @@ def write_corpora(folder: Path) -> Path:
     data.mkdir(parents=True)
     named = [("the booking is under {}", "last_name"), ("my name is {} thanks", "last_name")]
     _write(data / "restaurant8k_train.jsonl", [*_named(named), *_plain("restaurant", requested=[])])
-    _write(data / "nlupp_banking.jsonl", [*_named([("send it to {}", "person_name")]), *_plain("bank")])
-    _write(data / "slurp_devel.jsonl", [*_named([("call {} now", "person")]), *_plain("assistant")])
+    banking = [*_named([("send it to {}", "person_name")]), *_mislabelled(), *_plain("bank")]
+    _write(data / "nlupp_banking.jsonl", banking)
+    _write(
+        data / "slurp_devel.jsonl",
+        [*_named([("call {} now", "person")]), *_plain("assistant")],
+    )
     _write(data / "banking77_train.jsonl", _plain("account"))
     _write(data / "evi_en.jsonl", _answers())
     (folder / "tool_need").mkdir()
@@ -46,6 +50,19 @@ def _named(patterns: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
             spans = [{"label": label, "start": start, "end": start + len(name)}]
             rows.append({"text": pattern.format(name), "requested": [], "spans": spans})
     return rows
+
+
+def _mislabelled() -> list[dict[str, Any]]:
+    """Labels that nobody finds, some in every part: who is named decides which part a row is in."""
+    words = ("it", "this", "that", "here", "there", "now", "then", "soon", "both", "each")
+    return [
+        {
+            "text": f"{word} is what it said",
+            "requested": [],
+            "spans": [{"label": "person_name", "start": 0, "end": len(word)}],
+        }
+        for word in words
+    ]
 
 
 def _plain(what: str, **more: Any) -> list[dict[str, Any]]:

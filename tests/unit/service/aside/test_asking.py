@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,8 +43,13 @@ async def in_thread(ask: Callable[[], T]) -> T:
     return await asyncio.to_thread(ask)
 
 
+def within(seconds: float) -> Callable[[], float]:
+    until_s = time.monotonic() + seconds
+    return lambda: until_s - time.monotonic()
+
+
 def ask(line: Asking, payload: bytes = b"", **header: Any) -> Message:
-    return line.ask(header, payload, within_s=PATIENCE_S)
+    return line.ask(header, payload, left_s=within(PATIENCE_S))
 
 
 async def test_answers_are_those_of_one_calls_work() -> None:
@@ -117,5 +123,16 @@ async def test_a_process_that_does_not_answer_in_time_hangs(told: Told) -> None:
     async with slow(told) as (address, _):
         line = Asking(address, "toy")
         with pytest.raises(AsideHungError):
-            await in_thread(lambda: line.ask({}, b"", within_s=0.01))
+            await in_thread(lambda: line.ask({}, b"", left_s=within(0.01)))
         assert not line.attached
+
+
+async def test_a_wait_that_is_on_can_be_made_shorter(told: Told) -> None:
+    left_s = [PATIENCE_S]
+    async with slow(told) as (address, process):
+        line = Asking(address, "toy")
+        question = asyncio.create_task(in_thread(lambda: line.ask({}, b"", left_s=lambda: left_s[0])))
+        await told.until(lambda: bool(process.messages))
+        left_s[0] = 0.0
+        with pytest.raises(AsideHungError):
+            await question

@@ -73,6 +73,7 @@ def test_labels_are_made_of_names_and_numbers_only() -> None:
     known = {
         *(
             "event.engine",
+            "event.winner",
             "event.rule",
             "wait",
             "*pair",

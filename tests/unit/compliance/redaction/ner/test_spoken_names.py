@@ -87,9 +87,9 @@ def test_a_name_is_found_wherever_it_stands_in_a_long_text(ours: NameFinder) -> 
 
 def test_nothing_that_was_read_stays_in_memory() -> None:
     finder = SpokenNames()
-    words = len(finder._nlp.vocab.strings)
+    words = len(finder._vocab.strings)
     finder.find("my name is zbigniew quackenbush", asked="who is this")
-    assert len(finder._nlp.vocab.strings) == words
+    assert len(finder._vocab.strings) == words
 
 
 def test_two_loads_find_the_same(ours: NameFinder) -> None:

@@ -1,0 +1,151 @@
+"""What a call with a faulty provider is judged by: its record, its line's audio, and the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from compliance.events import Decided, Event, PartFailed, ProviderFailed, UsageIncurred
+from compliance.tap import RATE_HZ
+from compliance.voiced import SOUND_LEVEL, Samples
+from lab.caller import CallerReport
+from service.promises import promises
+
+EXTRA_MS = 300.0
+"""From a provider's time-out to the next engine's first audio."""
+TIMED_OUT = "TimeoutError"
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """A failure, and when the caller heard who took over. Times in ms."""
+
+    turn: int
+    engine: str
+    error: str
+    after_failure_ms: float | None
+    """From the failure, or the end of the turn if that is later, to the next sound; ``None``: there was none."""
+    since_decided_ms: float | None
+    """The same from the decision of the turn: what the failed provider was waited for is in it."""
+    limit_ms: float
+    """The provider's time-out, and :data:`EXTRA_MS`."""
+
+    @property
+    def in_time(self) -> bool:
+        """Whether the next engine was heard in time: at the limit for whoever waits for a provider to fail."""
+        if self.after_failure_ms is None or self.since_decided_ms is None:
+            return False
+        waited_out = self.error.startswith(TIMED_OUT)
+        return (self.after_failure_ms <= EXTRA_MS) if waited_out else self.since_decided_ms <= self.limit_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One call, judged; JSON holds it whole."""
+
+    provider: str
+    fault: str
+    number: int
+    broken: tuple[str, ...]
+    """Promises that it broke, in sentences."""
+    heard_ms: tuple[float, ...]
+    """What the caller waited in each turn that was answered, measured on the audio."""
+    unanswered: int
+    """Turns that the caller gave up on."""
+    take_overs: tuple[TakeOver, ...]
+    failures: int
+    """Failures of providers and of the recogniser that are on record."""
+    estimated_usd: float
+    """The part of its cost for requests that failed or were cut."""
+    ended: str
+    """How it ended."""
+
+    @property
+    def late(self) -> int:
+        """How many take-overs came too late."""
+        return sum(not one.in_time for one in self.take_overs)
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, value: Mapping[str, Any]) -> Verdict:
+        """Reads :meth:`as_json` back."""
+        overs = tuple(TakeOver(**one) for one in value["take_overs"])
+        lists = {name: tuple(value[name]) for name in ("broken", "heard_ms")}
+        return cls(**{**value, **lists, "take_overs": overs})
+
+
+def judged(
+    provider: str,
+    fault: str,
+    number: int,
+    *,
+    events: Sequence[Event],
+    agent: Samples,
+    report: CallerReport,
+    time_outs_ms: Mapping[str, float],
+) -> Verdict:
+    """The verdict on one call.
+
+    Args:
+        provider: that was faulty; empty for none.
+        fault: its kind.
+        number: of the call.
+        events: its record.
+        agent: what the caller heard, 24 kHz.
+        report: what the caller says of it.
+        time_outs_ms: by engine.
+    """
+    broken = [f"{one.promise}: {one.sentence}" for one in promises(events)]
+    if not report.greeted:
+        broken.append("The caller is greeted: the caller heard no greeting.")
+    if report.gave_up is not None:
+        broken.append(f"Nobody is met with silence: the caller gave up on turn {report.gave_up}.")
+    if report.cut_off:
+        broken.append("The caller hangs up: the line was closed before the caller was through.")
+    usage = [event for event in events if isinstance(event, UsageIncurred)]
+    return Verdict(
+        provider,
+        fault,
+        number,
+        tuple(broken),
+        tuple(turn.heard_latency_ms for turn in report.turns if turn.heard_latency_ms is not None),
+        int(report.gave_up is not None),
+        tuple(_take_overs(events, agent, time_outs_ms)),
+        sum(isinstance(event, ProviderFailed | PartFailed) for event in events),
+        sum(event.cost_usd for event in usage if event.estimated),
+        "cut off" if report.cut_off else "gave up" if report.gave_up is not None else "hung up",
+    )
+
+
+def _take_overs(
+    events: Sequence[Event], agent: Samples, time_outs_ms: Mapping[str, float]
+) -> Iterator[TakeOver]:
+    decided = {event.turn: event.at_ms for event in events if isinstance(event, Decided)}
+    failures = [event for event in events if isinstance(event, ProviderFailed)]
+    for event in failures:
+        if not event.action.startswith("moved to") or event.turn not in decided:
+            continue  # nobody waited for it, or nobody took over
+        from_ms = max(event.at_ms, decided[event.turn])
+        sound_ms = _sound_after(agent, from_ms)
+        if sound_ms is None and len(agent) * 1000 / RATE_HZ - from_ms < EXTRA_MS:
+            continue  # the caller had gone
+        yield TakeOver(
+            event.turn,
+            event.engine,
+            event.error,
+            None if sound_ms is None else sound_ms - from_ms,
+            None if sound_ms is None else sound_ms - decided[event.turn],
+            time_outs_ms.get(event.engine, 0.0) + EXTRA_MS,
+        )
+
+
+def _sound_after(agent: Samples, at_ms: float) -> float | None:
+    at = round(at_ms * RATE_HZ / 1000)
+    loud = np.flatnonzero(np.abs(agent[at:].astype(np.int32)) > SOUND_LEVEL)
+    return None if not loud.size else at_ms + float(loud[0]) * 1000 / RATE_HZ

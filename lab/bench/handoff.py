@@ -1,0 +1,300 @@
+"""What a hand-off costs the caller: ``python -m lab.bench handoff [TURNS]``.
+
+Beside each Patchbay call runs a bare LiveKit ``AgentSession`` on the same lab with the same plugins, delays and caller.
+Waits are measured on the audio of each line and compared turn by turn, so that what the machine does meanwhile strikes
+both. What the lab was sent is compared with what the caller said, sample by sample.
+
+Everything is *simulated*: what is said is known to the lab's ears, its voices hum, delays are fixed at the published
+medians. The jitter is ours and the machine's: run it on one that is idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+from livekit.agents import Agent, AgentSession, inference
+from livekit.agents.voice.transcription import TranscriptSynchronizer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from compliance.tap import RATE_HZ
+from compliance.voiced import Samples
+from engines.plugins import Endpoint, Endpoints
+from lab.bench.calls import FIXED
+from lab.callers import load_pcm, recorded_call
+from lab.faults import Fault, Provider
+from lab.known_speech import KnownSpeech, Utterance, excerpts
+from lab.rehearsal import planned_policy
+from lab.server import Lab, LabSettings
+from lab.standins import ToneVoices
+from router import Policy
+from service.call import Call
+from service.cast import cast
+from service.exchange import Exchange
+from service.heard import Span, heard_latencies
+from service.heard_text import HeardText
+from service.line import Line
+from service.percentiles import nearest_rank
+from service.ports import LinePort
+from service.settings import Settings
+
+FRAME_MS = 20.0
+ROUND_TRIP_MS = 2 * FIXED.network.p50_ms
+BREATH_MS = 700.0
+_TEXTS = tuple(f"where is order {number}" for number in ("one", "two", "three", "four", "five", "six"))
+_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure: its values, and what half of them and 95 % of them may be at most."""
+
+    what: str
+    values_ms: tuple[float, ...]
+    limit_p50_ms: float
+    limit_p95_ms: float
+
+    def at(self, share: float) -> float:
+        return nearest_rank(sorted(self.values_ms), share) if self.values_ms else float("nan")
+
+    @property
+    def within(self) -> bool:
+        return self.at(0.50) <= self.limit_p50_ms and self.at(0.95) <= self.limit_p95_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Conversed:
+    """The waits of a line's turns (``None``: not answered), and what each was answered to."""
+
+    waits_ms: tuple[float | None, ...]
+    said: tuple[str, ...]
+
+
+def speech() -> Sequence[Utterance]:
+    """What the bench's caller can say: six utterances of one second."""
+    long = load_pcm(recorded_call("10").turns[0].path, sample_rate_hz=RATE_HZ)
+    return tuple(excerpts(long, _TEXTS, seconds=1.0).values())
+
+
+async def converse(line: Line, turns: int, known: Sequence[Utterance]) -> Conversed:
+    """Say something ``turns`` times, each after the reply."""
+    await line.agent_started(0.0)
+    await line.agent_finished(BREATH_MS)
+    spans, said = [], []
+    for turn in range(turns):
+        one = known[turn % len(known)]
+        span = await line.say(one.samples)
+        spans.append(Span(span.start_ms, span.end_ms))
+        said.append(one.text)
+        async with asyncio.timeout(_PATIENCE_S):
+            await line.agent_started(span.end_ms)
+            await line.agent_finished(BREATH_MS)
+    caller, agent = line.recording()
+    waits = [heard.heard_latency_ms for heard in heard_latencies(caller, agent, turns=spans)]
+    return Conversed(tuple(waits), tuple(said))
+
+
+class Bench:
+    """One lab, and the calls on it. Use :func:`opened`."""
+
+    def __init__(self, lab: Lab, ears: KnownSpeech, exchange: Exchange, known: Sequence[Utterance]) -> None:
+        self.lab = lab
+        self.ears = ears
+        self.exchange = exchange
+        self.known = known
+
+    async def bare(self, engine: str, turns: int) -> Conversed:
+        """A plain session with the realtime model of ``engine``, which the framework itself keeps open."""
+        line, catalogue = Line(), self.exchange.catalogue
+        endpoints = Endpoints(
+            {}, {name: Endpoint("lab", url, True) for name, url in self.lab.stand_ins.items()}
+        )
+        async with aiohttp.ClientSession() as http:
+            parts = cast(catalogue, endpoints, http, lambda *_: None)
+            session: AgentSession[None] = AgentSession(
+                stt=parts.transcriber,
+                llm=parts.realtime[engine]._inner,
+                tts=next(iter(parts.cascades.values())).voice,
+                vad=inference.VAD(),
+                turn_handling={
+                    "turn_detection": "vad",
+                    "endpointing": {"min_delay": catalogue.endpointing_s},
+                    "interruption": {"mode": "vad", "resume_false_interruption": False},
+                },
+                user_away_timeout=None,
+                aec_warmup_duration=None,
+            )
+            heard = TranscriptSynchronizer(next_in_chain_audio=line.output, next_in_chain_text=HeardText())
+            session.input.audio = line.input
+            session.output.audio = heard.audio_output
+            session.output.transcription = heard.text_output
+            await session.start(Agent(instructions=catalogue.instructions))
+            session.say(f"{catalogue.greeting} {catalogue.offer}")
+            try:
+                return await converse(line, turns, self.known)
+            finally:
+                line.hang_up()
+                await session.aclose()
+                await heard.aclose()
+                await parts.aclose()
+                for model in parts.realtime.values():
+                    await model.aclose()
+
+    async def patchbay(self, route: Sequence[str]) -> tuple[Conversed, float, tuple[float, ...]]:
+        """A call by a plan; and the audio lost at the tap, in all, and at the realtime engine, by turn: ms."""
+        line, tapped = Line(), list[Samples]()
+        policy = Policy.parse(planned_policy(route), engines=self.exchange.catalogue.names)
+        call = Call(
+            replace(self.exchange, policy=policy),
+            port=LinePort(line),
+            clock=line.clock,
+            source="bench:handoff",
+        )
+        before = len(self.ears.listeners)
+        async with call:
+            call.tap.sinks.append(lambda _, frame: tapped.append(np.frombuffer(frame.data, np.int16)))
+            conversed = await converse(line, len(route), self.known)
+            line.hang_up()
+        caller, _ = line.recording()
+        sent = [turn for ear in self.ears.listeners[before:] if ear.rate_hz == RATE_HZ for turn in ear.turns]
+        at_engine = tuple(
+            lost_ms(said, sent, self.known)
+            for said, engine in zip(conversed.said, route, strict=True)
+            if engine == "realtime"
+        )
+        return conversed, lost_at_tap_ms(caller, tapped), at_engine
+
+    async def failing(self, provider: Provider, engine: str) -> float:
+        """From the request that hangs to the first sound of who takes over, in ms."""
+        line = Line()
+        policy = Policy.parse(planned_policy([engine]), engines=self.exchange.catalogue.names)
+        call = Call(
+            replace(self.exchange, policy=policy),
+            port=LinePort(line),
+            clock=line.clock,
+            source="bench:failing",
+        )
+        name = "chat.completions" if provider == "openai.chat" else "response.create"
+        journal = self.lab.context.journal
+        async with call:
+            await line.agent_started(0.0)
+            await line.agent_finished(BREATH_MS)
+            count = journal.count(provider, name)
+            self.lab.context.faults.set(provider, Fault("hang", times=1))
+            said = await line.say(self.known[0].samples)
+            await journal.until(provider, name, count=count + 1)
+            asked_ms = line.clock.now_ms()
+            async with asyncio.timeout(_PATIENCE_S):
+                heard_ms = await line.agent_started(said.end_ms)
+            line.hang_up()
+        self.lab.context.faults.clear(provider)
+        return heard_ms - asked_ms
+
+
+def lost_at_tap_ms(caller: Samples, tapped: Sequence[Samples]) -> float:
+    """What the caller sent and the tap did not have, or had otherwise; the frame under way at the end is none."""
+    had = np.concatenate([*tapped, np.zeros(0, np.int16)])
+    # The tap's first frames came before anybody could listen to it.
+    missed = max(0, len(caller) // (RATE_HZ // 50) * (RATE_HZ // 50) - len(had))
+    whole = caller[missed : missed + len(had)]
+    silent = not caller[:missed].any()
+    differs = int(np.count_nonzero(whole != had[: len(whole)]))
+    return 1000 * (differs + (0 if silent else missed)) / RATE_HZ
+
+
+def lost_ms(text: str, turns: Sequence[Samples], known: Sequence[Utterance]) -> float:
+    """How much of an utterance is in none of the turns that an engine was sent, to 20 ms."""
+    [said] = [one.samples for one in known if one.text == text]
+    size = int(RATE_HZ * FRAME_MS / 1000)
+    pieces = [said[at : at + size].tobytes() for at in range(0, len(said) - size + 1, size)]
+    heard = [turn.tobytes() for turn in turns]
+    if any(said.tobytes() in turn for turn in heard):
+        return 0.0
+    return min(
+        (FRAME_MS * sum(piece not in turn for piece in pieces) for turn in heard),
+        default=FRAME_MS * len(pieces),
+    )
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Bench]:
+    """A bench in this process, its ledger in ``folder``."""
+    known = speech()
+    ears = KnownSpeech(known, endpointing=True)
+    async with Lab(LabSettings(delays=FIXED), hearing=ears, voices=ToneVoices(8.0)) as lab:
+        settings = Settings().model_copy(
+            update={"stand_ins": lab.stand_ins, "ledger": str(folder / "ledger.sqlite")}
+        )
+        exchange = await asyncio.to_thread(Exchange.load, settings)
+        try:
+            yield Bench(lab, ears, exchange, known)
+        finally:
+            exchange.close()
+
+
+async def measure(turns: int) -> list[Row]:
+    """All rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with opened(Path(folder)) as bench:
+            route = [("standard", "realtime")[turn % 2] for turn in range(turns)]
+            (ours, tap_ms, engine_ms), theirs = await asyncio.gather(
+                bench.patchbay(route), bench.bare("realtime", turns)
+            )
+            extra = tuple(
+                mine - other
+                for mine, other, (left, right) in zip(
+                    ours.waits_ms[1:], theirs.waits_ms[1:], pairwise(route), strict=True
+                )
+                if mine is not None and other is not None and left != right == "realtime"
+            )
+            catalogue = bench.exchange.catalogue
+            failed = [
+                await bench.failing("openai.chat", "fast") - 1000 * catalogue.engines["fast"].first_reply_s,
+                await bench.failing("openai.realtime", "realtime")
+                - 1000 * catalogue.engines["realtime"].first_reply_s,
+            ]
+    return [
+        Row(
+            "cascade → warm realtime, against a bare realtime session and one round trip",
+            tuple(one - ROUND_TRIP_MS for one in extra),
+            15,
+            30,
+        ),
+        Row("a provider hangs → the next engine's first sound, after its time-out", tuple(failed), 300, 300),
+        Row("caller audio lost at the tap", (tap_ms,), 0, 0),
+        Row("caller audio lost at the realtime engine, by turn", engine_ms, 20, 20),
+    ]
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Print the table; returns 1 when a limit is passed."""
+    turns = int(arguments[0]) if arguments else 12
+    rows = asyncio.run(measure(turns))
+    table = Table(box=box.SIMPLE_HEAD, title="hand-offs, ms (simulated)", title_justify="left")
+    for name in ("", "n", "P50", "P95", "limit P50 / P95", ""):
+        table.add_column(name, justify="left" if not name else "right")
+    for row in rows:
+        table.add_row(
+            row.what,
+            str(len(row.values_ms)),
+            f"{row.at(0.50):+.1f}",
+            f"{row.at(0.95):+.1f}",
+            f"{row.limit_p50_ms:g} / {row.limit_p95_ms:g}",
+            "within" if row.within else "OVER",
+        )
+    Console(width=120).print(table)
+    return 0 if all(row.within for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

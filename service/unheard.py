@@ -1,0 +1,79 @@
+"""A caller who spoke and cannot be heard is told so, every time, and passed on to a person where there is one.
+
+While the recogniser fails there are no turns, so nothing that watches over turns notices the silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from compliance.heard import Ears
+
+PATIENCE_S = 1.5
+"""A recogniser that connects again so soon after the caller stopped hears what was said, and nothing is lost."""
+BEFORE_A_PERSON = 2
+"""Apologies after which a person is fetched."""
+
+
+class Unheard:
+    """Watches over what the caller says while the recogniser is not well.
+
+    Args:
+        apologise: say that there is a problem, and that it should be said again.
+        fetch: have a person fetched; False when there is nobody.
+        patience_s: see :data:`PATIENCE_S`.
+    """
+
+    def __init__(
+        self, apologise: Callable[[], object], fetch: Callable[[], bool], *, patience_s: float = PATIENCE_S
+    ) -> None:
+        self._apologise = apologise
+        self._fetch = fetch
+        self._patience_s = patience_s
+        self._well = True
+        self._speaking = False
+        self._waiting = False
+        """Whether the caller has said something that nobody has heard yet."""
+        self._apologies = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def caller(self, *, speaking: bool) -> None:
+        """The caller began to speak, or stopped."""
+        self._stop()
+        self._speaking, self._waiting = speaking, self._waiting or not speaking
+        self._watch()
+
+    def ears(self, state: Ears) -> None:
+        """The recogniser's state changed."""
+        self._well = state is Ears.LISTENING
+        self._watch()
+
+    def heard(self) -> None:
+        """Words of the caller came."""
+        self._waiting, self._apologies = False, 0
+        self._stop()
+
+    def close(self) -> None:
+        """Say no more."""
+        self.heard()
+        self._well = True
+
+    def _watch(self) -> None:
+        if self._waiting and not self._speaking and not self._well and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._patience_s, self._due)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _due(self) -> None:
+        self._timer = None
+        if self._well:
+            return  # it listens again, to what was said, too
+        self._waiting = False
+        if self._apologies == BEFORE_A_PERSON and self._fetch():
+            return
+        self._apologies += 1
+        self._apologise()

@@ -1,0 +1,311 @@
+"""Attends to a call that a browser has with a vendor's model: what it is told, which tools run, when it must end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from livekit.agents import llm
+from openai.types.realtime import RealtimeSessionCreateRequestParam
+
+from classifiers.tool_need import Tool, ToolSet
+from compliance.clock import CallClock
+from compliance.consent import Passage
+from compliance.events import Event, Part, PartFailed, ToolCalled, Topic, UsageIncurred
+from compliance.redaction.entities import asked_for
+from engines.catalogue import EngineSpec
+from engines.errors import ToolsUnavailableError
+from engines.meter import Meter
+from engines.tools import Toolbox, ToolHooks, ToolReport, described
+from engines.usage import Usage
+from router import Policy
+from service.exchange import Exchange
+from service.facts import CallFacts
+from service.web.conversation import BUSY, Conversation
+from service.web.guards import Guards, why_closed
+from service.web.listener import Reply, ToolCall
+from service.web.replies import Replies
+from service.web.session import WRAP_UP, first_words, say, session_of, transcribed_by
+from service.web.tampering import SessionWatch
+from service.web.telling import DirectConsents, wanted
+from service.web.tool_use import use
+
+logger = logging.getLogger(__name__)
+
+OPUS_HZ = 48_000
+
+
+class Attendant:
+    """Implements :class:`service.web.listener.Listener` for one call.
+
+    Args:
+        exchange: what calls share.
+        policy: of the call.
+        engine: what answers.
+        clock: the call's clock.
+        call_id: goes into every event.
+        stated: whether the page asked the caller, who consents to a speech-to-speech vendor.
+        emit: takes events for the record.
+        send: sends a client event to the vendor.
+        end: ends the call, for the record because of what it is given.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        policy: Policy,
+        engine: EngineSpec,
+        *,
+        clock: CallClock,
+        call_id: str,
+        stated: bool,
+        emit: Callable[[Event], None],
+        send: Callable[[Mapping[str, Any]], None],
+        end: Callable[[str], None],
+    ) -> None:
+        self.meter = Meter(exchange.prices)
+        self.conversation = Conversation(
+            emit,
+            clock=clock,
+            call_id=call_id,
+            engine=engine.name,
+            provider=engine.mind.provider,
+            model=engine.mind.model,
+            transcribed_by=transcribed_by(engine),
+            listener=self,
+        )
+        self._exchange = exchange
+        self._policy = policy
+        self._engine = engine
+        self._clock = clock
+        self._call_id = call_id
+        self._stated = stated
+        self._emit = emit
+        self._send = send
+        self._end = end
+        self._language = str(exchange.catalogue.transcriber.options.get("language", "en"))
+        self._consents = DirectConsents(
+            exchange.rules,
+            wanted=wanted(exchange.settings, stated=stated),
+            language=self._language,
+            clock=clock,
+            emit=emit,
+            call_id=call_id,
+            changed=self._consent_changed,
+        )
+        self._greeting = self._consents.greeting(exchange.catalogue.greeting, exchange.catalogue.offer)
+        self._first = first_words(exchange.catalogue.instructions, _words(self._greeting))
+        self._watch = SessionWatch(transcribed_by(engine))
+        self._watch.instructed(self._first)
+        self._hooks = ToolHooks(done=self._tool_done)
+        self._tools: dict[str, llm.RawFunctionTool[..., Any]] = {}
+        self._guards: Guards
+        self._replies = Replies(send)
+        self._running: set[asyncio.Task[None]] = set()
+        self._recited: dict[str, Sequence[Passage]] = {}
+        self._asked_again = -1
+
+    # -- before and after the call ----------------------------------------------------------------------------
+    async def prepare(self, stack: AsyncExitStack) -> str | None:
+        """Put consents on record, connect the tools until ``stack`` is left, and ask the catalogue and the policy.
+
+        Returns what denies the call, if anything does: a guard of the policy, or why the engine is closed to it.
+        """
+        (self._consents.answered_in_page if self._stated else self._consents.answered)()
+        if closed := why_closed(self._exchange, self._engine, self._consents.given):
+            return closed
+        tools = await self._connect_tools(stack) if self._engine.tools else ()
+        self._tools = {tool.id: tool for tool in tools if isinstance(tool, llm.RawFunctionTool)}
+        self._watch.tools = self._tools.keys()
+        settings = self._exchange.settings
+        self._guards = Guards(
+            self._policy,
+            self._engine.name,
+            classifiers=self._exchange.classifiers,
+            tools=ToolSet.of(Tool(name, description) for name, description in described(tools)),
+            facts=CallFacts(
+                transport="webrtc",
+                codec_hz=OPUS_HZ,
+                queue=settings.queue,
+                region=settings.region,
+                budget_usd=settings.budget_usd,
+            ),
+            clock=self._clock,
+            consents=self._consents,
+            call_id=self._call_id,
+            failed=self._part_failed,
+        )
+        return self._guards.before()
+
+    def session(self) -> RealtimeSessionCreateRequestParam:
+        """What the vendor is asked for."""
+        return session_of(
+            self._engine, instructions=self._first, tools=[*self._tools.values()], language=self._language
+        )
+
+    async def stop_tools(self) -> None:
+        """Ends the tools that run."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def ended(self, at_ms: float) -> None:
+        """The call is over: what is known goes on record, and what was never told."""
+        self.conversation.lost()
+        self._consents.ended(at_ms)
+
+    # -- the sideband -----------------------------------------------------------------------------------------
+    def connected(self) -> None:
+        """The vendor hears us, for the first time in the call."""
+        self._instruct(self._exchange.catalogue.instructions)
+        self._recite(self._greeting)
+
+    def lost(self) -> None:
+        """What the vendor told meanwhile is not known."""
+        self.conversation.lost()
+        self._replies.lost()
+
+    def heard(self, event: Mapping[str, Any]) -> None:
+        """One event of the vendor."""
+        try:
+            self.conversation.take(event)
+            if event.get("type") == "error":
+                error = event["error"]
+                self._replies.refused(str(error.get("event_id")), busy=error.get("code") == BUSY)
+        except Exception as error:  # one event must not leave the call unwatched
+            self._part_failed("call", error, "an event of the vendor was left out")
+
+    def wrap_up(self) -> None:
+        """Have the model bring the call to a close."""
+        self._instruct(f"{self._exchange.catalogue.instructions}\n{WRAP_UP}")
+
+    def _instruct(self, instructions: str) -> None:
+        self._watch.instructed(instructions)
+        self._send({"type": "session.update", "session": {"type": "realtime", "instructions": instructions}})
+
+    def _recite(self, passages: Sequence[Passage]) -> None:
+        label = self._replies.ask(instructions=say(_words(passages)), tool_choice="none")
+        self._recited[label] = passages
+
+    # -- service.web.listener.Listener ------------------------------------------------------------------------
+    def turn_said(self, turn: int, text: str, start_ms: float, end_ms: float) -> None:
+        guard = self._guards.turn_ended(text, start_ms, end_ms)
+        if guard is not None:
+            self._end(denied(self._engine.name, guard))
+
+    def reply_began(self, reply: Reply) -> None:
+        self._replies.began(reply.label)
+
+    def reply_done(self, reply: Reply, tools: Sequence[ToolCall], *, failed: bool) -> None:
+        self._replies.done()
+        if tools:
+            task = asyncio.create_task(self._use(tools), name=f"tools of {self._call_id}")
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        elif failed and reply.turn != self._asked_again:
+            self._asked_again = reply.turn
+            self._replies.ask()
+
+    def reply_over(self, reply: Reply) -> None:
+        if reply.text:
+            self._guards.tally.last_agent_text = reply.text
+        passages = self._recited.pop(reply.label, ())
+        if passages and reply.start_ms is not None and reply.end_ms is not None:
+            self._consents.sent(
+                passages,
+                text=reply.text,
+                whole=reply.sent,
+                turn=reply.turn,
+                start_ms=reply.start_ms,
+                end_ms=reply.end_ms,
+            )
+        quiet = reply.sent and not self._running and not asked_for(reply.text)
+        if quiet and (owed := self._consents.after_reply()):
+            self._recite(owed)
+
+    def used(self, turn: int, used: Usage) -> None:
+        provider = self._engine.mind.provider
+        charge = self.meter.charge(provider, used)
+        self._guards.tally.cost_usd = self.meter.cost_usd
+        self._emit(
+            UsageIncurred(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                turn=turn,
+                engine=self._engine.name,
+                provider=provider,
+                model=used.model,
+                quantities=used.quantities,
+                cost_usd=charge.cost_usd,
+                again_usd=charge.again_usd,
+                estimated=used.estimated,
+            )
+        )
+
+    def foreign(self, event: Mapping[str, Any]) -> None:
+        what = self._watch.foreign(event)
+        if what is not None:
+            self._end(f"the page meddled with {what}")
+
+    # -- tools ------------------------------------------------------------------------------------------------
+    async def _connect_tools(self, stack: AsyncExitStack) -> Sequence[llm.Tool]:
+        servers = self._exchange.settings.tool_servers()
+        try:
+            return (await stack.enter_async_context(Toolbox(servers, self._hooks))).tools
+        except ToolsUnavailableError as error:
+            logger.error("%s", error)
+            self._part_failed("tools", error, "the call goes on without tools")
+            return ()
+
+    async def _use(self, calls: Sequence[ToolCall]) -> None:
+        outputs = await asyncio.gather(*(use(self._tools, call, self._hooks) for call in calls))
+        for call, output in zip(calls, outputs, strict=True):
+            self._watch.answered(call.call_id)
+            item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
+            self._send({"type": "conversation.item.create", "item": item})
+        self._replies.ask()
+
+    def _tool_done(self, report: ToolReport) -> None:
+        self._guards.tool_called(report.name, failed=report.failed)
+        self.conversation.add(
+            ToolCalled(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                turn=self.conversation.turns,
+                engine=self._engine.name,
+                name=report.name,
+                arguments=report.arguments,
+                result=report.result,
+                failed=report.failed,
+                took_ms=report.took_ms,
+            )
+        )
+
+    # -- what goes wrong --------------------------------------------------------------------------------------
+    def _consent_changed(self, what: Topic, given: bool) -> None:
+        if what == "voice_ai" and not given:
+            self._end("the caller objects to a speech-to-speech vendor, and nothing else can answer")
+
+    def _part_failed(self, part: Part, error: Exception, action: str = "the call goes on without it") -> None:
+        self._emit(
+            PartFailed(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                part=part,
+                error=type(error).__name__,
+                action=action,
+            )
+        )
+
+
+def denied(engine: str, guard: str) -> str:
+    """Why a call ends that a guard denies its only engine."""
+    return f"{engine} is denied, and nothing else can answer: {guard}"
+
+
+def _words(passages: Sequence[Passage]) -> str:
+    return " ".join(passage.words for passage in passages)

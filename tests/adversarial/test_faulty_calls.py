@@ -1,0 +1,59 @@
+"""Whole calls with a faulty provider, a few of those that ``python -m lab.bench faults`` makes two hundred of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.bench.fault_verdicts import Verdict
+from lab.bench.faults import Row, brief, run
+from tests.whole_call import without_settings
+
+pytestmark = [pytest.mark.adversarial, pytest.mark.alone]
+
+ROWS = (
+    Row("openai.chat", "hang"),
+    Row("openai.realtime", "drop"),
+    Row("deepgram", "refuse"),
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Verdict], bool]]:
+    """Two callers in each row, one of whom is sent to a cascade and the other to realtime; and the log's verdict."""
+    with pytest.MonkeyPatch.context() as patch:
+        without_settings(patch)
+        found: list[Verdict] = []
+        folder = tmp_path_factory.mktemp("faults")
+        verified = asyncio.run(
+            run([(row, (0, 1)) for row in ROWS], Path(folder), at_once=2, keep=found.append, caller=brief(1))
+        )
+        yield found, verified
+
+
+def of(made: tuple[list[Verdict], bool], row: Row) -> list[Verdict]:
+    return [one for one in made[0] if (one.provider, one.fault) == (row.provider, row.fault)]
+
+
+def test_every_caller_is_answered_and_every_promise_is_kept(made: tuple[list[Verdict], bool]) -> None:
+    assert len(made[0]) == 2 * len(ROWS)
+    assert [sentence for one in made[0] for sentence in one.broken] == []
+    assert all(one.heard_ms and not one.unanswered for one in made[0])
+
+
+def test_the_log_verifies(made: tuple[list[Verdict], bool]) -> None:
+    assert made[1]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
+def test_failures_are_on_record(made: tuple[list[Verdict], bool], row: Row) -> None:
+    assert sum(one.failures for one in of(made, row)) > 0
+
+
+def test_what_hung_is_taken_over_and_paid_for(made: tuple[list[Verdict], bool]) -> None:
+    hung = of(made, Row("openai.chat", "hang"))
+    assert any(over.error == "TimeoutError" for one in hung for over in one.take_overs)
+    assert sum(one.estimated_usd for one in hung) > 0

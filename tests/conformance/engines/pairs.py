@@ -1,0 +1,128 @@
+"""A hand-off between two engines, and what holds after each, whatever the pair and whatever caused it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from compliance.events import HandedOff, LateEventDropped, ProviderFailed
+from lab.faults import Fault
+from service.line import Said
+from tests.conformance.engines.stage import QUESTIONS, Staged, staged
+from tests.conformance.engines.table import BY_NAME
+
+ONE, TWO, THREE, _ = QUESTIONS
+BARGE_IN_S = 1.2
+
+
+@dataclass
+class HandOver:
+    """A call in which turn ``turn`` went from one engine to the other, and one more turn was answered there.
+
+    Attributes:
+        said: the turn, as it was on the line.
+        words: what was said in it.
+        until_ms: when the caller spoke again.
+        model: the conversation that the model was given in the end.
+    """
+
+    left: str
+    right: str
+    turn: int
+    words: str
+    said: Said
+    until_ms: float
+    stage: Staged
+    model: list[tuple[str, str]]
+
+    @property
+    def before(self) -> list[tuple[int, str, str, bool]]:
+        return [reply for reply in self.stage.replies if reply[0] < self.turn]
+
+    # -- what must hold -----------------------------------------------------------------------------------
+    def check(self) -> None:
+        self._answered_once()
+        self._nobody_else_was_heard()
+        self._history_is_whole()
+        self._nothing_of_the_caller_was_lost()
+
+    def _answered_once(self) -> None:
+        after = [reply for reply in self.stage.replies if reply[0] >= self.turn]
+        assert [(turn, by, cut) for turn, by, _, cut in after] == [
+            (self.turn, self.right, False),
+            (self.turn + 1, self.right, False),
+        ]
+        assert self.stage.call.of(LateEventDropped) == []
+        if not self.stage.call.of(ProviderFailed):  # which moves a cascade's reply within the turn
+            [handed] = [one for one in self.stage.call.of(HandedOff) if one.turn == self.turn]
+            assert (handed.from_engine, handed.to_engine) == (self.left, self.right)
+            assert handed.warm == handed.turn_as_audio == BY_NAME[self.right].hears
+
+    def _nobody_else_was_heard(self) -> None:
+        [text] = [text for turn, _, text, _ in self.stage.replies if turn == self.turn]
+        heard = self.stage.heard_ms(self.said.end_ms, self.until_ms)
+        assert list(heard) == [self.right]
+        assert heard[self.right] < 20 * len(text) + 200, "the reply was heard more than once"
+
+    def _history_is_whole(self) -> None:
+        texts = [text for *_, text, _ in self.stage.replies]
+        asked = [text for role, text in self.stage.call.messages if role == "user"]
+        assert [text for role, text in self.stage.call.messages if role == "assistant"] == texts
+        assert asked[-2:] == [self.words, THREE]
+        assert len(asked) == len(set(asked)) == self.turn + 1
+        assert self.model == self.stage.call.messages[: len(self.model)]
+        assert self.model[-1] == ("user", THREE)
+
+    def _nothing_of_the_caller_was_lost(self) -> None:
+        assert self.stage.lost_at_the_tap == 0
+        assert [segment.text for segment in self.stage.call.segments][-2:] == [self.words, THREE]
+        if BY_NAME[self.right].hears and not self.stage.call.of(ProviderFailed):
+            assert self.stage.lost_ms(self.words) <= 20
+
+
+async def by_policy(left: str, right: str) -> HandOver:
+    async with staged([left, right]) as stage:
+        await stage.asks(ONE)
+        return await _ended(stage, left, right, 2, TWO, await stage.asks(TWO))
+
+
+async def beside_a_tool(left: str, right: str) -> HandOver:
+    async with staged([left, left, right], with_tools=True) as stage:
+        await stage.asks(ONE)
+        await stage.says("wait for it")
+        await stage.call.until(lambda: stage.tools_begun == 1)
+        over = await _ended(stage, left, right, 3, TWO, await stage.asks(TWO))
+        kinds = [item.type for item in stage.call.session.history.items]
+        assert kinds.count("function_call") == kinds.count("function_call_output")
+        return over
+
+
+async def after_a_failure(left: str, right: str) -> HandOver:
+    async with staged([left, left, right], beside=[right]) as stage:
+        await stage.asks(ONE)
+        await stage.call.in_step()
+        stage.lab.context.faults.set(BY_NAME[left].provider, Fault("server_error", times=1))
+        over = await _ended(stage, left, right, 2, TWO, await stage.asks(TWO))
+        assert [one.engine for one in stage.call.of(ProviderFailed)] == [left]
+        return over
+
+
+async def on_request(left: str, right: str) -> HandOver:
+    async with staged([left, left, right]) as stage:
+        await stage.asks(ONE)
+        await stage.call.answered(await stage.says("tell me all"))
+        await asyncio.sleep(BARGE_IN_S)
+        said = await stage.interrupts("a person please")
+        await stage.call.answered(said)
+        await stage.call.heard_out()
+        over = await _ended(stage, left, right, 3, "a person please", said)
+        [(_, by, text, cut)] = [reply for reply in over.before if reply[0] == 2]
+        assert (by, cut) == (left, True)
+        assert "marmalade" not in text
+        return over
+
+
+async def _ended(stage: Staged, left: str, right: str, turn: int, words: str, said: Said) -> HandOver:
+    until_ms = stage.call.line.clock.now_ms()
+    await stage.asks(THREE)
+    return HandOver(left, right, turn, words, said, until_ms, stage, stage.said_to_model)

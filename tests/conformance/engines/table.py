@@ -1,0 +1,140 @@
+"""The engines of the conformance suite. To add one, add an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import permutations
+
+from lab.faults import Provider
+
+CELL = "cell"
+"""The property by which a test says which cell of the table it is."""
+CASES = {
+    "reply": "a turn is answered once, by the engine decided, and stands in the history",
+    "tool": "a tool is called, and the reply holds what it returned",
+    "parallel tools": "two tools asked for at once both run, and one reply holds both results",
+    "tool error": "a tool that refuses leads to a reply that says so",
+    "tool time-out": "a tool that does not return is given up, and the caller is told",
+    "barge-in": "a reply that the caller cuts off ends, and what was not heard leaves every history",
+    "empty transcript": "a sound without words is no turn, and the next turn has no trace of it",
+    "long silence": "nothing is said into a quarter of a minute of silence, and the turn after it is answered",
+    "100 turns": "the turn after a hundred others is answered with all of them in the context",
+    "lost between turns": "connections that break between two turns are not noticed in the next",
+    "lost in a turn": "connections that break in a reply: the caller hears an answer to its end, and the next turn",
+    "session limit": "the vendor ends the session: the next turn is answered with the whole context",
+}
+TRIGGERS = {
+    "policy": "the policy decides so when the turn ends",
+    "tool": "the caller goes on while a tool of the engine that is left still runs",
+    "failure": "the provider of the engine that is left fails, and the next one takes the turn over",
+    "human request": "the caller cuts in on the reply of the engine that is left, and asks for a person",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine under test.
+
+    Attributes:
+        name: in the table, in the catalogue, and of its voice in the lab.
+        entry: of the catalogue, as YAML in flow style; ``LAB`` in it stands for the lab's URL.
+        provider: of the lab, which fails for the engine to fail.
+        path: of the lab under which the engine's connections are.
+        hears: whether it is sent the caller's audio, and not only words.
+        without: cases that do not apply to it, and why.
+        alike: the engine whose plugin it shares, so that hand-offs are those of that one; it is in no pair.
+    """
+
+    name: str
+    entry: str
+    provider: Provider
+    path: str
+    hears: bool = False
+    without: Mapping[str, str] = field(default_factory=dict)
+    alike: str = ""
+
+
+NO_SESSION = {"session limit": "every reply is a request of its own: no session has a limit"}
+ENGINES: tuple[Engine, ...] = (
+    Engine(
+        "cascade",
+        "{kind: cascade, model: {plugin: openai, model: gpt-4.1-mini}, voices: [cascade], tools: true}",
+        provider="openai.chat",
+        path="/v1/chat",
+        without=NO_SESSION,
+    ),
+    Engine(
+        "audio_aware",
+        "{kind: cascade, model: {plugin: openai, model: gpt-4.1}, voices: [audio_aware], tools: true,"
+        " audio_aware: true}",
+        provider="openai.chat",
+        path="/v1/chat",
+        without=NO_SESSION,
+    ),
+    Engine(
+        "realtime",
+        "{kind: realtime, model: {plugin: openai, model: gpt-realtime, options: {voice: realtime}}, tools: true}",
+        provider="openai.realtime",
+        path="/v1/realtime",
+        hears=True,
+    ),
+    Engine(
+        "half_cascade",
+        "{kind: half_cascade, model: {plugin: openai, model: gpt-realtime}, voices: [half_cascade], tools: true}",
+        provider="openai.realtime",
+        path="/v1/realtime",
+        hears=True,
+    ),
+    Engine(
+        "gemini",
+        "{kind: realtime, model: {plugin: google, model: gemini-live-2.5-flash, options: {voice: gemini}},"
+        " tools: true}",
+        provider="google.live",
+        path="/ws",
+        hears=True,
+    ),
+    Engine(
+        "open_realtime",
+        "{kind: realtime, model: {plugin: openai, model: ultravox, base_url: LAB/plain/v1, keyless: true,"
+        " options: {voice: open_realtime}}, tools: true}",
+        provider="openai.realtime",
+        path="/plain/v1/realtime",
+        hears=True,
+        without={
+            "barge-in": "its server truncates nothing: what was not heard stays in its own conversation"
+        },
+        alike="realtime",
+    ),
+    Engine(
+        "groq",
+        "{kind: cascade, model: {preset: groq, model: llama-3.1-8b-instant}, voices: [groq], tools: true}",
+        provider="openai.chat",
+        path="/v1/chat",
+        without=NO_SESSION,
+        alike="cascade",
+    ),
+    Engine(
+        "self_hosted",
+        "{kind: cascade, model: {plugin: openai, model: qwen3, base_url: LAB/v1, keyless: true},"
+        " voices: [self_hosted], tools: true}",
+        provider="openai.chat",
+        path="/v1/chat",
+        without=NO_SESSION,
+        alike="cascade",
+    ),
+)
+BY_NAME = {engine.name: engine for engine in ENGINES}
+PAIRS = tuple(permutations([engine.name for engine in ENGINES if not engine.alike], 2))
+
+
+def why_not(engine: str, case: str) -> str | None:
+    """Why a case does not apply to an engine; ``None`` where it does."""
+    return BY_NAME[engine].without.get(case)
+
+
+def why_not_pair(left: str, right: str, trigger: str) -> str | None:
+    """Why a hand-off does not apply; ``None`` where it does."""
+    if trigger == "failure" and BY_NAME[right].hears:
+        return "a turn that has failed goes on with a cascade"
+    return None

@@ -1,0 +1,13 @@
+"""Every ordered pair of engines, where the trigger is: policy."""
+
+import pytest
+
+from tests.conformance.engines.cells import trigger
+from tests.conformance.engines.pairs import by_policy
+
+pytestmark = pytest.mark.conformance
+
+
+@trigger("policy")
+async def test_a_hand_off_is_clean_when_the_policy_decides(left: str, right: str) -> None:
+    (await by_policy(left, right)).check()

@@ -1,0 +1,264 @@
+"""Callers who get to a person: a line in this process, and somebody scripted in a room of a real livekit-server."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compliance.events import (
+    AgentSaid,
+    CallbackAsked,
+    CallEnded,
+    CallerSaid,
+    Decided,
+    Event,
+    HandedOff,
+    ProviderFailed,
+    TransferAnswered,
+    TransferAsked,
+    TransferEnded,
+    TransferFailed,
+    UsageIncurred,
+    ValueSealed,
+)
+from compliance.ledger import Ledger
+from compliance.tap import RATE_HZ
+from compliance.voiced import Samples
+from engines.people import TransferWords
+from lab.faults import Fault
+from service.call import Call
+from service.line import Line
+from service.promises import promises
+from service.transfer.livekit import VARIABLES
+from service.transfer.owed import callbacks
+from tests.scenario.livekit_server import LiveKitServer
+from tests.scenario.people import catalogue, policy, prices, redaction, waiting
+from tests.scenario.room_line import joined, make_room
+from tests.scenario.worker_process import WorkerProcess
+from tests.whole_call import answered, asks, exchange_and_lab, greeted, recording
+
+pytestmark = [pytest.mark.scenario, pytest.mark.alone]
+
+LIMIT_S = 240.0
+WITHIN_DB = 6.0
+"""What a codec and a resampler may do to a level."""
+CARD, PHONE = "4111122349876501", "5550142778"
+WORDS = TransferWords()
+
+
+async def test_a_caller_who_asks_for_a_person_talks_to_one_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said_to_caller, said_to_anna = (
+        recording("05_furious_from_first_word_t01"),
+        recording("08_asks_for_human_t03"),
+    )
+    anna_spoke = asyncio.Event()
+    since_ms: list[float] = []
+
+    async def anna(line: Line) -> None:
+        await line.agent_finished(2500)  # the summary, and what to do
+        since_ms.append(line.clock.now_ms())
+        await line.say(recording("08_asks_for_human_t04"))
+        await asyncio.sleep(1.5)
+        await line.say(said_to_caller)
+        since_ms.append(line.clock.now_ms())
+        anna_spoke.set()
+        await line.agent_started()
+        await line.agent_finished(1500)
+
+    async with asyncio.timeout(LIMIT_S), LiveKitServer(tmp_path) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        chosen = {
+            "catalogue": catalogue(tmp_path),
+            "policy": policy(tmp_path),
+            "prices": prices(tmp_path, usd_a_minute=0.6),
+        }
+        async with (
+            exchange_and_lab(tmp_path, tmp_path / "shop.sqlite", **chosen) as (ready, lab),
+            waiting(server, "desk-anna", "anna", anna) as desk,
+        ):
+
+            async def speak(line: Line, call: Call) -> None:
+                await greeted(line)
+                await asks(line, "03_card_phone_two_breaths_t01")
+                await asks(line, "03_card_phone_two_breaths_t02")
+                await line.say(recording("08_asks_for_human_t01"))
+                await anna_spoke.wait()
+                await asyncio.sleep(1.0)
+                await line.say(said_to_anna)
+                await line.agent_started()  # the machine is back
+                await line.agent_finished()
+
+            done = await answered(ready, speak)
+            told = " ".join(
+                _voiced_texts(lab_entry) for lab_entry in await lab.journal(provider="elevenlabs")
+            )
+        _, heard_by_anna = desk.recording()
+
+    [asked], [came], [left] = done.of(TransferAsked), done.of(TransferAnswered), done.of(TransferEnded)
+    assert (asked.engine, asked.cause) == ("human", "policy")
+    assert (came.way, came.to, came.person) == ("warm", "room:desk-anna", "anna")
+    assert (left.by, left.person) == ("person", "anna")
+    assert left.spoke_ms > 1500
+
+    # What Anna was told, before she was asked to take the call: words of the caller, and no number of theirs.
+    assert "talk to a real person" in told
+    assert "withheld" in told
+    assert not _digits(told) & {CARD, CARD[-4:]}
+
+    # Both were heard, as loud as they spoke.
+    heard_by_caller = done.agent[_at(came.at_ms) : _at(left.at_ms)]
+    assert abs(_level_db(heard_by_caller) - _level_db(said_to_caller)) < WITHIN_DB
+    assert abs(_level_db(heard_by_anna[_at(since_ms[1]) :]) - _level_db(said_to_anna)) < WITHIN_DB
+    assert _level_db(heard_by_anna[: _at(since_ms[0])]) > 30, "nobody told her anything"
+
+    # The record went on for the caller, no machine answered meanwhile, and one did afterwards.
+    meanwhile = [one.text for one in done.of(CallerSaid) if came.at_ms < one.start_ms < left.at_ms]
+    assert "transfer me to an agent" in " ".join(meanwhile)
+    assert not [one for one in done.of(Decided) if one.at_ms > came.at_ms]
+    assert [(one.from_engine, one.to_engine) for one in done.of(HandedOff)][-2:] == [
+        (done.of(HandedOff)[-2].from_engine, "human"),
+        ("human", "standard"),
+    ]
+    assert done.of(AgentSaid)[-1].text == WORDS.back
+    [minutes] = [one for one in done.of(UsageIncurred) if one.provider == "human"]
+    assert minutes.quantities["call_minutes"] == pytest.approx(left.duration_ms / 60_000)
+    assert minutes.cost_usd == pytest.approx(0.6 * left.duration_ms / 60_000)
+    assert promises(done.events) == ()
+
+
+async def test_when_every_engine_fails_and_nobody_comes_the_caller_leaves_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    chosen = {
+        "catalogue": catalogue(tmp_path, ways="[warm, callback]"),
+        "policy": policy(tmp_path),
+        "redaction": redaction(tmp_path),
+        "consent_voice_ai": False,
+    }
+    async with (
+        asyncio.timeout(LIMIT_S),
+        exchange_and_lab(tmp_path, tmp_path / "shop.sqlite", **chosen) as (ready, lab),
+    ):
+
+        async def speak(line: Line, call: Call) -> None:
+            await greeted(line)
+            await lab.set_fault("openai.chat", Fault("server_error"))
+            for turn in (
+                "01_quick_question_t01",
+                "03_card_phone_two_breaths_t03",  # the number
+                "03_card_phone_two_breaths_t04",  # "yes that's correct"
+                "08_asks_for_human_t04",  # as good a time as any
+            ):
+                said = await line.say(recording(turn))
+                await line.agent_started(said.end_ms)
+                await line.agent_finished(2000)
+
+        done = await answered(ready, speak)
+        owed = callbacks([done.events], ready.ledger.oversight())
+
+    assert {one.engine for one in done.of(ProviderFailed)} >= {"fast", "standard", "tool"}
+    [asked], [failed], [wish] = done.of(TransferAsked), done.of(TransferFailed), done.of(CallbackAsked)
+    assert (asked.engine, asked.cause) == ("human", "failure")
+    assert (failed.way, failed.error) == ("warm", "NoLiveKitError")
+    assert re.search(r"\d", wish.number) is None
+    assert wish.best_time == "yes i will wait"
+    [callback] = owed
+    assert callback.values == tuple(
+        one.number for one in done.of(ValueSealed) if one.entity == "PHONE_NUMBER"
+    )
+    assert not _digits(" ".join(event.model_dump_json() for event in done.events)) & {PHONE}
+    assert done.of(AgentSaid)[-1].text == WORDS.noted
+    assert promises(done.events) == ()
+
+
+def _voiced_texts(entry: object) -> str:
+    payload = getattr(entry, "payload", {})
+    return str(payload.get("text", "")) if isinstance(payload, dict) else ""
+
+
+def _digits(text: str) -> set[str]:
+    return set(re.findall(r"\d+", re.sub(r"(?<=\d)[ -](?=\d)", "", text)))
+
+
+def _at(at_ms: float) -> int:
+    return int(at_ms * RATE_HZ / 1000)
+
+
+def _level_db(samples: Samples) -> float:
+    """Of what is not silence."""
+    sound = samples[np.abs(samples.astype(np.int32)) > 64].astype(np.float64)
+    return float(10 * np.log10(np.mean(sound**2))) if sound.size else 0.0
+
+
+async def test_a_caller_in_a_room_talks_to_somebody_in_another_and_the_call_ends_with_them(
+    tmp_path: Path,
+) -> None:
+    said_to_caller, ledger = recording("05_furious_from_first_word_t01"), tmp_path / "room.sqlite"
+    anna_left = asyncio.Event()
+
+    async def anna(line: Line) -> None:
+        await line.agent_finished(2500)
+        await line.say(recording("08_asks_for_human_t04"))
+        await asyncio.sleep(1.5)
+        await line.say(said_to_caller)
+        await asyncio.sleep(1.0)
+        anna_left.set()
+
+    async with asyncio.timeout(LIMIT_S), LiveKitServer(tmp_path) as server:
+        entry = catalogue(tmp_path)
+        entry.write_text(f"{entry.read_text()}    returns: false\n")
+        environment = {
+            **server.environment,
+            "PATCHBAY_WORKER_NAME": "robin",
+            "PATCHBAY_CATALOGUE": str(entry),
+            "PATCHBAY_POLICY": str(policy(tmp_path)),
+            "PATCHBAY_LEDGER": str(ledger),
+            "PATCHBAY_IDLE_PROCESSES": "1",
+            "PATCHBAY_HEALTH_PORT": "0",
+        }
+        async with WorkerProcess(tmp_path, environment) as worker:
+            await worker.says("registered worker")
+            await make_room(server, "room-1", agent="robin")
+            line = Line()
+            async with (
+                waiting(server, "desk-anna", "anna", anna),
+                joined(line, server, "room-1") as room,
+            ):
+                await line.agent_started(0)
+                await line.agent_finished(1500)
+                await line.say(recording("08_asks_for_human_t01"))
+                strangers = {one.identity for one in room.remote_participants.values()}
+                await line.hung_up()
+            worker.terminate()
+            await worker.ended()
+            _, heard = line.recording()
+        (events,) = _calls(ledger)
+
+    [came] = [event for event in events if isinstance(event, TransferAnswered)]
+    [left] = [event for event in events if isinstance(event, TransferEnded)]
+    [ended] = [event for event in events if isinstance(event, CallEnded)]
+    assert (came.to, came.person, left.by) == ("room:desk-anna", "anna", "person")
+    assert ended.reason == "the person who had taken the call left"
+    assert anna_left.is_set()
+    assert "anna" not in strangers, "the person is in the caller's room"
+    last = heard[-_at(4000) :]
+    assert abs(_level_db(last) - _level_db(said_to_caller)) < WITHIN_DB
+    assert promises(events) == ()
+
+
+def _calls(path: Path) -> list[tuple[Event, ...]]:
+    ledger = Ledger.open(path, must_exist=True)
+    try:
+        assert ledger.verify().ok
+        return [ledger.events(call_id) for call_id in ledger.calls()]
+    finally:
+        ledger.close()

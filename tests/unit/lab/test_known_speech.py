@@ -1,0 +1,84 @@
+"""Ears that know what can be said."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from lab.callers import HERE, load_pcm
+from lab.known_speech import RATE_HZ, KnownListener, KnownSpeech, excerpts
+
+pytestmark = pytest.mark.unit
+
+TEXTS = ("where is my order", "thank you", "")
+SPEECH = excerpts(load_pcm(HERE / "10_long_complaint_t01.flac"), TEXTS, seconds=0.9)
+
+
+def silence(seconds: float) -> bytes:
+    return bytes(2 * int(seconds * RATE_HZ))
+
+
+def said(text: str) -> bytes:
+    return SPEECH[text].samples.tobytes()
+
+
+async def finals(listener: KnownListener, count: int) -> list[tuple[str, bool]]:
+    heard = aiter(listener)
+    found = [await anext(heard) for _ in range(count)]
+    return [(one.text, one.finalized) for one in found]
+
+
+def test_excerpts_are_as_long_as_asked_and_nothing_is_in_two() -> None:
+    assert {len(one.samples) for one in SPEECH.values()} == {int(0.9 * RATE_HZ)}
+    assert len({one.samples.tobytes() for one in SPEECH.values()}) == len(TEXTS)
+
+
+def test_a_recording_holds_only_so_many() -> None:
+    with pytest.raises(ValueError, match="more than the recording holds"):
+        excerpts(np.zeros(RATE_HZ, np.int16), ["one", "two"], seconds=0.9)
+
+
+async def test_what_was_said_is_recognised_in_its_order_among_silence() -> None:
+    ears = KnownSpeech(tuple(SPEECH.values()))
+    pcm = silence(0.31) + said("thank you") + silence(0.2) + said("where is my order") + silence(0.1)
+    heard = await ears.recognise(pcm, sample_rate_hz=RATE_HZ)
+    assert heard.text == "thank you where is my order"
+
+
+async def test_a_known_sound_may_have_no_words_and_silence_has_none() -> None:
+    ears = KnownSpeech(tuple(SPEECH.values()))
+    for pcm in (said(""), silence(1.0), b""):
+        assert (await ears.recognise(pcm, sample_rate_hz=RATE_HZ)).text == ""
+
+
+async def test_half_of_an_utterance_is_not_heard() -> None:
+    ears = KnownSpeech(tuple(SPEECH.values()))
+    pcm = said("thank you")
+    assert (await ears.recognise(pcm[: len(pcm) // 2], sample_rate_hz=RATE_HZ)).text == ""
+
+
+async def test_a_listener_answers_when_it_is_asked_and_keeps_what_it_was_sent() -> None:
+    ears = KnownSpeech(tuple(SPEECH.values()))
+    listener = ears.listen(sample_rate_hz=RATE_HZ)
+    listener.push(said("thank you"))
+    listener.push(silence(1.0))
+    listener.finalize()
+    listener.finalize()
+    assert await finals(listener, 2) == [("thank you", True), ("", True)]
+    assert [len(turn) for turn in listener.turns] == [int(1.9 * RATE_HZ), 0]
+    await listener.aclose()
+
+
+async def test_with_endpointing_silence_ends_an_utterance() -> None:
+    ears = KnownSpeech(tuple(SPEECH.values()), endpointing=True)
+    listener = ears.listen(sample_rate_hz=RATE_HZ, silence_s=0.3)
+    for _ in range(5):
+        listener.push(silence(0.1))
+    listener.push(said("thank you"))
+    for _ in range(5):
+        listener.push(silence(0.1))
+    listener.push(said("where is my order"))
+    listener.finalize()
+    async with asyncio.timeout(5):
+        assert await finals(listener, 2) == [("thank you", False), ("where is my order", True)]
+    await listener.aclose()

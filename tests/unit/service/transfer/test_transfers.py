@@ -1,0 +1,232 @@
+"""In which order a caller is brought to a person, and what happens when nobody comes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from compliance.clock import CallClock
+from compliance.events import CallbackAsked, Event, TransferAnswered, TransferAsked, TransferFailed
+from engines.human import NOBODY, Asked
+from engines.people import PersonSpec, Target, TransferWords, Way
+from service.transfer.errors import NotPassedOnError, NotTakenError
+from service.transfer.transfers import Line, Transfers
+
+pytestmark = pytest.mark.unit
+
+WORDS = TransferWords()
+ROOM, NUMBER = Target("room", "desk-anna"), Target("tel", "+41445550123")
+
+
+class Speech:
+    async def wait_for_playout(self) -> None: ...
+
+
+class Session:
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.current_speech = None
+
+    def say(self, text: str, **how: Any) -> Speech:
+        self.said.append(text)
+        return Speech()
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+
+    def expect(self, entity: str) -> None:
+        self.told.append((entity,))
+
+    def know(self, entity: str, value: str) -> None:
+        self.told.append((entity, value))
+
+
+class Calling:
+    """Nobody takes a call; ``free`` says who would be there."""
+
+    def __init__(self) -> None:
+        self.error: Exception = NotTakenError()
+        self.tried: list[str] = []
+        self.free = False
+
+    async def reachable(self, target: Target) -> bool:
+        return self.free
+
+    @asynccontextmanager
+    async def called(self, person: PersonSpec, target: Target) -> AsyncIterator[Any]:
+        self.tried.append(str(target))
+        raise self.error
+        yield
+
+
+class Bench:
+    def __init__(
+        self, *ways: Way, to: tuple[Target, ...] = (ROOM, NUMBER), keeps_numbers: bool = True
+    ) -> None:
+        self.person = PersonSpec("human", ways, to)
+        self.session, self.recorder, self.calling = Session(), Recorder(), Calling()
+        self.events: list[Event] = []
+        self.given_back: list[tuple[str, str]] = []
+        self.passed_on: list[Target] = []
+        self.ended: list[str] = []
+        self.seen: list[bool] = []
+        self.refuses: Exception | None = None
+        self.now_s = 0.0
+        self.people = SimpleNamespace(
+            fetching=None, listener=None, give_back=lambda *what: self.given_back.append(what)
+        )
+        stubs: Any = SimpleNamespace(
+            session=self.session, recorder=self.recorder, desk=SimpleNamespace(people=self.people)
+        )
+        line = Line(
+            session=stubs.session,
+            caller=stubs.session,
+            ear=stubs.session,
+            desk=stubs.desk,
+            clock=CallClock(monotonic=lambda: self.now_s),
+            recorder=stubs.recorder,
+            emit=self.events.append,
+            pass_on=self._pass_on,
+            hang_up=self.ended.append,
+            bill=lambda engine, minutes: None,
+            met=lambda: None,
+            reason=lambda: "",
+            keeps_numbers=keeps_numbers,
+        )
+        calling: Any = self.calling
+        self.transfers = Transfers(line, {"human": self.person}, calling, "c", changed=self.seen.append)
+
+    async def _pass_on(self, to: Target) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        self.passed_on.append(to)
+
+    async def fetched(self, *said: str) -> None:
+        """Have a person fetched for a caller who says these turns when asked something."""
+        self.transfers.fetch(Asked(self.person, "policy", "", 3))
+        task = self.transfers._task
+        assert task is not None
+        for text in said:
+            while self.people.listener is None:  # noqa: ASYNC110 -- there is no event to wait for
+                await asyncio.sleep(0)
+            self.people.listener(text)
+        await task
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+async def test_every_place_is_tried_and_every_failure_told() -> None:
+    bench = Bench("warm")
+    await bench.fetched()
+    assert bench.calling.tried == ["room:desk-anna", "tel:+41445550123"]
+    assert [(one.way, one.to, one.error) for one in bench.of(TransferFailed)] == [
+        ("warm", "room:desk-anna", "NotTakenError"),
+        ("warm", "tel:+41445550123", "NotTakenError"),
+    ]
+    assert bench.given_back == [(WORDS.nobody, NOBODY)]
+
+
+async def test_the_next_way_is_tried_when_nobody_takes_the_call() -> None:
+    bench = Bench("warm", "blind")
+    await bench.fetched()
+    assert bench.passed_on == [NUMBER], "nobody is dialled in a room"
+    [came] = bench.of(TransferAnswered)
+    assert (came.way, came.to, came.person) == ("blind", "tel:+41445550123", "")
+    assert bench.session.said == [WORDS.passing_on]
+    assert bench.ended == ["the caller was passed on"]
+    assert bench.given_back == []
+
+
+async def test_a_caller_who_cannot_be_passed_on_is_called_back() -> None:
+    bench = Bench("blind", "callback")
+    bench.refuses = NotPassedOnError()
+    await bench.fetched("five five five zero one four two", "yes", "tomorrow")
+    assert [one.error for one in bench.of(TransferFailed)] == ["NotPassedOnError"]
+    [wish] = bench.of(CallbackAsked)
+    assert (wish.number, wish.best_time) == ("5550142", "tomorrow")
+    assert bench.given_back == [(WORDS.noted, NOBODY)]
+
+
+async def test_a_number_is_masked_before_it_is_read_back() -> None:
+    bench = Bench("callback")
+    await bench.fetched("five five five zero one four two", "yes", "tomorrow")
+    assert bench.recorder.told[:2] == [("PHONE_NUMBER",), ("PHONE_NUMBER", "5550142")]
+
+
+async def test_no_callback_is_promised_whose_number_nobody_could_see() -> None:
+    bench = Bench("callback", keeps_numbers=False)
+    await bench.fetched()
+    assert [one.error for one in bench.of(TransferFailed)] == ["NumberNotKeptError"]
+    assert bench.given_back == [(WORDS.nobody, NOBODY)]
+    assert not bench.transfers.available("human")
+
+
+async def test_who_wants_no_callback_is_told_so_once() -> None:
+    bench = Bench("callback")
+    await bench.fetched("no thank you")
+    assert bench.of(CallbackAsked) == []
+    assert bench.given_back == [(WORDS.no_callback, NOBODY)]
+
+
+async def test_whatever_a_server_does_the_caller_is_given_back() -> None:
+    bench = Bench("warm", to=(ROOM,))
+    bench.calling.error = OSError("no route to a secret host")
+    await bench.fetched()
+    assert [one.error for one in bench.of(TransferFailed)] == ["OSError"]
+    assert bench.given_back == [(WORDS.nobody, NOBODY)]
+
+
+async def test_nobody_is_sought_again_at_once_when_nobody_came() -> None:
+    bench = Bench("warm")
+    bench.calling.free = True
+    await looked(bench)
+    assert bench.transfers.available("human")
+    await bench.fetched()
+    assert not bench.transfers.available("human")
+    assert bench.seen == [True, False]
+    bench.now_s += 61
+    assert bench.transfers.available("human")
+
+
+async def test_a_person_is_available_while_somebody_is_there() -> None:
+    bench = Bench("warm")
+    await looked(bench)
+    assert not bench.transfers.available("human")
+    bench.calling.free = True
+    await looked(bench)
+    assert bench.transfers.available("human")
+    assert bench.seen == [False, True]
+
+
+async def test_it_is_not_asked_with_every_word_who_is_there() -> None:
+    bench = Bench("warm")
+    await looked(bench)
+    bench.transfers.look()
+    await bench.transfers.aclose()
+    assert bench.seen == [False]
+
+
+async def test_a_call_that_ends_while_somebody_is_sought_leaves_nothing_behind() -> None:
+    bench = Bench("callback")
+    bench.transfers.fetch(Asked(bench.person, "tool", "they insist", 3))
+    await asyncio.sleep(0)
+    await bench.transfers.aclose()
+    [asked] = bench.of(TransferAsked)
+    assert (asked.cause, asked.reason, asked.turn) == ("tool", "they insist", 3)
+    assert bench.given_back == []
+
+
+async def looked(bench: Bench) -> None:
+    bench.now_s += 10
+    bench.transfers.look()
+    looking = bench.transfers._looking
+    assert looking is not None
+    await looking
