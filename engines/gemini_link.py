@@ -42,6 +42,7 @@ class _ByName(logging.Filter):
 
 
 plugins_log.addFilter(_ByName())
+logging.getLogger("websockets.client").setLevel(logging.INFO)  # below that it logs every frame, words and all
 
 
 @dataclass(slots=True)

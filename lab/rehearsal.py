@@ -18,7 +18,7 @@ def planned_policy(route: Sequence[str], *, warm: bool = True) -> str:
         f"  {name}: {{fallback: [{'fast' if name == 'standard' else 'standard'}]"
         + (f", warm: '{str(warm).lower()}'" if name == "realtime" else "")
         + "}\n"
-        for name in ENGINES
+        for name in dict.fromkeys((*ENGINES, *route))
     )
     rules = "".join(
         f"  - {{id: turn-{number}, when: 'turn.count == {number}', route: {engine}, because: it is planned}}\n"

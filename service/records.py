@@ -11,7 +11,9 @@ from compliance.events import (
     Disclosed,
     Disclosure,
     EngineHeard,
+    Part,
     PartFailed,
+    Refused,
     Signal,
     Topic,
     VoiceUnjudged,
@@ -203,6 +205,10 @@ class CallSummary:
     """The part of the cost that is for requests that failed or were cut, an estimate."""
     hedges: int
     """Replies for which a second engine was asked, because the first was late."""
+    refused: tuple[Refused, ...]
+    """What the policy let through to somebody who may not have it, and was stopped."""
+    without: tuple[Part, ...]
+    """Parts that the call could not have."""
     cost_by_provider: tuple[tuple[str, float], ...]
     cost_by_engine: tuple[tuple[str, float], ...]
     usage: tuple[Usage, ...]
@@ -242,6 +248,13 @@ class CallSummary:
             "words otherwise than the record."
             for one in self.heard_otherwise
         )
+        found += (
+            f"In turn {one.turn} nothing was given to {one.provider} ({one.used_by}), though the policy let it: "
+            f"{one.because}."
+            for one in self.refused
+        )
+        if self.without:
+            found.append(f"This call could not have: {', '.join(self.without)}.")
         return tuple(found)
 
     @property

@@ -28,6 +28,7 @@ from compliance.events import (
     PartFailed,
     PreviewSettled,
     ProviderFailed,
+    Refused,
     ToolCalled,
     TurnAnswered,
     TurnEnded,
@@ -116,6 +117,8 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         again_usd=sum(usage.again_usd for usage in fold.usage),
         cut_usd=sum(usage.cost_usd for usage in fold.usage if usage.estimated),
         hedges=fold.hedges,
+        refused=tuple(fold.refused),
+        without=started.without if started else (),
         cost_by_provider=_costs((usage.provider, usage.cost_usd) for usage in fold.usage),
         cost_by_engine=_costs((usage.engine, usage.cost_usd) for usage in fold.usage),
         usage=_by_model(fold.usage),
@@ -168,6 +171,7 @@ class _Fold:
     heard_otherwise: list[EngineHeard] = field(default_factory=list)
     late_dropped: int = 0
     hedges: int = 0
+    refused: list[Refused] = field(default_factory=list)
 
     @property
     def numbers(self) -> set[int]:
@@ -209,6 +213,8 @@ class _Fold:
                 )
             case Hedged():
                 self.hedges += 1
+            case Refused():
+                self.refused.append(event)
             case TurnMoved():
                 self.moves[event.turn].append(Move(event.from_engine, event.to_engine, event.at_ms))
             case HandedOff():

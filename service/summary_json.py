@@ -22,6 +22,8 @@ key                    value
                        moves to other engines, replies, failures, cost
 ``usage``              list of ``provider``, ``model``, ``quantities``, ``cost_usd``
 ``part_failures``      list of ``part``, ``error``, ``action``, ``at_ms``
+``refused``            list of ``turn``, ``used_by``, ``provider``, ``because``, ``at_ms``: what a gate stopped
+``without``            parts that the call could not have, such as ``transcriber``
 ``consents``           list of ``turn``, ``what``, ``given``, ``how``, ``at_ms``: given or taken back in the call
 ``disclosed``          list of ``turn``, ``what``, ``wording``, ``language``, ``version``, ``start_ms``,
                        ``end_ms``, ``heard_share``, ``complete``: what the law wants said, as it was heard
@@ -104,6 +106,8 @@ def summary_json(
             {"part": failure.part, "error": failure.error, "action": failure.action, "at_ms": failure.at_ms}
             for failure in summary.part_failures
         ],
+        "refused": [one.model_dump(exclude={"kind", "call_id"}) for one in summary.refused],
+        "without": list(summary.without),
         "consents": [
             {
                 "turn": change.turn,

@@ -15,6 +15,7 @@ from compliance.events import (
     PartFailed,
     PreviewSettled,
     ProviderFailed,
+    Refused,
     ToolCalled,
     TurnAnswered,
     TurnEnded,
@@ -67,6 +68,9 @@ class CallMetrics:
             "provider_failures", "Failures of providers.", "provider", "engine", "error"
         )
         self._part_failures = counter("part_failures", "Failures of our own parts.", "part", "error")
+        self._refused = counter(
+            "refusals", "Uses that the policy let through and a gate stopped.", "provider", "engine"
+        )
         self._late = counter("late_events", "Events of closed generations, dropped.", "engine")
         self._unjudged = counter(
             "voice_unjudged_turns", "Turns routed without the voice: its score was stale."
@@ -110,6 +114,8 @@ class CallMetrics:
                 self._provider_failures.labels(event.provider, event.engine, event.error).inc()
             case PartFailed():
                 self._part_failures.labels(event.part, event.error).inc()
+            case Refused():
+                self._refused.labels(event.provider, event.used_by).inc()
             case LateEventDropped():
                 self._late.labels(event.engine).inc(event.count)
             case VoiceUnjudged():

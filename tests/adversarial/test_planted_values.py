@@ -30,6 +30,7 @@ from compliance.redaction.pieces import Kind
 from compliance.redaction.spoken import hear
 from lab.faults import Fault
 from lab.rehearsal import planned_policy
+from policies import shipped
 from router import Policy
 from service.aside import Aside
 from service.call import Call
@@ -76,6 +77,17 @@ def parts(run: str, fewest: int) -> list[str]:
     return [part for part in found if any(part in number for number in NUMBERS)]
 
 
+OTHER_ENGINES = """
+  gemini:
+    kind: realtime
+    model: {plugin: google, model: gemini-2.5-flash-native-audio-preview-12-2025, options: {own_transcript: true}}
+    tools: true
+  half_cascade:
+    kind: half_cascade
+    model: {plugin: openai, model: gpt-realtime, options: {own_transcript: gpt-4o-mini-transcribe}}
+    voices: [house]
+  live: {kind: duplex, model: {plugin: openai, model: gpt-live-1}, tools: true}
+"""
 CARD_TURNS = ("03_card_phone_two_breaths_t02", "03_card_phone_two_breaths_t03")
 MAIL_TURNS = ("09_email_spelled_t02", "09_email_spelled_t04")
 
@@ -104,6 +116,9 @@ SCENES = {
             Case(CARD_TURNS, ("realtime", "standard")),
             Case(MAIL_TURNS, ("tool", "realtime")),
         )
+    ),
+    "every other kind of engine": Scene(
+        (Case(CARD_TURNS, ("gemini", "half_cascade")), Case(CARD_TURNS, ("fast", "live")))
     ),
     "providers fail": Scene(
         (Case(CARD_TURNS, ("fast", "realtime")), Case(MAIL_TURNS, ("standard", "tool"))),
@@ -187,7 +202,14 @@ async def played(name: str, folder: Path) -> Searched:
 
         return await answered(parts, speak, watch=lambda line, event: live.append(event))
 
-    settings = {"consent_recording": True, "region": "us", "jurisdiction": "us"}
+    folder.mkdir()
+    (folder / "engines.yaml").write_text(shipped("engines.yaml").read_text(encoding="utf-8") + OTHER_ENGINES)
+    settings = {
+        "consent_recording": True,
+        "region": "us",
+        "jurisdiction": "us",
+        "catalogue": folder / "engines.yaml",
+    }
     async with exchange_and_lab(folder, folder.with_suffix(".shop"), **settings) as (ready, lab):
         for provider, fault in scene.faults.items():
             await lab.set_fault(provider, fault)  # type: ignore[arg-type]

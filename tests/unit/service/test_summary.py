@@ -9,12 +9,14 @@ import pytest
 from compliance.events import (
     EVENT,
     CallerSaid,
+    CallStarted,
     ConsentChanged,
     Decided,
     DisclosureMissed,
     EngineHeard,
     HandedOff,
     PartFailed,
+    Refused,
     TurnMoved,
     UsageIncurred,
     VoiceUnjudged,
@@ -208,6 +210,8 @@ def test_the_json_says_its_schema_and_all_that_the_tables_show() -> None:
         "turns",
         "usage",
         "part_failures",
+        "refused",
+        "without",
         "consents",
         "disclosed",
         "undisclosed",
@@ -283,3 +287,19 @@ def test_a_part_that_failed_is_in_the_summary() -> None:
     )
     summary = summarise((*quick_call(), failed))
     assert summary.part_failures == (failed,)
+
+
+def test_what_a_gate_stopped_and_what_a_call_could_not_have_are_told() -> None:
+    started, *rest = quick_call()
+    assert isinstance(started, CallStarted)
+    refused = Refused(
+        call_id=started.call_id,
+        at_ms=3,
+        turn=2,
+        used_by="realtime",
+        provider="openai",
+        because="it serves callers of eu only",
+    )
+    summary = summarise((started.model_copy(update={"without": ("transcriber",)}), *rest, refused))
+    assert "In turn 2 nothing was given to openai (realtime), though the policy let it" in summary.remarks[-2]
+    assert summary.remarks[-1] == "This call could not have: transcriber."

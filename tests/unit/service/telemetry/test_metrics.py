@@ -74,6 +74,7 @@ def test_labels_are_made_of_names_and_numbers_only() -> None:
         *(
             "event.engine",
             "event.winner",
+            "event.used_by",
             "event.rule",
             "wait",
             "*pair",
