@@ -101,7 +101,7 @@ def test_the_demo_runs_on_the_lab_even_where_keys_are_set(ran: dict[str, Ran]) -
 
 def test_a_recording_of_ones_own_is_answered(ran: dict[str, Ran]) -> None:
     [turn] = ran["call"].call["turns"]
-    assert turn["caller_text"].startswith("ok")  # what the lab makes of the rest may look like a name
+    assert turn["caller_text"]  # what the lab makes of the words before the goodbye may look like a name
     assert "Goodbye" in turn["agent_text"]
 
 

@@ -235,9 +235,11 @@ async def test_a_caller_in_a_room_talks_to_somebody_in_another_and_the_call_ends
             ):
                 await line.agent_started(0)
                 await line.agent_finished(1500)
-                await line.say(recording("08_asks_for_human_t01"))
-                strangers = {one.identity for one in room.remote_participants.values()}
-                await line.hung_up()
+                over = asyncio.create_task(line.hung_up())
+                while not over.done():  # whoever is not understood says it again
+                    await line.say(recording("08_asks_for_human_t01"))
+                    strangers = {one.identity for one in room.remote_participants.values()}
+                    await asyncio.wait({over}, timeout=60)
             worker.terminate()
             await worker.ended()
             _, heard = line.recording()
