@@ -21,11 +21,10 @@ from aiohttp import WSMsgType, web
 
 from lab.context import LabContext
 from lab.errors import LabError
-from lab.faults import AT_CONNECT
 from lab.gemini_conversation import HEARS_HZ, INVALID_ARGUMENT, ClosedError, Conversation, Entry, Setup
 from lab.gemini_generation import PROVIDER, Generation
 from lab.realtime_ears import RealtimeEars
-from lab.wire import cut, failure
+from lab.wire import cut, with_socket
 
 _GOING_AWAY = 1001
 _NOTICE_S = 60.0
@@ -38,25 +37,16 @@ def routes(context: LabContext) -> list[web.RouteDef]:
     async def live(request: web.Request) -> web.StreamResponse:
         connection = context.new_id("live_")
         context.journal.record(PROVIDER, connection, "connect", {"service": request.match_info["service"]})
-        fault = context.faults.take(PROVIDER, *AT_CONNECT)
-        if fault is not None and fault.kind == "refuse":
-            cut(request)
-            return web.Response(status=503)
-        if fault is not None and fault.kind in ("rate_limited", "server_error"):
-            return failure(429 if fault.kind == "rate_limited" else 500, context.new_id("req_"))
-        socket = web.WebSocketResponse(max_msg_size=16 * 2**20)
-        await socket.prepare(request)
-        if fault is not None:  # hang: the socket opens and nothing ever comes
-            async for _ in socket:
-                pass
-            return socket
-        session = _Session(context, socket, connection, request)
-        try:
-            await session.serve()
-        finally:
-            await session.aclose()
-            context.journal.record(PROVIDER, connection, "disconnect", {"code": socket.close_code})
-        return socket
+
+        async def serve(socket: web.WebSocketResponse) -> None:
+            session = _Session(context, socket, connection, request)
+            try:
+                await session.serve()
+            finally:
+                await session.aclose()
+                context.journal.record(PROVIDER, connection, "disconnect", {"code": socket.close_code})
+
+        return await with_socket(request, context, PROVIDER, serve)
 
     return [web.get("/ws/{service}", live)]
 

@@ -20,13 +20,13 @@ from aiohttp import WSMsgType, web
 
 from lab.context import LabContext
 from lab.errors import LabError
-from lab.faults import AT_CONNECT, Fault, Provider
+from lab.faults import Fault, Provider
 from lab.realtime_conversation import BYTES_PER_MS, SAMPLE_RATE_HZ
 from lab.realtime_ears import RealtimeEars
 from lab.realtime_vad import ServerVad
 from lab.script import Call, Message, Request, Role
 from lab.tokens import count
-from lab.wire import cut, failure
+from lab.wire import cut, with_socket
 
 PROVIDER: Provider = "openai.live"
 _FRAME_MS = 100
@@ -48,27 +48,18 @@ def routes(context: LabContext) -> list[web.RouteDef]:
 async def _serve(request: web.Request, context: LabContext) -> web.StreamResponse:
     connection = context.new_id("live_")
     context.journal.record(PROVIDER, connection, "connect", dict(request.query))
-    fault = context.faults.take(PROVIDER, *AT_CONNECT)
-    if fault is not None and fault.kind == "refuse":
-        cut(request)
-        return web.Response(status=503)
-    if fault is not None and fault.kind in ("rate_limited", "server_error"):
-        return failure(429 if fault.kind == "rate_limited" else 500, context.new_id("req_"))
-    socket = web.WebSocketResponse(max_msg_size=16 * 2**20)
-    await socket.prepare(request)
-    if fault is not None:  # hang: the socket opens and nothing ever comes
-        async for _ in socket:
-            pass
-        return socket
-    session = _Session(context, socket, connection, request)
-    try:
-        async for message in socket:
-            if message.type is WSMsgType.TEXT and not await session.carry_out(message.data):
-                break
-    finally:
-        await session.aclose()
-        context.journal.record(PROVIDER, connection, "disconnect")
-    return socket
+
+    async def serve(socket: web.WebSocketResponse) -> None:
+        session = _Session(context, socket, connection, request)
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT and not await session.carry_out(message.data):
+                    break
+        finally:
+            await session.aclose()
+            context.journal.record(PROVIDER, connection, "disconnect")
+
+    return await with_socket(request, context, PROVIDER, serve)
 
 
 class _Session:

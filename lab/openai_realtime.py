@@ -21,7 +21,7 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from lab.context import LabContext
 from lab.errors import LabError
-from lab.faults import AT_CONNECT, Provider
+from lab.faults import Provider
 from lab.realtime_conversation import (
     BYTES_PER_MS,
     LEAST_COMMIT_MS,
@@ -37,7 +37,7 @@ from lab.realtime_ears import RealtimeEars
 from lab.realtime_response import Response
 from lab.realtime_vad import ServerVad
 from lab.tokens import count
-from lab.wire import cut, failure
+from lab.wire import cut, with_socket
 
 _PROVIDER: Provider = "openai.realtime"
 _LOGPROBS = "item.input_audio_transcription.logprobs"
@@ -48,26 +48,17 @@ async def realtime(request: web.Request, context: LabContext) -> web.StreamRespo
     """Serve one connection of a client that speaks and hears by itself (``/v1/realtime?model=``)."""
     connection = context.new_id("sess_")
     context.journal.record(_PROVIDER, connection, "connect", dict(request.query))
-    fault = context.faults.take(_PROVIDER, *AT_CONNECT)
-    if fault is not None and fault.kind == "refuse":
-        cut(request)
-        return web.Response(status=503)
-    if fault is not None and fault.kind in ("rate_limited", "server_error"):
-        return failure(429 if fault.kind == "rate_limited" else 500, context.new_id("req_"))
-    socket = web.WebSocketResponse(max_msg_size=16 * 2**20)
-    await socket.prepare(request)
-    if fault is not None:  # hang: the socket opens and nothing ever comes
-        async for _ in socket:
-            pass
-        return socket
     model = request.query.get("model", "gpt-realtime")
-    session = Session(context, socket, connection, model, cut=partial(cut, request))
-    try:
-        await session.serve(socket)
-    finally:
-        await session.aclose()
-        context.journal.record(_PROVIDER, connection, "disconnect")
-    return socket
+
+    async def serve(socket: web.WebSocketResponse) -> None:
+        session = Session(context, socket, connection, model, cut=partial(cut, request))
+        try:
+            await session.serve(socket)
+        finally:
+            await session.aclose()
+            context.journal.record(_PROVIDER, connection, "disconnect")
+
+    return await with_socket(request, context, _PROVIDER, serve)
 
 
 class Outlet(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -23,13 +24,39 @@ async def fail_at_the_door(
     fault = context.faults.take(provider, *AT_CONNECT)
     if fault is None:
         return None
-    match fault.kind:
-        case "refuse":
-            cut(request)
-            return web.Response(status=503)
-        case "hang":
-            await asyncio.Event().wait()
+    if fault.kind == "hang":
+        await asyncio.Event().wait()
+    return _refused(request, context, fault)
+
+
+def _refused(request: web.Request, context: LabContext, fault: Fault) -> web.Response:
+    if fault.kind == "refuse":
+        cut(request)
+        return web.Response(status=503)
     return failure(429 if fault.kind == "rate_limited" else 500, context.new_id("req_"))
+
+
+async def with_socket(
+    request: web.Request,
+    context: LabContext,
+    provider: Provider,
+    serve: Callable[[web.WebSocketResponse], Awaitable[None]],
+) -> web.StreamResponse:
+    """Open a WebSocket and have it served, unless the provider's fault strikes at the door.
+
+    *hang*: the socket opens and nothing ever comes.
+    """
+    fault = context.faults.take(provider, *AT_CONNECT)
+    if fault is not None and fault.kind != "hang":
+        return _refused(request, context, fault)
+    socket = web.WebSocketResponse(max_msg_size=16 * 2**20)
+    await socket.prepare(request)
+    if fault is not None:
+        async for _ in socket:
+            pass
+    else:
+        await serve(socket)
+    return socket
 
 
 def cut(request: web.Request) -> None:

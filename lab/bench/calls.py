@@ -14,19 +14,17 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 from livekit.agents import Agent, AgentSession, inference
 from livekit.agents.voice.transcription import TranscriptSynchronizer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from compliance.events import Decided, TurnAnswered
 from engines.catalogue import Catalogue
 from engines.plugins import Endpoint, Endpoints
+from lab.bench.limits import Row, report
 from lab.callers import load_pcm, recorded_call
 from lab.delays import Delay, Delays
 from lab.process import LabProcess
@@ -39,7 +37,6 @@ from service.exchange import Exchange
 from service.heard import Span, heard_latencies
 from service.heard_text import HeardText
 from service.line import Line
-from service.percentiles import nearest_rank
 from service.ports import LinePort
 from service.settings import Settings
 
@@ -54,23 +51,6 @@ FIXED = Delays(
 REALTIME_FLOOR_MS = 250.0 + 20.0 + 20.0
 """A realtime engine's first byte, its network both ways, and one round trip for the commit."""
 QUIET_MS = 700.0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One comparison: what it is, the differences in milliseconds, and the limits at P50 and P95."""
-
-    what: str
-    extra_ms: tuple[float, ...]
-    limit_p50_ms: float
-    limit_p95_ms: float
-
-    def at(self, percent: float) -> float:
-        return nearest_rank(sorted(self.extra_ms), percent / 100) if self.extra_ms else float("nan")
-
-    @property
-    def within(self) -> bool:
-        return self.at(50) <= self.limit_p50_ms and self.at(95) <= self.limit_p95_ms
 
 
 async def converse(line: Line, turns: int) -> list[float | None]:
@@ -196,23 +176,7 @@ def _less(ours: Sequence[float | None], theirs: Sequence[float | None]) -> tuple
 def main(arguments: Sequence[str] = ()) -> int:
     """Print the table; returns 1 when a limit is passed."""
     turns = int(arguments[0]) if arguments else 12
-    rows = asyncio.run(measure(turns))
-    table = Table(
-        box=box.SIMPLE_HEAD, title="extra wait heard by the caller, ms (simulated)", title_justify="left"
-    )
-    for name in ("", "n", "P50", "P95", "limit P50 / P95", ""):
-        table.add_column(name, justify="left" if not name else "right")
-    for row in rows:
-        table.add_row(
-            row.what,
-            str(len(row.extra_ms)),
-            f"{row.at(50):+.1f}",
-            f"{row.at(95):+.1f}",
-            f"{row.limit_p50_ms:g} / {row.limit_p95_ms:g}",
-            "within" if row.within else "OVER",
-        )
-    Console(width=120).print(table)
-    return 0 if all(row.within for row in rows) else 1
+    return report("extra wait heard by the caller, ms (simulated)", asyncio.run(measure(turns)))
 
 
 if __name__ == "__main__":

@@ -23,14 +23,12 @@ import aiohttp
 import numpy as np
 from livekit.agents import Agent, AgentSession, inference
 from livekit.agents.voice.transcription import TranscriptSynchronizer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
 from engines.plugins import Endpoint, Endpoints
 from lab.bench.calls import FIXED
+from lab.bench.limits import Row, report
 from lab.callers import load_pcm, recorded_call
 from lab.faults import Fault, Provider
 from lab.known_speech import KnownSpeech, Utterance, excerpts
@@ -44,7 +42,6 @@ from service.exchange import Exchange
 from service.heard import Span, heard_latencies
 from service.heard_text import HeardText
 from service.line import Line
-from service.percentiles import nearest_rank
 from service.ports import LinePort
 from service.settings import Settings
 
@@ -53,23 +50,6 @@ ROUND_TRIP_MS = 2 * FIXED.network.p50_ms
 BREATH_MS = 700.0
 _TEXTS = tuple(f"where is order {number}" for number in ("one", "two", "three", "four", "five", "six"))
 _PATIENCE_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A figure: its values, and what half of them and 95 % of them may be at most."""
-
-    what: str
-    values_ms: tuple[float, ...]
-    limit_p50_ms: float
-    limit_p95_ms: float
-
-    def at(self, share: float) -> float:
-        return nearest_rank(sorted(self.values_ms), share) if self.values_ms else float("nan")
-
-    @property
-    def within(self) -> bool:
-        return self.at(0.50) <= self.limit_p50_ms and self.at(0.95) <= self.limit_p95_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,21 +259,7 @@ async def measure(turns: int) -> list[Row]:
 def main(arguments: Sequence[str] = ()) -> int:
     """Print the table; returns 1 when a limit is passed."""
     turns = int(arguments[0]) if arguments else 12
-    rows = asyncio.run(measure(turns))
-    table = Table(box=box.SIMPLE_HEAD, title="hand-offs, ms (simulated)", title_justify="left")
-    for name in ("", "n", "P50", "P95", "limit P50 / P95", ""):
-        table.add_column(name, justify="left" if not name else "right")
-    for row in rows:
-        table.add_row(
-            row.what,
-            str(len(row.values_ms)),
-            f"{row.at(0.50):+.1f}",
-            f"{row.at(0.95):+.1f}",
-            f"{row.limit_p50_ms:g} / {row.limit_p95_ms:g}",
-            "within" if row.within else "OVER",
-        )
-    Console(width=120).print(table)
-    return 0 if all(row.within for row in rows) else 1
+    return report("hand-offs, ms (simulated)", asyncio.run(measure(turns)))
 
 
 if __name__ == "__main__":
