@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from compliance.errors import ErasedError, LedgerError, LedgerKeysError
 from compliance.ledger import rows
-from compliance.ledger.callkeys import CallKeys
+from compliance.ledger.callkeys import CallKeys, CallState
 from compliance.ledger.database import Database
 from compliance.ledger.doubts import Doubt, Doubts, Receipt
 from compliance.ledger.grouping import Grouped
-from compliance.ledger.head import Head
+from compliance.ledger.head import Entry, Head
+from compliance.ledger.known import Known
 from compliance.ledger.recorded import Recorded, call_of, canonical_body
 
 _MOST_AT_ONCE = 256
@@ -56,6 +57,7 @@ class Appender:
         self._clock = clock
         self._kept = kept
         self._doubts = Doubts()
+        self._known: Known | None = None
         self._appends = Grouped(self._commit, most=_MOST_AT_ONCE, apart=(ErasedError, LedgerKeysError))
 
     def append(self, events: Sequence[Recorded]) -> tuple[Receipt, ...]:
@@ -65,32 +67,71 @@ class Appender:
 
     def _commit(self, appends: Sequence[_Append]) -> list[tuple[Receipt, ...]]:
         doubts = [self._doubts.take(append.events) for append in appends]
+        now_ms = int(self._clock() * 1000)
+        known, self._known = self._known, None  # a commit that fails leaves nothing known
         try:
-            with self._database.transaction(write=True) as connection:
-                before = rows.head(connection, self._log)
-                calls = self._calls.states(connection, dict.fromkeys(i[0] for a in appends for i in a.items))
-                had = [self._already(connection, doubt) for doubt in doubts]
-                new = [
-                    item
-                    for append, there in zip(appends, had, strict=True)
-                    for item in append.items[len(there) :]
-                ]
-                head, added, completed = before.grown(self._log, new, calls, int(self._clock() * 1000))
-                signed = self._sign(head)
-                if added:
-                    rows.add(connection, self._log, head, added, completed, signed)
-                written = iter([Receipt(entry.seq, entry.leaf_hash.hex()) for entry in added])
-                receipts = [
-                    (*there, *islice(written, len(append.items) - len(there)))
-                    for append, there in zip(appends, had, strict=True)
-                ]
-                doubts = [Doubt(append.events, got) for append, got in zip(appends, receipts, strict=True)]
+            return self._next(known, appends, doubts, now_ms) or self._more(known, appends, doubts, now_ms)
         except LedgerError:
             for doubt in filter(None, doubts):
                 self._doubts.keep(doubt)
             raise
-        if head.is_kept:
-            self._kept(signed)
+
+    def _next(
+        self, known: Known | None, appends: Sequence[_Append], doubts: list[Doubt | None], now_ms: int
+    ) -> list[tuple[Receipt, ...]]:
+        """Adds one event to a log that is known, which asks a server once; nothing where that cannot be.
+
+        ``doubts`` are replaced by those about this commit, here and in :meth:`_more`.
+        """
+        if known is None or self._database.path is not None or doubts != [None] or len(appends[0].items) > 1:
+            return []
+        ((call_id, _, _),) = appends[0].items
+        length, opened = known.lengths.get(call_id), self._calls.remembered(call_id)
+        if length is None or opened is None:
+            return []
+        wrapped, key = opened
+        calls = {call_id: CallState(key, length)}
+        head, added, completed = known.head.grown(self._log, appends[0].items, calls, now_ms)
+        if completed or head.is_kept:
+            return []
+        signed = self._sign(head)
+        receipts = (_receipt(added[0]),)
+        doubts[:] = [Doubt(appends[0].events, receipts)]
+        with self._database.transaction(single=True) as connection:
+            done = rows.add_next(connection, self._log, known.head.note, wrapped, head, added[0], signed)
+        if not done:
+            doubts[:] = [None]
+            return []
+        self._known = Known.left(known, known.head, head, added, signed)
+        return [receipts]
+
+    def _more(
+        self, known: Known | None, appends: Sequence[_Append], doubts: list[Doubt | None], now_ms: int
+    ) -> list[tuple[Receipt, ...]]:
+        """Adds all events, to the head that the log has."""
+        with self._database.transaction(write=True) as connection:
+            before = rows.head(connection, self._log)
+            calls = self._calls.states(connection, dict.fromkeys(i[0] for a in appends for i in a.items))
+            had = [self._already(connection, doubt) for doubt in doubts]
+            new = [
+                item
+                for append, there in zip(appends, had, strict=True)
+                for item in append.items[len(there) :]
+            ]
+            head, added, completed = before.grown(self._log, new, calls, now_ms)
+            signed = self._sign(head)
+            if added:
+                rows.add(connection, self._log, head, added, completed, signed)
+            written = map(_receipt, added)
+            receipts = [
+                (*there, *islice(written, len(append.items) - len(there)))
+                for append, there in zip(appends, had, strict=True)
+            ]
+            doubts[:] = [Doubt(append.events, got) for append, got in zip(appends, receipts, strict=True)]
+        if added:
+            self._known = Known.left(known, before, head, added, signed)
+            if head.is_kept:
+                self._kept(signed)
         return receipts
 
     def _already(self, connection: Connection, doubt: Doubt | None) -> tuple[Receipt, ...]:
@@ -99,3 +140,7 @@ class Appender:
             return ()
         there = rows.leaf_hashes(connection, self._log, [receipt.seq for receipt in doubt.receipts])
         return tuple(takewhile(lambda r: there.get(r.seq) == bytes.fromhex(r.hash), doubt.receipts))
+
+
+def _receipt(entry: Entry) -> Receipt:
+    return Receipt(entry.seq, entry.leaf_hash.hex())

@@ -71,6 +71,11 @@ class CallKeys:
         row = connection.execute(query).first()
         return None if row is None else self._opened(call_id, row.wrapped)
 
+    def remembered(self, call_id: str) -> tuple[bytes, DataKey] | None:
+        """The key of a call that was in use, wrapped and ready: whether it was destroyed is for who uses it to ask."""
+        with self._lock:
+            return self._open.get(call_id)
+
     def states(self, connection: Connection, call_ids: Collection[str]) -> dict[str, CallState]:
         """The state of each call, in a transaction that holds the head of the log; calls that are new get a key.
 
@@ -91,7 +96,7 @@ class CallKeys:
             made = []
             for call_id, secret in new.items():
                 wrapped = self._keys.wrap(secret, self._purpose(call_id))
-                states[call_id] = CallState(self._remembered(call_id, wrapped, secret), 0)
+                states[call_id] = CallState(self._remember(call_id, wrapped, secret), 0)
                 made.append({"log": self._log, "call_id": call_id, "wrapped": wrapped})
             connection.execute(insert(call_keys), made)
         return states
@@ -122,9 +127,9 @@ class CallKeys:
             secret = self._keys.unwrap(wrapped, self._purpose(call_id))
         except LedgerKeysError as error:
             raise LedgerKeysError(f"call {call_id}: {error}") from error
-        return self._remembered(call_id, wrapped, secret)
+        return self._remember(call_id, wrapped, secret)
 
-    def _remembered(self, call_id: str, wrapped: bytes, secret: bytes) -> DataKey:
+    def _remember(self, call_id: str, wrapped: bytes, secret: bytes) -> DataKey:
         key = DataKey(secret, AESGCM(secret), key_name(secret))
         with self._lock:
             self._open[call_id] = wrapped, key

@@ -70,16 +70,20 @@ class Database:
         return str(self.path) if self.path else self._engine.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def transaction(self, *, write: bool = False, snapshot: bool = False) -> Iterator[Connection]:
+    def transaction(
+        self, *, write: bool = False, snapshot: bool = False, single: bool = False
+    ) -> Iterator[Connection]:
         """A transaction; a writing one holds SQLite's write lock from its start, so that no two read the same head.
 
-        ``snapshot`` shows one state of the ledger in all that is read, however long that takes.
+        ``snapshot`` shows one state of the ledger in all that is read, however long that takes. ``single`` is for one
+        statement: a server takes that for a transaction by itself, without being asked to begin and to commit.
 
         Raises:
             LedgerError: the database refused something in it, or cannot be reached; nothing of it was kept.
         """
-        # SQLite's transactions are like that anyway.
-        level = {"isolation_level": "REPEATABLE READ"} if snapshot and self.path is None else {}
+        level = {}  # SQLite's transactions are all alike
+        if self.path is None and (snapshot or single):
+            level = {"isolation_level": "REPEATABLE READ" if snapshot else "AUTOCOMMIT"}
         try:
             with (
                 self._engine.connect().execution_options(patchbay_write=write, **level) as connection,
@@ -173,10 +177,11 @@ def _on_server(url: URL, wait_ms: int) -> Engine:
     try:
         engine = create_engine(
             url,
-            isolation_level="READ COMMITTED",  # who waited for a log's head sees what was added meanwhile
             connect_args={
                 "connect_timeout": max(2, wait_ms // 1000),
                 "options": f"{url.query.get('options', '')} -c lock_timeout={int(wait_ms)} -c synchronous_commit=on"
+                # Who waited for a log's head sees what was added meanwhile.
+                " -c default_transaction_isolation=read\\ committed"
                 # A plan made while the ledger was small is kept for as long as nobody analyses its tables.
                 " -c enable_seqscan=off",
                 "application_name": "patchbay ledger",

@@ -35,13 +35,14 @@ class Prepared:
         finally:
             cursor.close()
 
-    def run(self, connection: Connection, parameters: Sequence[Mapping[str, Any]]) -> None:
-        """Runs it once for each of the parameters. Errors are the driver's."""
+    def run(self, connection: Connection, parameters: Sequence[Mapping[str, Any]]) -> int:
+        """Runs it once for each of the parameters; how many rows that changed. Errors are the driver's."""
         cursor = connection.connection.cursor()
         try:
             if len(parameters) == 1:
                 cursor.execute(self._texts[connection.dialect.name], parameters[0])
             else:
                 cursor.executemany(self._texts[connection.dialect.name], parameters)
+            return int(cursor.rowcount)
         finally:
             cursor.close()

@@ -13,7 +13,15 @@ from compliance.ledger.head import Entry, Head
 from compliance.ledger.merkle import Frontier, Subtree
 from compliance.ledger.prepared import Prepared
 from compliance.ledger.recorded import NO_CALL
-from compliance.ledger.store import checkpoints, entries, heads, insert_if_absent, policies, subtrees
+from compliance.ledger.store import (
+    call_keys,
+    checkpoints,
+    entries,
+    heads,
+    insert_if_absent,
+    policies,
+    subtrees,
+)
 from compliance.ledger.verifier import Row
 
 _STREAMED = {"yield_per": 256}
@@ -31,18 +39,32 @@ _HEAD = Prepared(
     .where(heads.c.log == bindparam("log"))
     .with_for_update()
 )
-_NEW_HEAD = (
-    update(heads)
-    .where(heads.c.log == bindparam("log"))
-    .values({name: bindparam(f"new_{name}") for name in ("size", "frontier", "note", "kept_size", "kept_ms")})
+_NEW_HEAD = update(heads).values(
+    {name: bindparam(f"new_{name}") for name in ("size", "frontier", "note", "kept_size", "kept_ms")}
 )
-_SET_HEAD = Prepared(_NEW_HEAD)
-_ADD_ONE = Prepared(
-    _NEW_HEAD.add_cte(
-        insert(entries).values({name: bindparam(name) for name in ("log", *_COLUMNS)}).cte("added")
+_SET_HEAD = Prepared(_NEW_HEAD.where(heads.c.log == bindparam("log")))
+_UNCHANGED = (
+    select(heads.c.log)
+    .where(
+        heads.c.log == bindparam("log"),
+        heads.c.note == bindparam("known"),
+        call_keys.c.log == heads.c.log,
+        call_keys.c.call_id == bindparam("call_id"),
+        call_keys.c.wrapped == bindparam("wrapped"),
+    )
+    .with_for_update(skip_locked=True)
+    .cte("unchanged")
+)
+_MOVED = _NEW_HEAD.where(heads.c.log == _UNCHANGED.c.log).returning(heads.c.log).cte("moved")
+_ADD_NEXT = Prepared(
+    insert(entries).from_select(
+        ["log", *_COLUMNS],
+        select(_MOVED.c.log, *(bindparam(name, type_=entries.c[name].type) for name in _COLUMNS)),
     )
 )
-"""Both at once, where a server is asked: each statement is a trip there and back."""
+"""For a server. Rows are locked because that checks them anew, with all that was committed since the statement began
+(https://www.postgresql.org/docs/current/transaction-iso.html, section 13.2.1), and are passed over where somebody holds
+them: so nothing is decided on what is no longer so, and two who lock both rows never wait for each other."""
 
 
 def head(connection: Connection, log: str) -> Head:
@@ -81,18 +103,34 @@ def add(
     signed: str,
 ) -> None:
     """Adds entries, and sets the head to the one that has them, with its checkpoint."""
-    new = [{"log": log, **{name: getattr(entry, name) for name in _COLUMNS}} for entry in added]
-    values = {f"new_{name}": value for name, value in _head_row(log, head, signed).items()}
-    if len(new) == 1 and connection.dialect.name == "postgresql":
-        _ADD_ONE.run(connection, [{**values, **new[0]}])
-    else:
-        _ADD.run(connection, new)
-        _SET_HEAD.run(connection, [{**values, "log": log}])
+    _ADD.run(connection, [_entry_row(log, entry) for entry in added])
+    _SET_HEAD.run(connection, [_new_head_row(log, head, signed)])
     if completed:
         places = [{"log": log, "level": s.level, "place": s.index, "hash": s.hash} for s in completed]
         connection.execute(insert(subtrees), places)
     if head.is_kept:
         connection.execute(insert(checkpoints), {"log": log, "size": head.frontier.size, "note": signed})
+
+
+def add_next(
+    connection: Connection, log: str, known: str, wrapped: bytes, head: Head, entry: Entry, signed: str
+) -> bool:
+    """Adds one entry and sets the head, in one statement, to a log on a server that is as it is thought to be.
+
+    Args:
+        connection: where the statement is a transaction by itself.
+        log: the log.
+        known: the checkpoint that its head should have.
+        wrapped: the key that the call of the entry should have.
+        head: the head that has the entry.
+        entry: the entry.
+        signed: the checkpoint of ``head``.
+
+    Returns:
+        Whether that was so; if not, or if somebody else is at it, nothing was done.
+    """
+    values = {**_new_head_row(log, head, signed), **_entry_row(log, entry)}
+    return _ADD_NEXT.run(connection, [{**values, "known": known, "wrapped": wrapped}]) == 1
 
 
 def calls(connection: Connection, log: str) -> tuple[str, ...]:
@@ -191,3 +229,11 @@ def _head_row(log: str, head: Head, signed: str) -> dict[str, Any]:
         "kept_size": head.kept_size,
         "kept_ms": head.kept_ms,
     }
+
+
+def _new_head_row(log: str, head: Head, signed: str) -> dict[str, Any]:
+    return {"log": log, **{f"new_{name}": value for name, value in _head_row(log, head, signed).items()}}
+
+
+def _entry_row(log: str, entry: Entry) -> dict[str, Any]:
+    return {"log": log, **{name: getattr(entry, name) for name in _COLUMNS}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -240,12 +241,13 @@ def test_every_entry_is_proved_to_be_in_the_log_and_every_size_to_be_its_beginni
         assert included(hashes[seq], seq, head.size, proof, head.root)
     assert included(hashes[5], 5, 300, list(ledger.inclusion_proof(5, 300)), first.root)
     assert ledger.consistency_proof(300, 600)
-    for call in (
+    asked: tuple[Callable[[], object], ...] = (
         lambda: ledger.inclusion_proof(600, 600),
         lambda: ledger.inclusion_proof(0, 601),
         lambda: ledger.consistency_proof(600, 601),
         lambda: ledger.consistency_proof(2, 1),
-    ):
+    )
+    for call in asked:
         with pytest.raises(LedgerError):
             call()
 

@@ -21,7 +21,7 @@ from compliance.events import SpeechHeard
 from compliance.ledger import Ledger, merkle, note, verifier
 from compliance.ledger.anchors import FileAnchor
 from compliance.ledger.checkpoint import Checkpoint, digest
-from compliance.ledger.verifier import Ed25519Key, Key, VerifierError, verify_ledger, verify_log
+from compliance.ledger.verifier import Key, VerifierError, verify_ledger, verify_log
 
 pytestmark = pytest.mark.unit
 
@@ -55,12 +55,13 @@ VECTORS = [
 L = 2**252 + 27742317777372353535851937790883648493
 SECRET = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(VECTORS[0][0]))
 PUBLIC = SECRET.public_key().public_bytes_raw()
-OURS = Ed25519Key(PUBLIC)
+VKEY = note.vkey("log.example/test", PUBLIC)
+OURS = Key(VKEY)
 
 
 @pytest.mark.parametrize(("secret", "public", "message", "signature"), VECTORS)
 def test_the_vectors_of_the_rfc_verify(secret: str, public: str, message: str, signature: str) -> None:
-    key = Ed25519Key(bytes.fromhex(public))
+    key = Key(note.vkey("log.example/test", bytes.fromhex(public)))
     signed = bytes.fromhex(signature)
 
     assert key.signed(bytes.fromhex(message), signed)
@@ -112,10 +113,7 @@ def test_garbage_is_no_signature(garbage: bytes) -> None:
 )
 def test_a_public_key_that_is_no_key_is_refused(encoded: bytes) -> None:
     with pytest.raises(VerifierError):
-        Ed25519Key(encoded)
-
-
-VKEY = note.vkey("log.example/test", PUBLIC)
+        Key(note.vkey("log.example/test", encoded))
 
 
 @pytest.mark.parametrize(
