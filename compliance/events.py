@@ -321,6 +321,29 @@ class AgentSaid(_Event):
     """Whether the caller cut it."""
 
 
+class HumanSaid(_Event):
+    """A final segment of what a person said who has the call, transcribed as the caller is, on a stream of their own.
+
+    What a machine says while a person is fetched, or after they left, is :class:`AgentSaid`.
+    """
+
+    kind: Literal["human_said"] = "human_said"
+    turn: int
+    """The caller turn in which the person was fetched, counted from 1."""
+    engine: Fact
+    """The person's engine by its name in the catalogue."""
+    person: Actor
+    """Who, by the identity in the room; empty where it is not known."""
+    start_ms: float
+    """When it began; the caller heard it within a few tenths of a second."""
+    end_ms: float
+    """When it ended."""
+    text: Spoken
+    """What the recogniser heard."""
+    confidence: float = Field(ge=0, le=1)
+    """The recogniser's own."""
+
+
 class EngineHeard(_Event):
     """What a realtime engine itself heard in a turn, where that differs from the record.
 
@@ -632,6 +655,7 @@ Event = Annotated[
     | PreviewSettled
     | ToolCalled
     | AgentSaid
+    | HumanSaid
     | EngineHeard
     | LateEventDropped
     | TurnAnswered
@@ -652,6 +676,9 @@ Event = Annotated[
     | CallEnded,
     Field(discriminator="kind"),
 ]
+
+Utterance = CallerSaid | AgentSaid | HumanSaid
+"""Somebody's words, and when they were said."""
 
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 """Reads an event back: ``EVENT.validate_python(mapping)`` or ``EVENT.validate_json(text)``."""

@@ -156,11 +156,11 @@ class CascadeAgent(VoicedAgent):
         generation = self._desk.begin_reply(chat_ctx)
         if generation is None:
             return  # the turn is about to go to a realtime engine: this one says nothing
-        if (words := self._desk.apology_owed(generation)) is not None:
+        if (words := self._desk.recovery.apology_owed(generation)) is not None:
             yield words
 
         def ask(engine: str) -> Reply:
-            self._desk.asked(engine)
+            self._desk.recovery.asked(engine)
             return self._desk.cascades[engine].think(chat_ctx, tools, model_settings, generation.manner)
 
         while True:
@@ -179,21 +179,20 @@ class CascadeAgent(VoicedAgent):
                         yield chunk
                 return
             except (APIError, TimeoutError) as error:
-                spoke = False
-                began, told = generation.first_token_ms > 0, generation.apologised
-                generation.apologised = True
+                begun, spoke = spoke, False
                 provider = self._desk.cascades[generation.engine].mind.provider
-                if not self._desk.fail_over(generation, provider=provider, error=error):
+                taker = self._desk.recovery.fail_over(generation, provider=provider, error=error)
+                if taker is None or taker in self._desk.people:
                     if not self._desk.people.coming and not generation.closed:
                         yield self._desk.wording.cannot_help
                     return
-                if began:
-                    yield self._desk.wording.start_again
-                elif not told:
-                    yield self._desk.wording.one_moment
+                if word := self._desk.recovery.word_of_delay(generation, begun=begun):
+                    yield word
+                if taker not in self._desk.cascades:
+                    return  # it answers when this reply is over
             finally:
                 if spoke:  # also where the caller cut in, or nobody wants it any more
-                    self._desk.worked(generation.engine)
+                    self._desk.recovery.worked(generation.engine)
 
     def tts_node(
         self, text: AsyncIterable[str], model_settings: ModelSettings

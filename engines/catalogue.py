@@ -15,7 +15,7 @@ from typing import Literal, cast
 from engines.component import Component
 from engines.entries import only_named_hosts, read_component
 from engines.people import PersonSpec, read_person
-from engines.plugins import SPEAKS_ONLY, TEXT_ONLY, is_full_duplex
+from engines.plugins import APPEND_ONLY, SPEAKS_ONLY, TEXT_ONLY, is_full_duplex
 from policies import Document, Node
 from policies.document import did_you_mean
 
@@ -47,6 +47,8 @@ class EngineSpec:
     """How long a cascade may be silent before another is asked too; ``None``: no other is."""
     hedge_with: str | None = None
     """That other cascade; ``None``: the one that would take over if this one failed."""
+    previews: bool = False
+    """Whether a warm engine that hears is asked for its reply when the caller falls silent, before the turn is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ def _engine(name: str, node: Node, voices: Mapping[str, Component]) -> EngineSpe
             *("kind", "model", "tools", "first_reply_ms"),
             *(("voices",) if voiced else ()),
             *(() if hears else ("audio_aware", "voices_when", "hedge_ms", "hedge_with")),
+            *(("previews",) if kind in ("realtime", "half_cascade") else ()),
         )
     )
     mind = read_component(node.require("model"), "realtime" if hears else "llm")
@@ -224,8 +227,14 @@ def _engine(name: str, node: Node, voices: Mapping[str, Component]) -> EngineSpe
         besides.problem("nobody is asked besides without `hedge_ms`, which says when")
     if hedge_node is not None and hedge_ms is not None and limit_ms is not None and hedge_ms >= limit_ms:
         hedge_node.problem(f"must be less than `first_reply_ms`, which is {limit_ms:g}")
-    if mind is None or tools is None or limit_ms is None or aware is None:
+    previews_node = node.get("previews")
+    previews = False if previews_node is None else previews_node.boolean()
+    if mind is None or tools is None or limit_ms is None or aware is None or previews is None:
         return None
+    if previews_node is not None and previews and mind.plugin in APPEND_ONLY:
+        previews_node.problem(
+            f"what models of {mind.plugin} were asked cannot be taken back: they preview nothing"
+        )
     if hears and is_full_duplex(mind) != (kind == "duplex"):
         kind_node.problem(
             "the model takes turns by itself: the kind of such an engine is duplex"
@@ -249,6 +258,7 @@ def _engine(name: str, node: Node, voices: Mapping[str, Component]) -> EngineSpe
         MappingProxyType(other),
         None if hedge_ms is None else hedge_ms / 1000,
         None if besides is None else besides.text(),
+        previews,
     )
 
 

@@ -8,7 +8,7 @@ is spoken; and a turn that stays unanswered goes to the next engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -28,16 +28,17 @@ from livekit.agents.voice.speech_handle import SpeechHandle
 from compliance.clock import CallClock
 from compliance.events import Event
 from compliance.tap import CallerTap
+from engines.ahead import AskedAhead
 from engines.cascade import Cascade, CascadeAgent
 from engines.duplex import FullDuplex
 from engines.errors import NothingSaidError
 from engines.feed import TurnFeed
-from engines.gates import GateError
 from engines.generations import Generation, Generations
 from engines.human import People
 from engines.previews import Previews
 from engines.realtime import RealtimeAgent
 from engines.record import Record
+from engines.recovery import Recovery
 from engines.routing import CallerTurn, Route, Routing
 from engines.vault import NO_VEIL, Veil
 from engines.warm import WarmModel
@@ -117,7 +118,17 @@ class Desk:
         aware = {name for name, cascade in cascades.items() if cascade.audio_aware or cascade.voices_when}
         self._previews = Previews(cascades, self._record, aware=aware)
         self._watch = SilenceWatch(
-            silence_limit_s, paused=lambda: session.user_state == "speaking", expired=self.rescue
+            silence_limit_s,
+            paused=lambda: session.user_state == "speaking",
+            expired=lambda: self.recovery.rescue(),
+        )
+        self.recovery = Recovery(
+            self,
+            session=session,
+            routing=routing,
+            record=self._record,
+            watch=self._watch,
+            realtime=realtime,
         )
         self._realtime = realtime
         self._voices = dict(voices or {})
@@ -129,17 +140,21 @@ class Desk:
                 wanted=partial(self._wants_warm, name),
                 instructions=instructions,
                 tools=tools,
-                failed=partial(self._warmth_failed, name, model.provider),
+                failed=partial(self.recovery.warmth_failed, name, model.provider),
                 worked=partial(routing.worked, name),
             )
             for name, model in realtime.items()
         }
+        self._ahead = AskedAhead(
+            self._warmth,
+            self._record,
+            asked=routing.asked,
+            silent=lambda: session.user_state != "speaking",
+        )
         self._routing = routing
         self._engine = self.first_cascade.name
         self._message: llm.ChatMessage | None = None
         self._turn_ctx: llm.ChatContext | None = None
-        self._apology: str | None = None
-        self._failed: set[str] = set()
         self._leaving: tuple[str, float, bool] | None = None
 
     # -- the parts --------------------------------------------------------------------------------------
@@ -166,9 +181,14 @@ class Desk:
         return self._route.turn
 
     @property
-    def denied(self) -> frozenset[str]:
-        """The engines that may not answer the turn in hand."""
-        return self._route.denied
+    def route(self) -> Route:
+        """How the turn in hand was decided."""
+        return self._route
+
+    @property
+    def has_turn(self) -> bool:
+        """Whether there is a turn to answer: not before the caller's first, and not after the call."""
+        return self._message is not None and not self._closed
 
     def attach(self) -> CascadeAgent:
         """Listen to the session; returns the agent to start it with."""
@@ -198,11 +218,12 @@ class Desk:
             end_ms=self._ms_of(message.metrics.get("stopped_speaking_at")),
         )
         route = self._routing.decide(turn)
-        self._failed = set()
+        self.recovery.begin_turn()
         return self._answer(route, message, turn_ctx)
 
     def _answer(self, route: Route, message: llm.ChatMessage, turn_ctx: llm.ChatContext) -> bool:
         fits = self._previews.decided(route)
+        self._ahead.decided(route)
         if route.engine in self.people:
             self._route, self._message, self._turn_ctx = route, message, turn_ctx
             self._session.history.insert(message)
@@ -214,16 +235,19 @@ class Desk:
             self._watch.start()
             return True
         if (preview := self._previews.adopted) is not None:
-            self._failed = preview.failed
-            if preview.engine != route.engine:  # it failed, and the next one has begun already
+            self.recovery.begin_turn(preview)
+            out = preview.engine in preview.failed  # every cascade had failed before the turn's end
+            if out and (hears := self.recovery.next_for(route)) is not None:
+                self._previews.thrown_away()
+                preview, route = None, replace(route, engine=hears)
+                self._routing.moved(hears)
+            elif preview.engine != route.engine:  # it failed, and the next one has begun already
                 route = replace(route, engine=preview.engine)
                 self._routing.moved(preview.engine)
         previous, self._engine = self._engine, route.engine
         self._route, self._message, self._turn_ctx = route, message, turn_ctx
         if preview is not None and preview.engine in preview.failed:
-            self.people.last_way_out(
-                route.denied, preview.failed
-            )  # every engine had failed before the turn's end
+            self.people.last_way_out(route.denied, preview.failed)
         self._watch.start()
         for warmth in self._warmth.values():
             warmth.turn_ended()
@@ -239,7 +263,7 @@ class Desk:
             if name != route.engine:
                 warmth.feed.discard()
             elif (started_at := message.metrics.get("started_speaking_at")) is not None:
-                warmth.feed.complete(self._clock.from_wall(started_at))
+                warmth.turn_complete(self._clock.from_wall(started_at))
         if previous == route.engine:
             return False
         if route.turn == 1 and not to_realtime and not from_realtime:
@@ -258,6 +282,7 @@ class Desk:
         """Put ``agent`` in charge as ``engine``, whoever has the turn in hand: a person's line, or back from one."""
         self._leaving, self._engine = (self._engine, self._clock.now_ms(), False), engine
         self._routing.moved(engine)
+        self.recovery.settle()
         self._watch.stop()
         for warmth in self._warmth.values():
             warmth.turn_ended()
@@ -277,14 +302,27 @@ class Desk:
 
     def _hand_over(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> None:
         if (model := self._realtime.get(self._engine)) is not None:
-            if model.warm is None:
-                onset_ms = self._ms_of(message.metrics.get("started_speaking_at"))
-                self._warmth[self._engine].open_now(onset_ms)
+            self.make_ready(self._engine)
+            self._asked_once(turn_ctx, message)
             self._session.update_agent(
                 RealtimeAgent(self, name=self._engine, model=model, chat_ctx=turn_ctx, answering=message)
             )
         else:
             self._session.update_agent(CascadeAgent(self, chat_ctx=turn_ctx, answering=message))
+
+    def _asked_once(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> None:
+        """A turn that another engine failed is in the history: leave it out there where it is heard again.
+
+        Where tools have worked on it, it is not: they would do so again.
+        """
+        at, feed = turn_ctx.index_by_id(message.id), self._warmth[self._engine].feed
+        if at is None:
+            return
+        if at < len(turn_ctx.items) - 1 or not feed.has_turn:
+            feed.discard()
+            return
+        for history in (turn_ctx, self._session.history):
+            history.remove(message.id)
 
     def entered(self) -> None:
         """The engine that was handed the call is in charge."""
@@ -312,13 +350,10 @@ class Desk:
 
     def history(self) -> llm.ChatContext:
         """The conversation as the caller heard it, for another agent."""
+        self._full_duplex.keep_words(self._engine, self._session.history)
         return self._session.history.copy(
             exclude_handoff=True, exclude_config_update=True, exclude_instructions=True
         )
-
-    def next_machine(self) -> str:
-        """The cascade that goes on when a person has not come or has left."""
-        return self._next_cascade(self._route, self._failed) or self.first_cascade.name
 
     def _ms_of(self, stamp_s: float | None) -> float:
         """The call time of one of LiveKit's stamps; now when it gave none."""
@@ -343,7 +378,9 @@ class Desk:
             generation.engine, generation.turn, generation.confirmed = self._engine, self._route.turn, True
             generation.denied, generation.manner = self._route.denied, self._route.manner
             return generation
-        self._previews.begin(generation, self._routing.preview(asked.text_content or ""))
+        route = self._routing.preview(asked.text_content or "")
+        self._previews.begin(generation, route)
+        self._ahead.meant(route)
         return None if generation.closed else generation
 
     def thought(self, generation: Generation) -> None:
@@ -376,127 +413,41 @@ class Desk:
         """The voice of an engine; of one that speaks for itself, what says the words of the service."""
         return self._voices.get(engine) or self.cascades.get(engine, self.first_cascade).voice
 
-    def apology_owed(self, generation: Generation) -> str | None:
-        """The words about the delay that this reply begins with, if any: once per failure."""
-        if generation.turn != self._route.turn:
-            return None
-        owed, self._apology = self._apology, None
-        return owed
+    # -- a turn is moved on ---------------------------------------------------------------------------------
+    def bind(self, engine: str) -> None:
+        """``engine``, a cascade, goes on with the reply to the turn in hand in place of another."""
+        self._engine = engine
+        self._routing.moved(engine)
 
-    # -- things fail --------------------------------------------------------------------------------------
-    def asked(self, engine: str) -> None:
-        """A request goes to ``engine``."""
-        self._routing.asked(engine)
+    def let_go(self, engine: str) -> None:
+        """Nothing more is wanted of the session of ``engine``, if it has one."""
+        if engine in self._warmth:
+            self._warmth[engine].drop()
 
-    def worked(self, engine: str) -> None:
-        """``engine`` answered as it should."""
-        self._routing.worked(engine)
+    def make_ready(self, engine: str) -> None:
+        """Have a session of ``engine``, a realtime one, that hears the turn in hand."""
+        if not self._warmth[engine].ready and self._message is not None:
+            self._warmth[engine].open_now(self._ms_of(self._message.metrics.get("started_speaking_at")))
 
-    def stand_in(self, generation: Generation, wished: str | None = None) -> str | None:
-        """The cascade that may answer for that of ``generation``: the one wished for, or the next."""
-        route, tried = Route(generation.turn, generation.engine, generation.denied), self._tried(generation)
-        barred = {generation.engine, *generation.denied, *tried}
-        return self._next_cascade(route, tried) if wished is None else None if wished in barred else wished
+    @property
+    def owes_an_answer(self) -> bool:
+        """Whether the caller is being answered, or waits for it."""
+        said = [item for item in self._session.history.items if item.type == "message"]
+        return self._session.current_speech is not None or (bool(said) and said[-1].role == "user")
 
-    def hedged(self, generation: Generation, winner: str, loser: str) -> None:
-        """``winner`` began the reply before ``loser``, which was asked too."""
-        self._record.hedged(generation, winner, loser)
-        self._bind(generation, winner)
+    def ask_again(self) -> None:
+        """Have the engine in charge answer what was said last."""
+        self._session.generate_reply()
 
-    def _tried(self, generation: Generation) -> set[str]:
-        return self._failed if self._in_hand(generation) else generation.failed
-
-    def _in_hand(self, generation: Generation) -> bool:
-        """Whether it answers the turn in hand; a preview of that turn which was thrown away does not."""
-        return generation.confirmed and generation.turn == self._route.turn
-
-    def _bind(self, generation: Generation, engine: str) -> None:
-        generation.engine = engine
-        if self._in_hand(generation):
-            self._engine = engine
-            self._routing.moved(engine)
-
-    def _failed_by(self, engine: str, error: BaseException | None) -> None:
-        if not isinstance(
-            error, GateError
-        ):  # a gate that is closed to this call says nothing of the provider
-            self._routing.failed(engine)
-
-    def fail_over(
-        self, generation: Generation, *, provider: str, error: BaseException, failed: str = "", to: str = ""
-    ) -> bool:
-        """Bind ``generation`` to the next cascade after a failure. False when none is left, or nobody waits for it.
-
-        Args:
-            generation: the reply.
-            provider: of the engine that failed.
-            error: what it raised.
-            failed: the engine, if not that of ``generation``.
-            to: who takes over, if that is certain already.
-        """
-        failed, tried = failed or generation.engine, self._tried(generation)
-        tried.add(failed)
-        self._failed_by(failed, error)
-        if generation.closed:
-            self._record.failed(generation.turn, failed, provider, error, "nobody waited for it any more")
-            return False
-        following = to or self._next_cascade(Route(generation.turn, failed, generation.denied), tried)
-        in_hand = following is None and self._in_hand(generation)
-        taker = following or (self.people.last_way_out(generation.denied, tried) if in_hand else None)
-        action = f"moved to {taker}" if taker else "apologised: no engine is left"
-        self._record.failed(generation.turn, failed, provider, error, action)
-        if following is None:
-            return False
-        self._bind(generation, following)
-        return True
-
-    def _next_cascade(self, route: Route, have_failed: Collection[str]) -> str | None:
-        """The next cascade that may answer the turn of ``route``; a failed turn is never handed to a realtime one."""
-        tried = set(have_failed)
-        while (following := self._routing.fallback(route, tried)) is not None:
-            if following in self.cascades:
-                return following
-            tried.add(following)
-            route = replace(route, engine=following)
-        return None
-
-    def voice_failed(self, generation: Generation | None, error: BaseException) -> None:
-        engine = self._engine if generation is None else generation.engine
-        turn = self._route.turn if generation is None else generation.turn
-        self._record.failed(turn, engine, "voice", error, "played the recorded apology")
-
-    def one_voice_failed(self, provider: str, error: BaseException) -> None:
-        """A voice failed; where there is another, that one speaks."""
-        generation = self.generations.current()
-        turn = self._route.turn if generation is None else generation.turn
-        self._record.failed(turn, "voice", provider, error, "the next voice speaks, if there is one")
-
-    def rescue(self, reason: BaseException | None = None) -> None:
-        """The turn in hand was not answered, or not to its end: move it on, with a word to the caller."""
-        if self._closed or self._message is None:
+    def move_on(self, engine: str) -> None:
+        """Have ``engine`` answer the turn in hand from the beginning."""
+        if self._message is None:
             return
-        failed, begun = self._engine, not self._watch.running
-        self._failed.add(failed)
-        self._failed_by(failed, reason)
-        following = self._next_cascade(replace(self._route, engine=failed), self._failed)
-        taker = following or self.people.last_way_out(self._route.denied, self._failed)
-        action = f"moved to {taker}" if taker else "none left; asked the caller to say it again"
-        self._record.failed(self._route.turn, failed, failed, reason or TimeoutError(), action)
-        if failed in self._realtime:
-            self._warmth[failed].drop()
-        self._session.interrupt(force=True)
-        if following is None:
-            self._watch.stop()
-            if taker is None:
-                self._session.say(self.wording.cannot_help)
-            return
-        self._apology = self.wording.start_again.lstrip() if begun else self.wording.one_moment
-        self._routing.moved(following)
-        message = self._in_history(self._message)
-        turn_ctx = self._session.history.copy(
-            exclude_handoff=True, exclude_config_update=True, exclude_instructions=True
-        )
-        if self._answer(replace(self._route, engine=following), message, turn_ctx):
+        self._routing.moved(engine)
+        message, turn_ctx = self._in_history(self._message), self.history()
+        if engine in self._realtime:  # what was said about the delay is not what it goes on from
+            turn_ctx.items[:] = [item for item in turn_ctx.items if not _answers(item, message)]
+        if self._answer(replace(self._route, engine=engine), message, turn_ctx):
             return
         known = self._session.history.get_by_id(message.id) is not None
         self._session.generate_reply(user_input=NOT_GIVEN if known else message)
@@ -507,16 +458,7 @@ class Desk:
         same = stored is not None and stored.text_content == message.text_content
         return stored if stored is not None and same else message
 
-    def lost(self, engine: str, provider: str, error: BaseException) -> None:
-        """An engine that had the call for good has failed; who takes it is the caller's to say."""
-        self._failed.add(engine)
-        self._failed_by(engine, error)
-        self._record.failed(self._route.turn, engine, provider, error, f"moved to {self.next_machine()}")
-
-    def _warmth_failed(self, engine: str, provider: str, error: BaseException) -> None:
-        self._failed_by(engine, error)
-        self._record.failed(self._route.turn, engine, provider, error, "closed the warm session")
-
+    # -- a reply is heard -----------------------------------------------------------------------------------
     def first_sound(self) -> None:
         """The caller hears the reply: the turn is answered."""
         self._watch.stop()
@@ -542,21 +484,29 @@ class Desk:
             if item.type == "message" and item.role == "assistant" and item.text_content:
                 self._record.said(generation, self.veil.reply_heard(item, generation.engine))
         waiting = self._watch.running and generation.turn == self._route.turn and not speech.interrupted
+        if self.recovery.reply_over(generation, interrupted=speech.interrupted) or self._full_duplex.goes_on(
+            generation.engine, speech
+        ):
+            waiting = False
         if waiting and generation.engine == self._engine and not generation.first_audio_ms:
-            self.rescue(speech.exception() or NothingSaidError())
+            self.recovery.rescue(speech.exception() or NothingSaidError())
         self._keep_warm()
 
     def _user_state_changed(self, event: UserStateChangedEvent) -> None:
+        if event.new_state == "speaking":
+            self._ahead.caller_speaks()
         for warmth in self._warmth.values():
             if event.new_state == "speaking":
                 warmth.speech_started(self._clock.now_ms() - ONSET_MS)
             else:
                 warmth.speech_stopped()
+        if event.new_state != "speaking":
+            self._ahead.caller_silent()
 
     def _connection_lost(self, engine: str, error: Exception, for_good: bool) -> None:
         """A realtime engine's connection broke. In mid-reply the next engine takes over, whatever the plugin does."""
         if engine == self._engine and self._replying:
-            self.rescue(error)
+            self.recovery.rescue(error)
         elif for_good:
             self._warmth[engine].lost(error)
 
@@ -596,6 +546,11 @@ class Desk:
     def _asked_for(self) -> int:
         generation = self.generations.current()
         return 0 if generation is None else generation.number
+
+
+def _answers(item: llm.ChatItem, message: llm.ChatMessage) -> bool:
+    """Whether ``item`` was said to the caller after ``message``."""
+    return item.type == "message" and item.role == "assistant" and item.created_at >= message.created_at
 
 
 def _last_user_message(chat_ctx: llm.ChatContext) -> llm.ChatMessage | None:

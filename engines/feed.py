@@ -34,6 +34,7 @@ class TurnFeed:
         self._tap = tap
         self._listener: Listener | None = None
         self._open = False
+        self._held = False
         self._from_ms = 0.0
         self._sent_ms = 0.0
         self._given_up = False
@@ -48,7 +49,8 @@ class TurnFeed:
     def attach(self, listener: Listener | None) -> None:
         """Feed ``listener`` from the next turn on; None stops feeding."""
         if listener is not self._listener:
-            self._listener, self._open, self._sent_ms = listener, False, 0.0
+            self._listener = listener
+            self.commit()
 
     def begin(self, onset_ms: float) -> None:
         """The caller began to speak at ``onset_ms``. Speech that resumes within a turn continues it."""
@@ -64,27 +66,33 @@ class TurnFeed:
 
         LiveKit counts a sound that no turn came of to the next turn; here that is not part of it.
         """
-        onset_ms = max(onset_ms, self._earliest_ms)
-        if self._open and onset_ms < self._from_ms and self._listener is not None:
-            self._listener.forget()
-            self._open, self._sent_ms = False, 0.0
-        self.begin(onset_ms)
+        if self._open and not self.has_from(onset_ms):
+            self.discard()
+        self.begin(max(onset_ms, self._earliest_ms))
+
+    def hold(self) -> None:
+        """The listener is asked about what it has heard of the turn, which may go on: it gets no more for now."""
+        self._held = True
+
+    def has_from(self, onset_ms: float) -> bool:
+        """Whether the listener has heard the turn from ``onset_ms`` on."""
+        return self._open and max(onset_ms, self._earliest_ms) >= self._from_ms
 
     def again(self) -> None:
-        """The listener lost what it had heard of the turn, because its connection was new: send it again."""
+        """The listener no longer has what it heard of the turn: send it again."""
         if self._open:
-            self._sent_ms = 0.0
+            self._held, self._sent_ms = False, 0.0
             self._send_from_start()
 
     def commit(self) -> None:
         """The listener has been asked about the turn: the next speech begins a new one."""
-        self._open, self._sent_ms = False, 0.0
+        self._open, self._held, self._sent_ms = False, False, 0.0
 
     def discard(self) -> None:
         """The turn was answered by another engine, or was no turn."""
         if self._listener is not None and self._sent_ms > 0:
             self._listener.forget()
-        self._open, self._sent_ms = False, 0.0
+        self.commit()
 
     def give_up(self) -> None:
         """No turn came of what was heard: speech that begins after this begins a turn."""
@@ -101,7 +109,7 @@ class TurnFeed:
             self._send(frame)
 
     def _frame(self, at_ms: float, frame: rtc.AudioFrame) -> None:
-        if self._open:
+        if self._open and not self._held:
             self._send(frame)
 
     def _send(self, frame: rtc.AudioFrame) -> None:

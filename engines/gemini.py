@@ -24,7 +24,7 @@ from livekit.plugins.google.realtime import realtime_api as plugin
 from engines.gemini_history import HeardHistory
 from engines.gemini_link import Link, LinkHooks, Reply
 from engines.resampled import Resampled
-from engines.warm import Seeded
+from engines.warm_session import Seeded
 
 logger = logging.getLogger(__name__)
 

@@ -102,7 +102,7 @@ class People:
     def give_back(self, words: str, told: str) -> None:
         """The call is a machine's again, which says ``words`` and goes on from what it is ``told``."""
         self.listener = lambda text: None
-        self._desk.take_over(self._desk.next_machine(), ReturningAgent(self._desk, words, told))
+        self._desk.take_over(self._desk.recovery.next_machine(), ReturningAgent(self._desk, words, told))
 
     def _fetch_soon(self, engine: str, cause: Cause, reason: str = "") -> None:
         def fetch() -> None:
@@ -118,7 +118,7 @@ class People:
         Args:
             reason: why, in a few words, without names or numbers.
         """
-        person = self._reachable(self._desk.denied)
+        person = self._reachable(self._desk.route.denied)
         if person is None:
             return "No colleague is free just now. Say so, and help as well as you can."
         self._fetch_soon(person, "tool", reason)

@@ -91,6 +91,8 @@ TEXT_ONLY = "text_only"
 
 SPEAKS_ONLY = ("google",)
 """Plugins whose realtime models answer in speech only: none of them can be half a cascade."""
+APPEND_ONLY = ("google",)
+"""Plugins whose realtime models cannot take back what they were asked: they preview nothing."""
 
 _Builder = Callable[[Component, Endpoint, aiohttp.ClientSession], Any]
 

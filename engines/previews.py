@@ -13,7 +13,7 @@ class Previews:
     """Follows each preview to its end, and puts on record whether it was used.
 
     Args:
-        cascades: the engines whose previews cost a model call; a realtime engine previews nothing.
+        cascades: the engines that LiveKit lets preview; realtime ones are asked ahead in :mod:`engines.ahead`.
         aware: those of them that answer otherwise when the caller sounds otherwise.
         record: told what became of each.
     """
@@ -79,4 +79,4 @@ class Previews:
         self._adopted = None
         if not used:
             preview.close()
-        self._record.preview_settled(preview, used=used)
+        self._record.preview_settled(preview.turn, preview.engine, used=used)

@@ -24,11 +24,13 @@ class Race:
 
     def second(self) -> str | None:
         wished = self._desk.cascades[self._generation.engine].hedge_with
-        return self._desk.stand_in(self._generation, wished)
+        return self._desk.recovery.stand_in(self._generation, wished)
 
     def won(self, winner: str, loser: str) -> None:
-        self._desk.hedged(self._generation, winner, loser)
+        self._desk.recovery.hedged(self._generation, winner, loser)
 
     def failed(self, engine: str, error: BaseException, *, left: str) -> None:
         provider = self._desk.cascades[engine].mind.provider
-        self._desk.fail_over(self._generation, provider=provider, error=error, failed=engine, to=left)
+        self._desk.recovery.fail_over(
+            self._generation, provider=provider, error=error, failed=engine, to=left
+        )

@@ -58,6 +58,8 @@ class RealtimeAgent(VoicedAgent):
         self._desk.entered()
         if self._desk.expect_audio_reply(self._answering):
             self.session.generate_reply(input_modality="audio")
+        elif self.chat_ctx.get_by_id(self._answering.id) is not None:  # an engine that failed had the turn
+            self.session.generate_reply()
         else:
             self.session.generate_reply(user_input=self._answering.text_content or "")
 

@@ -67,7 +67,7 @@ class Recital:
                         yield audio.frame
                 self._ends_ms.append(self._made_ms)
         except (APIError, TimeoutError) as error:
-            self._desk.voice_failed(generation, error)
+            self._desk.recovery.voice_failed(generation, error)
         if not spoke:
             self._desk.voiceless(generation)
             for frame in self._desk.wording.recorded_apology():

@@ -62,13 +62,13 @@ class Record:
             )
         )
 
-    def preview_settled(self, preview: Generation, *, used: bool) -> None:
+    def preview_settled(self, turn: int, engine: str, *, used: bool) -> None:
         self._emit(
             PreviewSettled(
                 call_id=self._call_id,
                 at_ms=self._clock.now_ms(),
-                turn=preview.turn,
-                engine=preview.engine,
+                turn=turn,
+                engine=engine,
                 used=used,
             )
         )

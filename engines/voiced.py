@@ -67,7 +67,7 @@ class VoicedAgent(Agent):
                     breath.over = True
                 first = await anext(words, None)
         except (APIError, TimeoutError) as error:
-            self._desk.voice_failed(generation, error)
+            self._desk.recovery.voice_failed(generation, error)
         if not spoke and not _was_cut(generation):
             # Every voice failed: a recorded sentence is better than silence.
             self._desk.voiceless(generation)

@@ -7,313 +7,34 @@ already connected and in step with the conversation, and parks it when an agent 
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
-from livekit import rtc
-from livekit.agents import NOT_GIVEN, APIConnectionError, NotGivenOr, llm
-from livekit.agents.metrics import RealtimeModelMetrics, STTMetrics
+from livekit.agents import llm
 
-logger = logging.getLogger(__name__)
-
-_RELAYED = ("input_speech_started", "input_speech_stopped")
-_AWAITED = 8
-"""Turns whose transcript by the vendor may still come; it takes seconds, and may not come at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """A caller turn in the input buffer: our words for it, its onset (``time.time()``), whom to tell."""
-
-    text: str
-    started_at: float | None
-    sent: Callable[[], None]
-
-
-class Seeded(llm.RealtimeSession[Any]):
-    """A session of a service that keeps no items: it holds the conversation itself, and gives it again when needed."""
-
-    @abstractmethod
-    def worded(self, item_id: str, text: str) -> None:
-        """A turn that the service heard goes by these words from now on."""
-
-
-class WarmSession(llm.RealtimeSession[Literal["warm"]]):
-    """A realtime session whose audio comes from the turn feed and whose user items carry our transcript.
-
-    It differs from the plugin's session in five ways. The agent's continuous audio is ignored (the feed sends
-    whole turns). A turn is committed together with the request for its reply, not when it ends, so a turn that
-    another engine answers leaves no trace. What the caller said is written to the history under the server's
-    own item id, in our recogniser's words (livekit/agents#4106). A reply that does not begin in
-    ``first_reply_s`` fails instead of hanging. And a reply that nobody waits for is never spoken.
-    """
-
-    def __init__(self, model: WarmModel, inner: llm.RealtimeSession[Any], *, first_reply_s: float) -> None:
-        super().__init__(model)
-        self._model = model
-        self._inner = inner
-        self._first_reply_s = first_reply_s
-        self._parked = True
-        self._pending: _Turn | None = None
-        self._committed: _Turn | None = None
-        """A turn that the server has yet to give an item id."""
-        self._out_of_step: llm.RealtimeError | None = None
-        self.busy = False
-        """Whether a reply was asked for and is not complete yet; what is complete may still be playing."""
-        self._asked_for = 0
-        """The generation that the last reply was asked for."""
-        self._unheard: dict[str, tuple[int, str]] = {}
-        """By item: the generation that answers a turn, and our words for it."""
-        self._own: dict[str, str] = {}
-        """By item: what the vendor wrote down of a turn that it heard."""
-        for event in _RELAYED:
-            inner.on(event, self._relay(event))
-        inner.on("input_audio_transcription_completed", self._on_own_transcript)
-        inner.on("remote_item_added", self._on_item)
-        inner.on("generation_created", self._on_generation)
-        inner.on("metrics_collected", self._on_metrics)
-        inner.on("error", self._on_error)
-        inner.on("session_reconnected", self._on_reconnected)
-
-    # -- the agent's side: what LiveKit calls -----------------------------------------------------------
-    @property
-    def capabilities(self) -> llm.RealtimeCapabilities:
-        return self._model.capabilities
-
-    @property
-    def chat_ctx(self) -> llm.ChatContext:
-        return self._inner.chat_ctx
-
-    @property
-    def tools(self) -> llm.ToolContext:
-        return self._inner.tools
-
-    async def update_instructions(self, instructions: str) -> None:
-        await self._inner.update_instructions(instructions)
-
-    async def update_chat_ctx(self, chat_ctx: llm.ChatContext) -> None:
-        """Bring the server's conversation in step.
-
-        Raises:
-            llm.RealtimeError: the server did not follow within ``first_reply_s``. A reply asked for after that
-                fails at once: it would be given without part of the conversation.
-        """
-        began_s = asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout(self._first_reply_s):
-                await self._inner.update_chat_ctx(self._as_heard(chat_ctx))
-        except (TimeoutError, llm.RealtimeError) as error:
-            self._out_of_step = llm.RealtimeError("the conversation is out of step", code="out_of_step")
-            raise self._out_of_step from error
-        self._out_of_step = None
-        self._model.on_synced(1000 * (asyncio.get_running_loop().time() - began_s))
-
-    def _as_heard(self, chat_ctx: llm.ChatContext) -> llm.ChatContext:
-        """The same with the vendor's words for turns that it heard.
-
-        The plugin compares texts, and would delete what was heard and put our words in its place.
-        """
-        return llm.ChatContext(
-            [
-                item.model_copy(update={"content": [own]})
-                if item.type == "message" and (own := self._own.get(item.id)) is not None
-                else item
-                for item in chat_ctx.items
-            ]
-        )
-
-    async def update_tools(self, tools: list[llm.Tool]) -> None:
-        await self._inner.update_tools(tools)
-
-    def update_options(self, *, tool_choice: NotGivenOr[llm.ToolChoice | None] = NOT_GIVEN) -> None:
-        self._inner.update_options(tool_choice=tool_choice)
-
-    def push_audio(self, frame: rtc.AudioFrame) -> None:
-        """Ignored: turns come from the feed, so that idle audio is never committed with one."""
-
-    def push_video(self, frame: rtc.VideoFrame) -> None:
-        self._inner.push_video(frame)
-
-    def commit_audio(self) -> None:
-        """Ignored: the turn is committed with the request for its reply, once the route is certain."""
-
-    def clear_audio(self) -> None:
-        """Ignored for the same reason: LiveKit clears on entering, when the turn is already in the buffer."""
-
-    def interrupt(self) -> None:
-        self.busy = False
-        self._inner.interrupt()
-
-    def truncate(
-        self,
-        *,
-        message_id: str,
-        modalities: list[Literal["text", "audio"]],
-        audio_end_ms: int,
-        audio_transcript: NotGivenOr[str] = NOT_GIVEN,
-    ) -> None:
-        self._inner.truncate(
-            message_id=message_id,
-            modalities=modalities,
-            audio_end_ms=audio_end_ms,
-            audio_transcript=audio_transcript,
-        )
-
-    def generate_reply(
-        self,
-        *,
-        instructions: NotGivenOr[str] = NOT_GIVEN,
-        tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
-        tools: NotGivenOr[list[llm.Tool]] = NOT_GIVEN,
-    ) -> asyncio.Future[llm.GenerationCreatedEvent]:
-        if self._out_of_step is not None:
-            failed: asyncio.Future[llm.GenerationCreatedEvent] = asyncio.get_running_loop().create_future()
-            failed.set_exception(self._out_of_step)
-            return failed
-        if self._pending is not None:
-            self._committed, self._pending = self._pending, None
-            self._inner.commit_audio()
-            self._committed.sent()
-        self._asked_for, self.busy = self._model.generation(), True
-        reply = self._inner.generate_reply(instructions=instructions, tool_choice=tool_choice, tools=tools)
-        limit = asyncio.get_running_loop().call_later(self._first_reply_s, self._give_up, reply)
-        reply.add_done_callback(lambda _: limit.cancel())
-        return reply
-
-    async def aclose(self) -> None:
-        """Called when an agent lets go: the session is parked, not closed."""
-        self.park()
-
-    # -- our side -----------------------------------------------------------------------------------------
-    def hear(self, frame: rtc.AudioFrame) -> None:
-        """Append a frame of the caller's turn to the input buffer."""
-        self._inner.push_audio(frame)
-
-    def forget(self) -> None:
-        """Empty the input buffer."""
-        self._inner.clear_audio()
-
-    def expect(self, text: str, started_at: float | None, *, sent: Callable[[], None] = lambda: None) -> None:
-        """The next reply answers the turn in the buffer; ``text`` is what our recogniser heard in it.
-
-        A turn expected before, whose reply was never asked for because the caller went on speaking, is part
-        of this one: the server hears both at once.
-
-        Args:
-            text: the turn's transcript, for the history.
-            started_at: when the caller began to speak, ``time.time()``; orders the turn before its reply.
-            sent: called when the turn is committed.
-        """
-        if self._pending is not None:
-            text, started_at = f"{self._pending.text} {text}", self._pending.started_at
-        self._pending = _Turn(text, started_at, sent)
-
-    def take_back(self) -> str | None:
-        """The words of a turn that was expected and never committed; the session forgets them."""
-        pending, self._pending = self._pending, None
-        return None if pending is None else pending.text
-
-    def take(self) -> WarmSession:
-        """An agent takes the session into use."""
-        self._parked = False
-        return self
-
-    def park(self) -> None:
-        """Nobody uses the session now: what still arrives is dropped."""
-        self._parked = True
-        self._pending = self._committed = None
-        self._inner.interrupt()
-
-    async def close(self) -> None:
-        """Really close the connection. Never raises: what failed before has been told of."""
-        try:
-            await self._inner.aclose()
-        except Exception as error:  # the plugin raises here whatever ended its connection
-            logger.debug("a realtime session had failed before it was closed: %s", type(error).__name__)
-
-    # -- events -------------------------------------------------------------------------------------------
-    def _relay(self, event: str) -> Callable[..., None]:
-        def relay(*arguments: Any) -> None:
-            self.emit(event, *arguments)  # type: ignore[arg-type]
-
-        return relay
-
-    def _on_generation(self, created: llm.GenerationCreatedEvent) -> None:
-        if self._parked or not created.user_initiated:
-            # Nobody waits for it: its engine was left, or it came after its limit. LiveKit would speak it.
-            self._model.on_late("generation_created", self._asked_for)
-            self._inner.interrupt()
-        else:
-            self.emit("generation_created", created)
-
-    def _on_metrics(self, collected: RealtimeModelMetrics | STTMetrics) -> None:
-        if isinstance(collected, RealtimeModelMetrics) and collected.request_id and not collected.cancelled:
-            self.busy = False  # they come with the end of a response, and with a connection
-        self.emit("metrics_collected", collected)
-
-    def _on_error(self, error: llm.RealtimeModelError) -> None:
-        if not error.recoverable or isinstance(error.error, APIConnectionError):
-            self._model.on_lost(error.error, not error.recoverable)
-        # LiveKit hangs up when a realtime model fails for good; the call goes on with another engine.
-        self.emit("error", error.model_copy(update={"recoverable": True}))
-
-    def _on_reconnected(self, event: llm.RealtimeSessionReconnectedEvent) -> None:
-        self._model.on_reconnected()
-        self.emit("session_reconnected", event)
-
-    def _on_item(self, added: llm.RemoteItemAddedEvent) -> None:
-        if self._parked:
-            return
-        self.emit("remote_item_added", added)
-        item, turn = added.item, self._committed
-        spoken = item.type == "message" and item.role == "user" and not item.text_content
-        if turn is None or not spoken:
-            return
-        self._committed = None
-        self._unheard[item.id] = self._asked_for, turn.text
-        if len(self._unheard) > _AWAITED:
-            del self._unheard[next(iter(self._unheard))]
-        if isinstance(self._inner, Seeded):
-            self._inner.worded(item.id, turn.text)
-        self.emit(
-            "input_audio_transcription_completed",
-            llm.InputTranscriptionCompleted(
-                item_id=item.id, transcript=turn.text, is_final=True, turn_started_at=turn.started_at
-            ),
-        )
-        if item.type == "message" and turn.text and not self._model.transcribes:
-            # A plugin gives a new connection what it knows of the old one's items: of what was audio, our words.
-            item.content.append(turn.text)
-
-    def _on_own_transcript(self, heard: llm.InputTranscriptionCompleted) -> None:
-        """What the vendor heard goes no further: the history has the turn in our recogniser's words."""
-        if heard.is_final and (turn := self._unheard.pop(heard.item_id, None)) is not None:
-            self._own[heard.item_id] = heard.transcript
-            self._model.on_own_transcript(*turn, heard.transcript)
-
-    def _give_up(self, reply: asyncio.Future[llm.GenerationCreatedEvent]) -> None:
-        if not reply.done():
-            self.busy = False
-            reply.set_exception(
-                llm.RealtimeError(f"no reply within {self._first_reply_s:g} s", code="silent")
-            )
-            self._inner.interrupt()
+from engines.warm_session import WarmSession
 
 
 class WarmModel(llm.RealtimeModel):
-    """A realtime model whose one session is opened ahead of time and kept in step with the conversation."""
+    """A realtime model whose one session is opened ahead of time and kept in step with the conversation.
+
+    Args:
+        inner: the plugin's model.
+        first_reply_s: how long a reply may take to begin.
+        previews: whether a reply may be asked for before its turn is certain to be over.
+        on_metrics: told what the plugin measures.
+    """
 
     def __init__(
         self,
         inner: llm.RealtimeModel,
         *,
         first_reply_s: float,
+        previews: bool = False,
         on_metrics: Callable[[object], None] = lambda event: None,
     ) -> None:
+        self.previews = previews
         # The turn's words are ours in any case: LiveKit is to wait for no others.
         super().__init__(capabilities=replace(inner.capabilities, user_transcription=False))
         self._on_metrics = on_metrics
@@ -330,8 +51,8 @@ class WarmModel(llm.RealtimeModel):
         """Told when the connection broke, and whether for good: else the plugin connects anew."""
         self.on_synced: Callable[[float], None] = lambda took_ms: None
         """Told when the server has acknowledged the conversation, and how long that took."""
-        self.on_reconnected: Callable[[], None] = lambda: None
-        """Told when the plugin connected anew: the server's input buffer is empty."""
+        self.on_buffer_lost: Callable[[], None] = lambda: None
+        """Told when the server no longer has the audio of the running turn: its connection is new, or it was used."""
         self._label = inner.label
 
     @property

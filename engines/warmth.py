@@ -14,7 +14,8 @@ from typing import Any
 from livekit.agents import AgentSession, llm
 
 from engines.feed import TurnFeed
-from engines.warm import WarmModel, WarmSession
+from engines.warm import WarmModel
+from engines.warm_session import WarmSession
 
 FALSE_START_S = 4.0
 """Speech that no turn came of within this long was none: a cough, a door."""
@@ -48,7 +49,7 @@ class Warmth:
         failed: Callable[[BaseException], None],
         worked: Callable[[], None] = lambda: None,
     ) -> None:
-        model.on_reconnected = feed.again
+        model.on_buffer_lost = feed.again
         self._model = model
         self.feed = feed
         self._session = session
@@ -99,6 +100,32 @@ class Warmth:
         self.drop()
         self._failed(error)
 
+    def ask_ahead(self, settled: Callable[[bool], None]) -> bool:
+        """Ask for the reply to what was heard of the running turn. False where that is not possible just now.
+
+        Args:
+            settled: told once whether the reply was wanted.
+        """
+        session = self._model.warm
+        in_step = not self._stale and (self._work is None or self._work.done())
+        if session is None or not self._model.previews or not in_step or not self.feed.has_turn:
+            return False
+
+        def over(used: bool) -> None:
+            settled(used)
+            if not used and self._model.warm is session:
+                self.refresh()  # the server is to forget that it was asked
+
+        if not session.ask_ahead(over):
+            return False
+        self.feed.hold()
+        return True
+
+    def disown(self) -> None:
+        """Nobody wants the reply that was asked for ahead, if one was."""
+        if self._model.warm is not None:
+            self._model.warm.disown()
+
     def speech_started(self, onset_ms: float) -> None:
         self._cancel_false_start()
         if self._onset_ms is None:
@@ -113,8 +140,15 @@ class Warmth:
         self._cancel_false_start()
         self._onset_ms = None
 
+    def turn_complete(self, onset_ms: float) -> None:
+        """The turn is over, began at ``onset_ms``, and is the engine's to answer."""
+        if not self.feed.has_from(onset_ms):
+            self.disown()
+        self.feed.complete(onset_ms)
+
     def _false_start_over(self) -> None:
         self._onset_ms = None
+        self.disown()
         self.feed.give_up()
 
     async def aclose(self) -> None:

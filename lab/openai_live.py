@@ -12,6 +12,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -122,6 +123,8 @@ class _Session:
         await asyncio.sleep(self._context.draw_s("network"))
         await self._send("session.started", session={"id": self._connection})
         self._own(self._measure(), "measures")
+        if self._context.session_limit_s < math.inf:
+            self._own(self._expire(), "expires")
 
     async def _update(self, event: dict[str, Any]) -> None:
         self._configure(event["session"]["delegation"])
@@ -158,7 +161,8 @@ class _Session:
             return
         about = content.partition(_SPOKEN_NOW)[2]
         if about and content.startswith("Reply"):
-            self._messages.append(Message("user", about))
+            if self._messages[-1] != Message("user", about):  # the session may have begun with it
+                self._messages.append(Message("user", about))
             about = ""
         await self._stop()
         self._speak_soon(self._say(about) if about else self._reply())
@@ -285,6 +289,11 @@ class _Session:
             await self._send(
                 "session.usage.updated", usage=self._used(), context_window={"usage_ratio": 0.01}
             )
+
+    async def _expire(self) -> None:
+        """As the vendor's other sessions end; how these do is not documented where it could be read."""
+        await asyncio.sleep(self._context.session_limit_s)
+        await self._socket.close()
 
     def _used(self) -> dict[str, float]:
         return {"seconds": round(time.monotonic() - self._began_s, 3)}

@@ -174,7 +174,7 @@ class Call:
         self._deaf = False
         self._unheard = Unheard(
             lambda: self.session.say(self.desk.wording.cannot_help),
-            lambda: self.desk.people.last_way_out(self.desk.denied, ()) is not None,
+            lambda: self.desk.people.last_way_out(self.desk.route.denied, ()) is not None,
         )
         self._ear: EmotionEar | ClosedEar = ClosedEar()
         self._consents = CallConsents(
@@ -259,7 +259,7 @@ class Call:
             veil=veil,
             health=health,
             round_trips=round_trips,
-            on_voice_failed=lambda *failed: self.desk.one_voice_failed(*failed),
+            on_voice_failed=lambda *failed: self.desk.recovery.one_voice_failed(*failed),
         )
         for name, model in self._cast.realtime.items():
             model.on_synced = partial(self._synced, name)
@@ -342,6 +342,7 @@ class Call:
             ear=heard.audio_output,
             desk=self.desk,
             clock=self.clock,
+            recogniser=self._cast.transcriber,
             recorder=self._recorder,
             emit=self._emit,
             pass_on=self._port.pass_on,

@@ -122,6 +122,7 @@ def cast(
             realtime[name] = WarmModel(
                 inner,
                 first_reply_s=engine.first_reply_s,
+                previews=engine.previews,
                 on_metrics=partial(on_metrics, name, engine.mind.provider),
             )
             if engine.kind == "half_cascade":

@@ -18,6 +18,7 @@ from compliance.events import (
     Decided,
     Event,
     HandedOff,
+    HumanSaid,
     PartFailed,
     ProviderFailed,
     SpeechHeard,
@@ -135,7 +136,7 @@ def _after(row: _Row, event: Event) -> _Row:
             return replace(row, engine=event.to_engine)
         case TurnAnswered():
             return replace(row, state=CallState.ANSWERING, engine=event.engine, heard_ms=event.heard_ms)
-        case AgentSaid():
+        case AgentSaid() | HumanSaid():
             return replace(
                 row, state=CallState.LISTENING, words=event.text, by_agent=True, engine=event.engine
             )

@@ -11,18 +11,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from compliance.events import (
     AgentSaid,
     CallEnded,
+    CallerSaid,
     CallStarted,
     Decided,
     Event,
     HandedOff,
     Hedged,
+    HumanSaid,
+    PartFailed,
     ProviderFailed,
     TransferAsked,
+    TransferEnded,
     TurnAnswered,
     TurnEnded,
     TurnMoved,
@@ -36,6 +40,10 @@ RESUMED_WITHIN_MS = 2_000.0
 """A caller who speaks on, or hangs up, this soon after a turn did not leave time for a reply."""
 OVERLAP_TOLERANCE_MS = 100.0
 """Play-out is known to within a few frames; two engines within this of each other did not speak at once."""
+SPOKE_MS = 2_000.0
+"""A person who was heard for so long said something: less may be a cough, or a chair."""
+NO_TIME_MS = 1.0
+"""A turn that is no longer was not spoken when it was ended."""
 MONEY_TOLERANCE_USD = 1e-6
 
 
@@ -112,6 +120,15 @@ class Record:
         answer = self.answered.get(turn)
         heard = [reply.engine for reply in self.replies_to(turn)] + ([answer.engine] if answer else [])
         return tuple(dict.fromkeys(heard))
+
+    def came_late(self, turn: TurnEnded) -> bool:
+        """Whether ``turn`` is words that came when the turn they were said in was over: it has no time of its own, and
+        they are on record right before it, where they were said."""
+        if turn.end_ms - turn.start_ms > NO_TIME_MS:
+            return False
+        before = self.events[: self.events.index(turn)]
+        latest = takewhile(lambda event: not isinstance(event, TurnEnded), reversed(before))
+        return any(isinstance(event, CallerSaid) and event.text.strip() for event in latest)
 
     def left_no_time(self, turn: TurnEnded) -> bool:
         """Whether the caller spoke on or hung up, or the record stops, before ``turn`` could be answered."""
@@ -284,14 +301,26 @@ def hand_offs_are_recorded(record: Record) -> Iterator[_Found]:
 
 
 def the_transcript_has_it_all(record: Record) -> Iterator[_Found]:
-    """The parallel transcript has what the caller said in every turn, whatever engine was in charge."""
+    """The parallel transcript has what the caller said in every turn, and what people said who had the call."""
     said = by_turn(record.events)
     for turn in _distinct(record.turns):
-        if not any(segment.text.strip() for segment in said.get(turn.turn, ())):
+        if not any(segment.text.strip() for segment in said.get(turn.turn, ())) and not record.came_late(
+            turn
+        ):
             yield _Found(
                 turn.turn,
                 f"The parallel transcript has nothing of turn {turn.turn}"
                 f" ({turn.start_ms / 1000:.1f}–{turn.end_ms / 1000:.1f} s).",
+            )
+    deaf = any(isinstance(event, PartFailed) and event.part == "transcriber" for event in record.events)
+    heard = {(event.turn, event.engine) for event in record.events if isinstance(event, HumanSaid)}
+    for stay in (event for event in record.events if isinstance(event, TransferEnded)):
+        silent = (stay.turn, stay.engine) not in heard and not deaf and record.ended is not None
+        if silent and stay.spoke_ms >= SPOKE_MS:
+            yield _Found(
+                stay.turn,
+                f"The parallel transcript has nothing of {stay.person or 'a person'},"
+                f" who had the call as `{stay.engine}` and spoke for {stay.spoke_ms / 1000:.1f} s.",
             )
 
 

@@ -99,14 +99,22 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A reply as the caller heard it."""
+    """A reply as the caller heard it, or what a person said who had the call."""
 
     engine: str
     generation: int
+    """Of the reply; 0 of what a person said."""
     start_ms: float
     end_ms: float
     text: str
     interrupted: bool
+    person: str | None = None
+    """The person who said it, empty where it is not known who; ``None``: a machine did."""
+
+    @property
+    def who(self) -> str:
+        """The engine, and the person if one spoke."""
+        return self.engine if self.person is None else f"{self.engine} ({self.person or 'a person'})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +177,8 @@ class TurnSummary:
 
     @property
     def agent_text(self) -> str:
-        """All that the agent said in the turn."""
-        return " ".join(said.text for said in self.said if said.text)
+        """All that the agent said in the turn; without what a person said."""
+        return " ".join(said.text for said in self.said if said.text and said.person is None)
 
     @property
     def interrupted(self) -> bool:

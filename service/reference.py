@@ -58,6 +58,8 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
         "hedge_ms": "of a cascade: after how many ms without a token another is asked too, and the first to begin "
         "answers: 50 to 10,000; by default no other is asked",
         "hedge_with": "which other cascade; by default the one that would take over if this one failed",
+        "previews": "of a realtime engine or half-cascade: whether it is asked for its reply when the caller falls "
+        "silent, before the turn is certain to be over; wrong ones are billed, one a turn at most; by default false",
     },
     "a person": {
         "kind": "`human`: somebody who is fetched to the line",

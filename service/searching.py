@@ -11,6 +11,7 @@ from compliance.events import (
     CallStarted,
     Decided,
     Event,
+    HumanSaid,
     ProviderFailed,
     ToolCalled,
 )
@@ -100,7 +101,7 @@ def _conditions(query: Query) -> Iterator[Callable[[Event], bool]]:
     if words := _plain(query.words):
         yield lambda event: any(words in _plain(text) for text in texts(event))
     if engine := query.engine:
-        yield lambda event: isinstance(event, Decided | AgentSaid) and event.engine == engine
+        yield lambda event: isinstance(event, Decided | AgentSaid | HumanSaid) and event.engine == engine
     if rule := query.rule:
         yield lambda event: isinstance(event, Decided) and event.rule == rule
     if entity := query.entity:

@@ -24,6 +24,7 @@ from compliance.events import (
     Event,
     HandedOff,
     Hedged,
+    HumanSaid,
     LateEventDropped,
     PartFailed,
     PreviewSettled,
@@ -200,6 +201,10 @@ class _Fold:
                         event.text,
                         event.interrupted,
                     )
+                )
+            case HumanSaid():
+                self.said[event.turn].append(
+                    Said(event.engine, 0, event.start_ms, event.end_ms, event.text, False, event.person)
                 )
             case ToolCalled():
                 self.tools[event.turn].append(

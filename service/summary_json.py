@@ -16,7 +16,7 @@ key                    value
                        ``interruptions``, ``late_dropped``, ``previews_used``,
                        ``previews_discarded``, ``heard_ms`` (``count``, ``p50``, ``p95``, ``max``)
 ``greeting``           list of what was said before the first turn: ``engine``, ``text``, ``start_ms``,
-                       ``end_ms``, ``interrupted``
+                       ``end_ms``, ``interrupted``, ``person`` (``null``: a machine spoke)
 ``turns``              list, see :func:`_turn`: route, engine, rule, reason, signals, experiment arms,
                        shadow rules, emotion, heard latency and its named waits, tools, hand-offs,
                        moves to other engines, replies, failures, cost

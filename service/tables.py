@@ -31,9 +31,9 @@ _SEEN_AS_UPSET = 0.7
 _SEEN_AS_UNEASY = 0.4
 
 
-def engine_text(engine: str | None) -> Text:
-    """An engine's name in its colour; a dash when nothing answered."""
-    return Text(engine or "–", style=_STYLES.get(engine or "", "bold"))
+def engine_text(engine: str | None, shown: str | None = None) -> Text:
+    """An engine's name, or what is ``shown`` for it, in its colour; a dash when nothing answered."""
+    return Text(shown or engine or "–", style=_STYLES.get(engine or "", "bold"))
 
 
 def redacted_text(text: str, style: str = "") -> Text:
@@ -221,6 +221,6 @@ def _line(line: Line) -> tuple[Text, RenderableType]:
             return Text("failure", style="red"), Text(what, style="red")
         case AgentLine(said=said):
             words = redacted_text(said.text)
-            return engine_text(said.engine), words.append(
+            return engine_text(said.engine, said.who), words.append(
                 " — cut by the caller", style="dim"
             ) if said.interrupted else words

@@ -34,6 +34,7 @@ from engines.cascade import ONCE
 from engines.catalogue import Catalogue
 from engines.desk import Desk
 from engines.duplex import FullDuplex
+from engines.human import People
 from engines.plugins import Endpoint, Endpoints
 from engines.routing import CallerTurn, Route
 from engines.wording import Wording
@@ -161,6 +162,8 @@ class DeskCall:
         self.events: list[Event] = []
         self.segments: list[Segment] = []
         self.sounds_ms: list[float] = []
+        self.used: list[tuple[str, str, object]] = []
+        """What was used: by which engine, of which provider, and the measurement."""
         self.line = Line(clock)
         self._tools = tools
         self._greeting = greeting
@@ -191,7 +194,7 @@ class DeskCall:
             for name, engine in catalogue.engines.items()
         }
         catalogue = replace(catalogue, engines=limits)
-        self.cast = cast(catalogue, Endpoints({}, stand_ins), http, lambda *used: None)
+        self.cast = cast(catalogue, Endpoints({}, stand_ins), http, lambda *used: self.used.append(used))
         opened.push_async_callback(self.cast.aclose)
         self.tap = CallerTap(self.line.input, clock)
         self.transcriber = Transcriber(
@@ -224,6 +227,7 @@ class DeskCall:
             recogniser=SharedSTT(self.transcriber),
             tap=self.tap,
             voices=self.cast.half_cascades,
+            people=People(catalogue.people),
             full_duplex=FullDuplex(self.cast.duplex),
             routing=self.plan,
             emit=self.events.append,
@@ -234,7 +238,7 @@ class DeskCall:
             silence_limit_s=self._silence_limit_s,
         )
         opened.push_async_callback(self.desk.aclose)
-        agent_tap = AgentTap(self.line.output, clock)
+        self.ear = agent_tap = AgentTap(self.line.output, clock)
         agent_tap.on_first_sound.append(self._sounded)
         heard = TranscriptSynchronizer(next_in_chain_audio=agent_tap, next_in_chain_text=HeardText())
         opened.push_async_callback(heard.aclose)

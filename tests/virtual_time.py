@@ -12,11 +12,14 @@ import selectors
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, TypeVar
 
 import pytest
 from livekit.agents import llm, voice
+from livekit.agents.llm import duplex_adapter
+from livekit.agents.llm._realtime import gpt_live
 from pydantic import BaseModel
 
 from compliance.clock import CallClock
@@ -105,6 +108,11 @@ def _stamp_when_asked() -> None:
                 field.default_factory = lambda: time.time()
             if stamped:
                 kind.model_rebuild(force=True)
+    for module in (duplex_adapter, gpt_live):
+        for kind in vars(module).values():
+            for cell in getattr(getattr(kind, "__init__", None), "__closure__", None) or ():
+                if is_dataclass(kind) and cell.cell_contents is _CLOCK:
+                    cell.cell_contents = lambda: time.time()
 
 
 def call_clock() -> CallClock:

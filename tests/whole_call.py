@@ -5,6 +5,7 @@ The lab and the shop stand in for the vendors; policy, classifiers, redactor and
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,13 +19,14 @@ import pytest
 from compliance.events import AgentSaid, CallerSaid, Event, TurnEnded
 from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
-from lab.caller import Caller, CallerReport, CallerTurn
+from lab.caller import Caller, CallerReport, CallerTurn, Manners
 from lab.callers import HERE as RECORDINGS
 from lab.callers import RecordedCall, load_pcm
 from lab.delays import Delays
 from lab.process import LabProcess
 from lab.server import LabSettings
 from lab.shop import ShopProcess
+from policies import shipped
 from service.call import Call
 from service.exchange import Exchange
 from service.line import Line
@@ -32,9 +34,11 @@ from service.ports import LinePort
 from service.settings import Settings
 
 KEYS = ("OPENAI_API_KEY", "DEEPGRAM_API_KEY", "ELEVEN_API_KEY", "GOOGLE_API_KEY")
-SAME_END_MS = 1000.0
+SAME_END_MS = 2000.0
 """The voice detector and the recording never disagree by more about when a turn ended."""
 PRIVATE = "<private>"
+PATIENT = Manners(greeting_ms=60_000, reply_ms=60_000)
+"""Of a caller who only gives up on a line that hangs."""
 
 E = TypeVar("E")
 
@@ -45,6 +49,12 @@ def without_settings(patch: pytest.MonkeyPatch) -> None:
         patch.delenv(name, raising=False)
     for name in Settings.model_fields:
         patch.delenv(f"PATCHBAY_{name.upper()}", raising=False)
+
+
+def patient_engines() -> str:
+    """The shipped engines, with all the time that a busy machine takes to answer: limits have tests of their own."""
+    text = re.sub(r"\n +first_reply_ms: \d+", "", shipped("engines.yaml").read_text(encoding="utf-8"))
+    return re.sub(r"(\n +kind: \w+)", r"\1\n    first_reply_ms: 30000", text)
 
 
 @asynccontextmanager
@@ -63,8 +73,11 @@ async def exchange_and_lab(
         LabProcess(LabSettings(delays=Delays.none())) as lab,
         ShopProcess(shop_file) as shop,
     ):
+        engines = folder / "patient.yaml"
+        engines.write_text(patient_engines(), encoding="utf-8")
         chosen = {
             "ledger": str(folder / "ledger.sqlite"),
+            "catalogue": engines,
             "mcp": shop.url,
             "stand_ins": lab.stand_ins,
             "consent_voice_ai": True,
@@ -120,7 +133,7 @@ async def recorded_caller(exchange: Exchange, recorded: RecordedCall) -> WholeCa
     """One of the ten callers, from answer to hang-up."""
 
     async def speak(line: Line, _: Call) -> CallerReport:
-        return await Caller(recorded, line).run()
+        return await Caller(recorded, line, manners=PATIENT).run()
 
     return await answered(exchange, speak, source=f"lab:{recorded.name}")
 
@@ -163,6 +176,12 @@ async def asks(line: Line, name: str) -> float:
     at_ms = await line.agent_started(said.end_ms)
     await line.agent_finished(900)
     return at_ms
+
+
+async def hears(line: Line, sound_ms: float) -> None:
+    """Hear so much of what the agent says: a place in its words, however long a busy machine pauses between them."""
+    while np.count_nonzero(line.recording()[1]) < sound_ms * RATE_HZ / 1000:  # noqa: ASYNC110 -- sound has no event
+        await asyncio.sleep(0.02)
 
 
 def recording(name: str) -> Samples:

@@ -8,35 +8,37 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from compliance.events import AgentSaid, CallerSaid, CallStarted
+from compliance.events import CallerSaid, CallStarted, HumanSaid, Utterance
 from compliance.export.proved import ProvedCall, Statement
 from compliance.export.rows import moment
 
 PROOFS: Final = "patchbay-proofs"
 """The purpose of the attachment with the proofs."""
 CALLER, AGENT = 0, 1
-"""Their places among the parties."""
+"""Their places among the parties. People who had the call follow, in the order in which they first spoke."""
 
 
 def vcon(call: ProvedCall, statement: Statement) -> dict[str, Any]:
     """The vCon of a call that was not erased. The same export of a call has the same UUID every time."""
     started = _started(call)
+    people = list(dict.fromkeys(event.person for event in call.events if isinstance(event, HumanSaid)))
     dialog = [
         {
             "type": "text",
             "start": _at(started, event.start_ms),
             "duration": round(max(event.end_ms - event.start_ms, 0) / 1000, 3),
-            "parties": CALLER if isinstance(event, CallerSaid) else AGENT,
+            "parties": _party(event, people),
             "mediatype": "text/plain",
             "encoding": "none",
             "body": event.text,
         }
         for event in call.events
-        if isinstance(event, CallerSaid | AgentSaid)
+        if isinstance(event, Utterance)
     ]
     begun = _at(started, 0)
     spoken = list(range(len(dialog)))
@@ -72,11 +74,22 @@ def vcon(call: ProvedCall, statement: Statement) -> dict[str, Any]:
         "created_at": moment(call.entries[-1].recorded_ms if call.entries else 0),
         "subject": f"Support call {call.call_id}",
         "redacted": {"type": "personal data masked before it was stored"},
-        "parties": [{"type": "person", "validation": "none"}, {"type": "bot"}],
+        "parties": [
+            {"type": "person", "validation": "none"},
+            {"type": "bot"},
+            *({"type": "person", "name": person} if person else {"type": "person"} for person in people),
+        ],
         "dialog": dialog or [{"type": "incomplete", "start": begun, "disposition": "hung-up"}],
         "analysis": [analysis],
         "attachments": [proofs, checkpoint],
     }
+
+
+def _party(event: Utterance, people: Sequence[str]) -> int:
+    """Who said it, by their place among the parties."""
+    if isinstance(event, HumanSaid):
+        return AGENT + 1 + people.index(event.person)
+    return CALLER if isinstance(event, CallerSaid) else AGENT
 
 
 def _started(call: ProvedCall) -> datetime:

@@ -6,7 +6,8 @@ What is let go has been silenced already. The rules, each of which fails towards
 * From the question for a CVV or PIN until the answer is over, both channels are silent, and so is an utterance in which
   one was found. A reply whose words are not known, or that is not on record at all, is taken for such a question.
 * Where the redactor masked something, both channels are silent from ``MARGIN_MS`` before to ``MARGIN_MS`` after it; the
-  whole segment where nobody knows which words are where, and so always in the agent's replies.
+  whole segment where nobody knows which words are where, and so always in the agent's replies
+  and in what a person says, whose audio is on the agent's channel.
 * Sound on a channel that no redacted words account for is silent: nobody knows what was said there.
 
 Nothing is let go before what may still silence it is known, which takes until the words around it have been redacted.
@@ -22,7 +23,7 @@ from typing import Final
 
 import numpy as np
 
-from compliance.events import AgentSaid, CallerSaid
+from compliance.events import AgentSaid, CallerSaid, HumanSaid, Utterance
 from compliance.heard import Segment
 from compliance.intake import WITHHELD
 from compliance.recording.stretches import Stretches, Switch
@@ -49,6 +50,8 @@ _STRAY = RATE_HZ // 2
 """Less sound than this, of replies that are not on record, asks no question."""
 _CUT_MS = 1500.0
 """The text of a reply that was cut follows its sound only so closely."""
+_HEARD_LATER_MS = 300.0
+"""A person's words are timed where they speak; the caller hears them, and we record them, so much later at most."""
 _BLOCK = RATE_HZ
 _ROOM = 10 * RATE_HZ
 """Made at a time, or every frame would copy all that is held."""
@@ -142,9 +145,7 @@ class Held:
         """What the recogniser heard, before :meth:`redacted` is told of the event made of it."""
         self._segments[segment.start_ms, segment.end_ms] = segment
 
-    def redacted(
-        self, event: CallerSaid | AgentSaid, spans: Sequence[Span] | None, *, suspended: bool
-    ) -> None:
+    def redacted(self, event: Utterance, spans: Sequence[Span] | None, *, suspended: bool) -> None:
         """What was masked of an utterance.
 
         Args:
@@ -154,7 +155,7 @@ class Held:
         """
         channel = CALLER if isinstance(event, CallerSaid) else AGENT
         segment = self._segments.pop((event.start_ms, event.end_ms), None) if channel == CALLER else None
-        start, stop = _around((event.start_ms, event.end_ms))
+        start, stop = _around(_whole(event))
         if channel == AGENT:
             self._suspect(start)
         self._known_until[channel] = max(self._known_until[channel], stop)
@@ -255,11 +256,15 @@ class Held:
         self._samples[channel, begin:stop] = samples
 
 
-def _masked(
-    event: CallerSaid | AgentSaid, spans: Sequence[Span], segment: Segment | None
-) -> list[tuple[float, float]]:
+def _whole(event: Utterance) -> tuple[float, float]:
+    """When an utterance was said, and heard."""
+    later_ms = _HEARD_LATER_MS if isinstance(event, HumanSaid) else 0.0
+    return event.start_ms, event.end_ms + later_ms
+
+
+def _masked(event: Utterance, spans: Sequence[Span], segment: Segment | None) -> list[tuple[float, float]]:
     """When what was masked of an utterance was said."""
-    whole = [(event.start_ms, event.end_ms)]
+    whole = [_whole(event)]
     if segment is None:
         return whole if spans else []
     if not spans and segment.text != event.text:
@@ -267,7 +272,7 @@ def _masked(
     return masked_ms(segment, spans)
 
 
-def _known(event: CallerSaid | AgentSaid, segment: Segment | None) -> list[tuple[float, float]]:
+def _known(event: Utterance, segment: Segment | None) -> list[tuple[float, float]]:
     """When the words of an utterance were said that are on record."""
     if segment is not None:
         return spoken_ms(segment)  # a word that the recogniser missed may stand between two that it heard

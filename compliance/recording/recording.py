@@ -15,7 +15,7 @@ from livekit import rtc
 
 from compliance.clock import CallClock
 from compliance.errors import ComplianceError
-from compliance.events import AgentSaid, CallerSaid, Event, PartFailed, RecordingDestroyed, RecordingKept
+from compliance.events import Event, PartFailed, RecordingDestroyed, RecordingKept, Utterance
 from compliance.heard import Segment
 from compliance.recording.held import LONGEST_MS, Block, Held
 from compliance.recording.kept import KeptRecording
@@ -111,7 +111,7 @@ class Recording:
             spans: what was masked, in characters of the text as it was said; None when nobody knows.
             suspended: whether a CVV or PIN is expected now.
         """
-        if isinstance(event, CallerSaid | AgentSaid):
+        if isinstance(event, Utterance):
             self._queue.put(partial(self._held.redacted, event, spans, suspended=suspended))
 
     async def aclose(self) -> None:

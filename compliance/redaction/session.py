@@ -5,13 +5,23 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
-from compliance.events import AgentSaid, EngineHeard, Event, Redactable, Speaker, ToolCalled, redactable
+from compliance.events import (
+    AgentSaid,
+    EngineHeard,
+    Event,
+    HumanSaid,
+    Redactable,
+    Speaker,
+    ToolCalled,
+    redactable,
+)
 from compliance.redaction.denied import Allowed
 from compliance.redaction.engine import RedactionEngine
 from compliance.redaction.entities import Entity
 from compliance.redaction.expected import Answer, Expectations
+from compliance.redaction.figures import is_back_channel
 from compliance.redaction.heard_again import found_again
 from compliance.redaction.kept import amounts_and_dates, recent_dates
 from compliance.redaction.masks import Masks, is_mask, without_masks
@@ -29,6 +39,11 @@ REDACTION_FAILED = "[REDACTION_FAILED]"
 
 _ORDER_VALUE = re.compile(r"[A-Za-z]{0,4}[-# ]?(\d+)")
 _WORDY = frozenset({Entity.PERSON, Entity.ADDRESS})
+_LONGEST_RUN = 240
+"""Characters of what a person said since the caller spoke: enough for any question, and little to read again."""
+
+Voice = Speaker | Literal["person"]
+"""Who says something: a person is one who has taken the call over."""
 
 
 class Redactor:
@@ -58,6 +73,10 @@ class Redactor:
         keeps = self._expected.keeps_orders
         self._structured = StructuredRedactor(self._data_text, self._learn_field, self._masks.mask, keeps)
         self._asked = ""
+        self._said_by_person = Expectations(keeps_orders=self._expected.keeps_orders)
+        """What a person who has the call is about to say, because they announced it or have half said it."""
+        self._run = ""
+        """What they have said since the caller spoke."""
         self.last_failure: str | None = None
         """The class of the last error that made a redaction fail; never its text, which may quote the caller."""
         self.failures = 0
@@ -72,9 +91,10 @@ class Redactor:
         """What may be said next, because it was asked for, announced or is half said."""
         return tuple(dict.fromkeys(str(e.spec.entity) for e in self._expected.open))
 
-    def redact_spoken(self, text: str, *, speaker: Speaker) -> Redacted:
+    def redact_spoken(self, text: str, *, speaker: Voice) -> Redacted:
         """Redacts the next utterance of ``speaker``."""
-        return self._guarded(self._caller if speaker == "caller" else self._agent, text)
+        by = {"caller": self._caller, "agent": self._agent, "person": self._person}
+        return self._guarded(by[speaker], text)
 
     def redact_data(self, value: Any) -> Any:
         """Redacts a JSON value and keeps its structure; the whole value fails closed."""
@@ -100,8 +120,7 @@ class Redactor:
             if mark is Redactable.DATA:
                 masked[name] = self.redact_data(value)
             else:
-                speaker: Speaker = "agent" if isinstance(event, AgentSaid) else "caller"
-                redacted = self.redact_spoken(value, speaker=speaker)
+                redacted = self.redact_spoken(value, speaker=_voice(event))
                 masked[name], spans[name] = redacted.text, redacted.spans
         if isinstance(event, ToolCalled) and event.failed:
             for entity in named_by(event.arguments):
@@ -141,7 +160,8 @@ class Redactor:
             self._memory.forget()
             self._masks.forget()
             self._expected.forget()
-            self._asked = ""
+            self._said_by_person.forget()
+            self._asked = self._run = ""
 
     def _guarded(self, redact: Callable[[Heard, str], Redacted], text: str) -> Redacted:
         with self._lock:
@@ -163,13 +183,27 @@ class Redactor:
     def _caller(self, heard: Heard, said: str) -> Redacted:
         amounts = amounts_and_dates(heard)
         answer = self._expected.caller_said(heard, amounts)
+        if not is_back_channel(heard):
+            self._run = ""
         return self._masked(heard, said, amounts, answer, asked=self._asked)
 
     def _agent(self, heard: Heard, said: str) -> Redacted:
         amounts = amounts_and_dates(heard)
         redacted = self._masked(heard, said, amounts, self._expected.announced_by_agent(heard, amounts))
         self._expected.agent_said(heard)
-        self._asked = heard.original
+        self._asked, self._run = heard.original, ""
+        return redacted
+
+    def _person(self, heard: Heard, said: str) -> Redacted:
+        """A person asks as an agent does, and says values as a caller does: in breaths, and often without their names.
+
+        An agent's reply comes whole, and theirs in segments: what they said since the caller spoke is one question.
+        """
+        amounts = amounts_and_dates(heard)
+        redacted = self._masked(heard, said, amounts, self._said_by_person.caller_said(heard, amounts))
+        self._run = f"{self._run} {heard.original}"[-_LONGEST_RUN:]
+        self._expected.agent_said(hear(self._run))
+        self._asked = self._run
         return redacted
 
     def _data_text(self, text: str) -> str:
@@ -228,6 +262,11 @@ class Redactor:
             self._memory.learn_value(entity if entity in OURS else Entity.NUMBER, value)
         elif _ORDER_VALUE.fullmatch(value.strip()) and self._expected.keeps_orders:
             self._memory.keep_number("".join(c for c in value if c.isdecimal()))
+
+
+def _voice(event: Event) -> Voice:
+    """Whose words an event holds; what nobody said is read as strictly as what a caller says."""
+    return "agent" if isinstance(event, AgentSaid) else "person" if isinstance(event, HumanSaid) else "caller"
 
 
 def _storable(text: str) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 from livekit.agents import Agent, AgentSession, inference
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
+from compliance.events import Decided, PreviewSettled
 from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
 from engines.plugins import Endpoint, Endpoints
@@ -50,13 +51,16 @@ ROUND_TRIP_MS = 2 * FIXED.network.p50_ms
 BREATH_MS = 700.0
 _TEXTS = tuple(f"where is order {number}" for number in ("one", "two", "three", "four", "five", "six"))
 _PATIENCE_S = 30.0
+_AHEAD_S = 0.9
+"""Silence that ends a turn where an engine is asked ahead: long enough that its reply is there by then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversed:
-    """The waits of a line's turns (``None``: not answered), and what each was answered to."""
+    """The waits of a line's turns and when each reply was heard (``None``: not answered), and what was said."""
 
     waits_ms: tuple[float | None, ...]
+    heard_at_ms: tuple[float | None, ...]
     said: tuple[str, ...]
 
 
@@ -80,8 +84,10 @@ async def converse(line: Line, turns: int, known: Sequence[Utterance]) -> Conver
             await line.agent_started(span.end_ms)
             await line.agent_finished(BREATH_MS)
     caller, agent = line.recording()
-    waits = [heard.heard_latency_ms for heard in heard_latencies(caller, agent, turns=spans)]
-    return Conversed(tuple(waits), tuple(said))
+    heard = heard_latencies(caller, agent, turns=spans)
+    return Conversed(
+        tuple(one.heard_latency_ms for one in heard), tuple(one.reply_at_ms for one in heard), tuple(said)
+    )
 
 
 class Bench:
@@ -153,6 +159,40 @@ class Bench:
             if engine == "realtime"
         )
         return conversed, lost_at_tap_ms(caller, tapped), at_engine
+
+    async def ahead(self, route: Sequence[str]) -> tuple[tuple[float, ...], int]:
+        """From the decision for a realtime engine that was asked ahead to its first sound, ms; and vain requests."""
+        catalogue = self.exchange.catalogue
+        previewing = replace(
+            catalogue,
+            endpointing_s=_AHEAD_S,
+            engines={
+                name: replace(engine, previews=engine.kind == "realtime")
+                for name, engine in catalogue.engines.items()
+            },
+        )
+        line = Line()
+        policy = Policy.parse(planned_policy(route), engines=catalogue.names)
+        call = Call(
+            replace(self.exchange, policy=policy, catalogue=previewing),
+            port=LinePort(line),
+            clock=line.clock,
+            source="bench:ahead",
+        )
+        async with call:
+            conversed = await converse(line, len(route), self.known)
+            line.hang_up()
+        events = self.exchange.ledger.events(call.call_id)
+        decided_ms = {event.turn: event.at_ms for event in events if isinstance(event, Decided)}
+        settled = [
+            event for event in events if isinstance(event, PreviewSettled) and event.engine == "realtime"
+        ]
+        waits = [
+            heard_ms - decided_ms[event.turn]
+            for event in settled
+            if event.used and (heard_ms := conversed.heard_at_ms[event.turn - 1]) is not None
+        ]
+        return tuple(waits), sum(not event.used for event in settled)
 
     async def failing(self, provider: Provider, engine: str) -> float:
         """From the request that hangs to the first sound of who takes over, in ms."""
@@ -237,6 +277,7 @@ async def measure(turns: int) -> list[Row]:
                 )
                 if mine is not None and other is not None and left != right == "realtime"
             )
+            ahead, wrong = await bench.ahead(route)
             catalogue = bench.exchange.catalogue
             failed = [
                 await bench.failing("openai.chat", "fast") - 1000 * catalogue.engines["fast"].first_reply_s,
@@ -250,6 +291,7 @@ async def measure(turns: int) -> list[Row]:
             15,
             30,
         ),
+        Row(f"cascade → realtime asked ahead, decision → sound ({wrong} asked in vain)", ahead, 15, 15),
         Row("a provider hangs → the next engine's first sound, after its time-out", tuple(failed), 300, 300),
         Row("caller audio lost at the tap", (tap_ms,), 0, 0),
         Row("caller audio lost at the realtime engine, by turn", engine_ms, 20, 20),

@@ -8,9 +8,10 @@ from engines.people import PersonSpec
 from service.facts import CallFacts
 from service.transfer.briefing import Briefing
 from service.transfer.calling import Calling
+from service.transfer.line import Line
 from service.transfer.livekit import LiveKitServer
 from service.transfer.telling import Telling
-from service.transfer.transfers import CALLER_LEFT, NUMBER, Line, Transfers
+from service.transfer.transfers import CALLER_LEFT, NUMBER, Transfers
 
 __all__ = ["CALLER_LEFT", "NUMBER", "Line", "Transfers", "transfers"]
 

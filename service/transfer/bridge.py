@@ -12,6 +12,7 @@ from livekit.agents.voice import io
 
 from compliance.tap import CallerTap
 from service.transfer.gate import SpeechGate
+from service.transfer.hearing import Hearing
 from service.transfer.leg import Leg
 
 MOST_FRAMES = 250
@@ -21,21 +22,30 @@ MOST_FRAMES = 250
 class Bridge:
     """Connects until the person leaves, or it is cancelled.
 
-    The person is played through the agent's tap, so the record knows when they were heard, and a recording, which has
-    no words of theirs, has silence in their place. What the session itself has to say is not talked over.
+    The person is played through the agent's tap, so the record knows when they were heard, and a recording has them on
+    the agent's channel. What the session itself has to say is not talked over.
 
     Args:
         session: of the call.
         caller: the caller's audio.
         ear: where the caller hears the person.
         leg: where the person is.
+        hearing: hears them for the record, also what the caller does not hear of them; it is not closed with this.
     """
 
-    def __init__(self, session: AgentSession[Any], caller: CallerTap, ear: io.AudioOutput, leg: Leg) -> None:
+    def __init__(
+        self,
+        session: AgentSession[Any],
+        caller: CallerTap,
+        ear: io.AudioOutput,
+        leg: Leg,
+        hearing: Hearing,
+    ) -> None:
         self._session = session
         self._caller = caller
         self._ear = ear
         self._leg = leg
+        self._hearing = hearing
         self._gate = SpeechGate()
         self._frames: asyncio.Queue[rtc.AudioFrame | None] = asyncio.Queue()
         self._playing = False
@@ -57,6 +67,7 @@ class Bridge:
             asyncio.create_task(self._play(), name="patchbay.to_caller"),
         ]
         left = asyncio.create_task(self._leg.left(), name="patchbay.person_left")
+        self._hearing.start()
         self._leg.heard = self._heard
         connected()
         try:
@@ -73,9 +84,12 @@ class Bridge:
                 self._ear.flush()
 
     def _heard(self, frame: rtc.AudioFrame) -> None:
+        self._hearing.heard(frame)
         # What the line itself has to say is short, and not talked over.
         busy = self._session.current_speech is not None
         for one in self._gate.close() if busy else self._gate.push(frame):
+            if one is None:
+                self._hearing.paused()
             if one is None or self._frames.qsize() < MOST_FRAMES:
                 self._frames.put_nowait(one)
 

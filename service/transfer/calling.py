@@ -99,7 +99,7 @@ class Calling:
                 async for audio in aloud(stream, words, _nothing()):
                     yield audio.frame
         except (APIError, TimeoutError) as error:
-            self._desk.voice_failed(None, error)
+            self._desk.recovery.voice_failed(None, error)
 
 
 async def _nothing() -> AsyncIterator[str]:

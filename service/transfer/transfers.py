@@ -8,13 +8,8 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import Context
-from dataclasses import dataclass
 from typing import Any, Literal
 
-from livekit.agents import AgentSession
-from livekit.agents.voice import io
-
-from compliance.clock import CallClock
 from compliance.events import (
     CallbackAsked,
     Event,
@@ -23,9 +18,6 @@ from compliance.events import (
     TransferEnded,
     TransferFailed,
 )
-from compliance.recorder import Recorder
-from compliance.tap import CallerTap
-from engines.desk import Desk
 from engines.human import LEFT, NOBODY, Asked
 from engines.people import PersonSpec, Target, Way
 from engines.record import name_of
@@ -33,6 +25,9 @@ from service.transfer.bridge import Bridge
 from service.transfer.callback import CallbackForm
 from service.transfer.calling import Calling
 from service.transfer.errors import NoNumberError, NumberNotKeptError, TransferError
+from service.transfer.hearing import Hearing
+from service.transfer.leg import Leg
+from service.transfer.line import Line
 from service.transfer.livekit import DIALLED
 
 logger = logging.getLogger(__name__)
@@ -49,41 +44,6 @@ FRESH_S = 3.0
 """Who is free is not asked more often."""
 NUMBER = "PHONE_NUMBER"
 """The entity that a number to be called back on is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """The call whose caller is transferred.
-
-    Attributes:
-        session: says what the caller hears.
-        caller: the caller's audio.
-        ear: where a person is played to the caller.
-        desk: has the engines, and is given the call back.
-        clock: the call's clock.
-        recorder: is told what a number to be called back on is.
-        emit: takes events for the record.
-        pass_on: passes the caller on to somebody else, if the line can.
-        hang_up: ends the call, for a reason.
-        bill: told the engine and the minutes for which a person was on the line.
-        met: told when a person has been on the line: the caller's wish for one is fulfilled.
-        reason: why the call ends, if it does.
-        keeps_numbers: whether a telephone number may be revealed again, so that somebody can call back.
-    """
-
-    session: AgentSession[Any]
-    caller: CallerTap
-    ear: io.AudioOutput
-    desk: Desk
-    clock: CallClock
-    recorder: Recorder
-    emit: Callable[[Event], None]
-    pass_on: Callable[[Target], Awaitable[None]]
-    hang_up: Callable[[str], None]
-    bill: Callable[[str, float], None]
-    met: Callable[[], None]
-    reason: Callable[[], str]
-    keeps_numbers: bool
 
 
 class Transfers:
@@ -116,6 +76,7 @@ class Transfers:
         self._changed = changed
         self._task: asyncio.Task[None] | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._looked_ms = float("-inf")
         self._free: set[str] = set()
         self._again_ms: dict[str, float] = {}
@@ -156,11 +117,12 @@ class Transfers:
         return self._line.clock.now_ms() >= self._again_ms.get(engine, 0.0)
 
     async def aclose(self) -> None:
-        """The call is over: let go of whoever is on the line."""
+        """The call is over: let go of whoever is on the line, and have their last words."""
         tasks = [task for task in (self._task, self._looking) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     # -- one transfer ---------------------------------------------------------------------------------------
     async def _fetch(self, asked: Asked) -> None:
@@ -185,8 +147,7 @@ class Transfers:
                     self._calling.called(asked.person, target) as leg,
                 ):
                     reminding.cancel()
-                    bridge = Bridge(self._line.session, self._line.caller, self._line.ear, leg)
-                    await self._talk(asked, target, bridge, "" if leg.person == DIALLED else leg.person)
+                    await self._talk(asked, target, leg)
             except Exception as error:
                 self._failed(asked, "warm", str(target), error)
             else:
@@ -194,8 +155,13 @@ class Transfers:
                 return True
         return False
 
-    async def _talk(self, asked: Asked, target: Target, bridge: Bridge, who: str) -> None:
+    async def _talk(self, asked: Asked, target: Target, leg: Leg) -> None:
         """The caller and the person talk until one of them leaves; an error ends it as if the person had left."""
+        line, who = self._line, "" if leg.person == DIALLED else leg.person
+        hearing = Hearing(
+            line.recogniser, line.clock, line.emit, call_id=self._call_id, asked=asked, person=who
+        )
+        bridge = Bridge(line.session, line.caller, line.ear, leg, hearing)
         began_ms = self._line.clock.now_ms()
         by: Literal["person", "caller", "service"] = "service"
         self._line.session.interrupt(force=True)
@@ -215,12 +181,19 @@ class Transfers:
             logger.error("a transfer ended: %s", name_of(error))
         finally:
             self.connected = False
+            self._close(hearing)
             duration_ms = self._line.clock.now_ms() - began_ms
             self._line.met()
             self._line.bill(asked.person.name, duration_ms / 60_000)
             self._tell(
                 TransferEnded, asked, person=who, by=by, duration_ms=duration_ms, spoke_ms=bridge.spoke_ms
             )
+
+    def _close(self, hearing: Hearing) -> None:
+        """Have the last words of a person who left, while the caller goes on with somebody else."""
+        closing = asyncio.create_task(hearing.aclose(), name="patchbay.last_words")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     def _part(self, person: PersonSpec) -> None:
         if person.returns:

@@ -39,7 +39,7 @@ class Line:
         return self.lab.context.journal.count("openai.decisions", "decisions")
 
     async def until(self, what: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not what():  # noqa: ASYNC110 -- a failure is counted, and nobody told
                 await asyncio.sleep(0.005)
 

@@ -121,7 +121,7 @@ async def make(name: str, hearing: Any, voices: Any) -> Finished:
             change=partial(hedged, case.hedge_s),
         ) as call:
             if case.once_connected:
-                await journal.until("openai.realtime", "session.update")
+                await journal.until("openai.realtime", "session.update", timeout_s=PATIENCE_S)
                 for provider, fault in case.faults.items():
                     faults.set(provider, fault)
             done = Finished(call, [])
@@ -129,6 +129,8 @@ async def make(name: str, hearing: Any, voices: Any) -> Finished:
                 said = await call.says(spoken)
                 done.answered_ms.append(await call.answered(said) - said.end_ms)
                 await call.heard_out()
+            # A reply is in the history when the session has heard that it was played.
+            await call.until(lambda: [role for role, _ in call.messages][-1:] == ["assistant"])
             done.messages = call.messages
         return done
 

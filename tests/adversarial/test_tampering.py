@@ -307,6 +307,23 @@ def test_of_several_bad_events_the_first_is_named(scene: Scene) -> None:
     assert [problem.seq for problem in found.problems] == [17, 150, 240]
 
 
+def test_what_follows_missing_events_is_not_blamed_for_them(scene: Scene) -> None:
+    """They take a kept checkpoint's last events along, whose hashes the anchor has."""
+    scene.tamper(lambda hand: hand.do("DELETE FROM entries WHERE seq BETWEEN 95 AND 105"))
+
+    found = scene.found(anchored=True)
+    assert [problem.seq for problem in found.problems] == [95, 106, 107, 108, 109], found.problems
+    assert all("of its call" in problem.what for problem in found.problems[1:]), (
+        "one of each of the four calls"
+    )
+
+
+def test_calls_go_on_after_an_event_that_was_filed_under_another(scene: Scene) -> None:
+    scene.tamper(edit(150, call_id="z"))
+
+    assert [problem.seq for problem in scene.found().problems] == [150, 154]
+
+
 # -- The end is cut, the past put back ------------------------------------------------------------------------
 def cut(hand: Hand, size: int) -> None:
     hand.do("DELETE FROM entries WHERE seq >= ?", size)

@@ -17,7 +17,8 @@ from engines.component import Component
 from engines.gemini import LOSSES, GeminiModel, GeminiSession
 from engines.plugins import Endpoint, build
 from engines.usage import usage
-from engines.warm import WarmModel, WarmSession
+from engines.warm import WarmModel
+from engines.warm_session import WarmSession
 from lab.delays import Delays
 from lab.faults import Fault
 from lab.gemini_generation import PROVIDER

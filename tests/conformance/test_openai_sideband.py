@@ -56,7 +56,7 @@ async def begun(openai_client: AsyncOpenAI, *attributes: str) -> tuple[str, str]
 async def told(connection: AsyncRealtimeConnection, last: str) -> Sequence[Any]:
     """All events up to the first of type ``last``."""
     events: list[Any] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not events or events[-1].type != last:
             events.append(await connection.recv())
     return events

@@ -12,7 +12,8 @@ from livekit.agents import llm
 from engines.component import Component
 from engines.errors import EngineNotConfiguredError
 from engines.plugins import OWN_TRANSCRIPT, Endpoint, build
-from engines.warm import WarmModel, WarmSession
+from engines.warm import WarmModel
+from engines.warm_session import WarmSession
 from lab.delays import Delays
 from lab.server import Lab, LabSettings
 from lab.standins import GivenHearing, ToneVoices

@@ -7,17 +7,22 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 import pytest_asyncio
+from livekit import rtc
 from livekit.plugins import deepgram
 
-from compliance.tap import CallerTap
+from compliance.events import Event, HumanSaid
+from compliance.tap import RATE_HZ, CallerTap
 from compliance.transcriber import Condition, Ears, Persistence, Segment, Transcriber
+from engines.human import Asked
+from engines.people import PersonSpec
 from lab.callers import HERE, load_pcm
 from lab.delays import Delays
 from lab.faults import Fault
 from lab.server import Lab, LabSettings
 from lab.standins import ToneVoices
 from service.heard import voiced_spans
-from service.line import Line
+from service.line import FRAME_MS, FRAME_SAMPLES, Line
+from service.transfer.hearing import Hearing
 
 pytestmark = [pytest.mark.conformance, pytest.mark.asyncio(loop_scope="module")]
 
@@ -97,3 +102,36 @@ async def test_a_dropped_connection_loses_no_word_and_no_time(lab: Lab) -> None:
         assert made.transcriber.streams == 2
         states = [condition.state for condition in made.conditions]
         assert states == [Ears.LISTENING, Ears.RECONNECTING, Ears.LISTENING]
+
+
+async def test_a_person_who_has_the_call_is_heard_by_the_same_recogniser_beside_the_caller(lab: Lab) -> None:
+    events: list[Event] = []
+    anna = Asked(PersonSpec("human", ("warm",)), "policy", "", 2)
+    async with call(lab) as made:
+        hearing = Hearing(
+            made.transcriber.recogniser,
+            made.line.clock,
+            events.append,
+            call_id="c",
+            asked=anna,
+            person="anna",
+        )
+        hearing.start()
+        samples = load_pcm(HERE / "01_quick_question_t02.flac", sample_rate_hz=RATE_HZ)
+        began_ms = made.line.clock.now_ms()
+
+        async def person() -> None:
+            for number, start in enumerate(range(0, len(samples), FRAME_SAMPLES), start=1):
+                await asyncio.sleep((began_ms + number * FRAME_MS - made.line.clock.now_ms()) / 1000)
+                frame = samples[start : start + FRAME_SAMPLES]
+                hearing.heard(rtc.AudioFrame(frame.tobytes(), RATE_HZ, 1, len(frame)))
+
+        await asyncio.gather(person(), made.say("01_quick_question_t03.flac"))
+        assert (await made.final()).text == "goodbye"
+        await hearing.aclose()
+    [said] = events
+    assert isinstance(said, HumanSaid)
+    assert (said.person, said.text) == ("anna", "great thank you that is all i needed")
+    [spoken] = voiced_spans(samples, join_ms=500)
+    assert said.start_ms == pytest.approx(began_ms + spoken.start_ms, abs=250)
+    assert said.end_ms == pytest.approx(began_ms + spoken.end_ms, abs=250)

@@ -12,7 +12,8 @@ from livekit.agents import llm
 
 from engines.component import Component
 from engines.plugins import Endpoint, build
-from engines.warm import WarmModel, WarmSession
+from engines.warm import WarmModel
+from engines.warm_session import WarmSession
 from lab.delays import Delays
 from lab.faults import Provider
 from lab.server import Lab, LabSettings
@@ -79,7 +80,7 @@ async def test_a_session_that_the_vendor_ended_is_there_again_with_its_history(l
         lost: list[bool] = []
         anew = asyncio.Event()
         model.on_lost = lambda error, for_good: lost.append(for_good)
-        model.on_reconnected = anew.set
+        model.on_buffer_lost = anew.set
         hears(session)  # a part of a turn, which the vendor's next session knows nothing of
         lab.context.session_limit_s = 600
         async with asyncio.timeout(60):
@@ -99,7 +100,7 @@ async def test_a_session_is_renewed_before_the_vendor_ends_it_and_after_the_repl
         anew = asyncio.Event()
         lost: list[bool] = []
         model.on_lost = lambda error, for_good: lost.append(for_good)
-        model.on_reconnected = anew.set
+        model.on_buffer_lost = anew.set
         hears(session)
         session.expect("hello", 12.0)
         assert (await spoken(session)) != ""

@@ -12,6 +12,7 @@ from policies import shipped
 from service.line import Line
 from tests.scenario.livekit_server import LiveKitServer
 from tests.scenario.room_line import joined
+from tests.whole_call import patient_engines
 
 HUMAN = """
   human:
@@ -20,7 +21,7 @@ HUMAN = """
     to: {to}
     wait_ms: {wait_ms}
 """
-PATIENCE_S = 300.0
+PATIENCE_S = 480.0
 """How long somebody waits for a call."""
 _GUARD = """  - id: asked-for-a-person
     when: call.asked_human
@@ -29,11 +30,11 @@ _GUARD = """  - id: asked-for-a-person
 
 
 def catalogue(
-    folder: Path, *, ways: str = "[warm]", to: str = "[room:desk-anna]", wait_ms: int = 20_000
+    folder: Path, *, ways: str = "[warm]", to: str = "[room:desk-anna]", wait_ms: int = 60_000
 ) -> Path:
     """The shipped catalogue and an engine `human`."""
     path = folder / "engines.yaml"
-    path.write_text(shipped("engines.yaml").read_text() + HUMAN.format(ways=ways, to=to, wait_ms=wait_ms))
+    path.write_text(patient_engines() + HUMAN.format(ways=ways, to=to, wait_ms=wait_ms))
     return path
 
 

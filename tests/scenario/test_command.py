@@ -20,7 +20,7 @@ from tests.whole_call import KEYS, without_settings
 pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 170
+LIMIT_S = 480
 RECORDING = RECORDINGS / "02_order_status_t05_8k_mulaw.wav"
 COMMANDS = {
     "demo": ("demo", "--calls", "01", "--json"),

@@ -39,6 +39,7 @@ from tests.whole_call import (
     asks,
     exchange,
     greeted,
+    hears,
     recording,
     silence,
     without_settings,
@@ -49,6 +50,8 @@ pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 HERE = Path(__file__).with_name("consent")
 QUIET_MS = 2500
 """Silence after which the agent has nothing more to say, also after its reply."""
+NAMED_MS = 3000
+"""The sound of the greeting up to the shop's name and a little after it."""
 RULES = Disclosures.load(shipped("disclosures.yaml"))
 POLICY = """
 policy: {name: spoken, version: 1}
@@ -86,8 +89,7 @@ async def agrees_then_objects(line: Line, _: Call) -> None:
 
 async def cuts_in(line: Line, _: Call) -> None:
     """Over the words after the shop's name: that this is a machine is what is cut."""
-    await line.agent_started(0.0)
-    await asyncio.sleep(3.4)
+    await hears(line, NAMED_MS)
     said = await line.say(recording("01_quick_question_t01"))
     await line.agent_started(said.end_ms)
     await line.agent_finished(QUIET_MS)
@@ -136,6 +138,7 @@ class Run:
 
             await asyncio.gather(
                 call("eu", agrees_then_objects, "eu", region="eu", consent_recording=True),
+                call("unheard", wants_no_machine_to_listen, "other", base=with_realtime),
                 call("cut", cuts_in, "other"),
             )
 
@@ -153,9 +156,6 @@ class Run:
                 call("gone", cuts_in_and_goes, "other"),
                 call("wonders", wonders, "us-ut", region="us"),
                 call("waits", watches, "other", base=with_realtime, tenant="warm"),
-            )
-            await asyncio.gather(
-                call("unheard", wants_no_machine_to_listen, "other", base=with_realtime),
             )
 
 

@@ -7,24 +7,28 @@ beside each other (:func:`calls`), and each test looks at one of them or at one 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from livekit.agents import function_tool
+from livekit.agents.metrics import RealtimeModelMetrics
 
 from compliance.events import AgentSaid, HandedOff, LateEventDropped, PreviewSettled, ProviderFailed
+from engines.catalogue import Catalogue
 from lab.delays import Delays
 from lab.server import Lab, LabSettings
 from tests.desk_call import (
     BYE,
     BYE_TEXT,
+    ENDPOINTING_S,
     HOURS,
     HOURS_TEXT,
     ORDER,
     ORDER_TEXT,
+    PATIENCE_S,
     THANKS,
     THANKS_TEXT,
     DeskCall,
@@ -107,6 +111,27 @@ async def speaks_over_the_agent(call: DeskCall) -> None:
     await call.heard_out()
 
 
+async def goes_on_after_a_breath(call: DeskCall) -> None:
+    await call.says(ORDER)
+    await call.until(lambda: bool(call.realtime("response.create")))
+    rest = asyncio.create_task(call.line.say(recording(THANKS)))
+    await call.until(lambda: bool(call.of(PreviewSettled)))
+    call.session.update_options(endpointing_opts={"min_delay": ENDPOINTING_S})
+    await call.answered(await rest)
+    await call.heard_out()
+
+
+def previewing(catalogue: Catalogue) -> Catalogue:
+    """The same with a realtime engine that is asked for its reply when the caller falls silent."""
+    return replace(
+        catalogue,
+        engines={
+            name: replace(engine, previews=engine.kind == "realtime")
+            for name, engine in catalogue.engines.items()
+        },
+    )
+
+
 async def interrupts_a_tool(call: DeskCall) -> None:
     await call.asks(ORDER)
     await call.says("02_order_status_t02")
@@ -120,6 +145,7 @@ async def interrupts_a_tool(call: DeskCall) -> None:
 
 Script = Callable[[DeskCall], Awaitable[None]]
 CALLS: dict[str, tuple[Plan, Script]] = {
+    "goes-on-ahead": (Plan(("realtime",)), goes_on_after_a_breath),
     "walk": (Plan(WALK), every_turn),
     "wrong-cascade": (Plan(("fast", "fast"), previews={2: "tool"}), every_turn),
     "wrong-realtime": (Plan(("fast", "tool"), previews={2: "realtime"}), every_turn),
@@ -128,6 +154,8 @@ CALLS: dict[str, tuple[Plan, Script]] = {
     "barge-in-out": (Plan(("realtime", "tool")), barge_in),
     "over-the-agent": (Plan(("fast", "realtime", "standard")), speaks_over_the_agent),
     "beside-a-tool": (Plan(("tool", "tool", "realtime")), interrupts_a_tool),
+    "ahead": (Plan(("fast", "realtime", "fast")), every_turn),
+    "wrong-ahead": (Plan(("fast", "tool"), previews={2: "realtime"}), every_turn),
 }
 
 
@@ -136,7 +164,14 @@ async def make(lab: Lab, name: str) -> Finished:
     shop = SlowShop() if name == "beside-a-tool" else None
     greeting = GREETING if name == "over-the-agent" else ""
     async with DeskCall(
-        lab, plan, name=name, greeting=greeting, shop=shop, tools=[shop.tool] if shop else []
+        lab,
+        plan,
+        name=name,
+        greeting=greeting,
+        shop=shop,
+        tools=[shop.tool] if shop else [],
+        change=previewing if name.endswith("ahead") else lambda catalogue: catalogue,
+        endpointing_s=PATIENCE_S if name == "goes-on-ahead" else ENDPOINTING_S,
     ) as call:
         await script(call)
         await call.in_step()
@@ -241,6 +276,50 @@ def test_a_preview_for_a_realtime_engine_asks_nobody(calls: dict[str, Finished])
     assert [event.engine for event in call.of(AgentSaid)] == ["fast", "tool"]
 
 
+def test_a_realtime_engine_asked_ahead_answers_with_what_it_was_asked_for(calls: dict[str, Finished]) -> None:
+    done = calls["ahead"]
+    call = done.call
+    assert [(event.turn, event.engine, event.used) for event in call.of(PreviewSettled)] == [
+        (1, "fast", True),
+        (2, "realtime", True),
+    ]
+    assert len(call.realtime("input_audio_buffer.commit")) == len(call.realtime("response.create")) == 1
+    assert call.realtime("response.cancel") == []
+    [handed] = [event for event in call.of(HandedOff) if event.to_engine == "realtime"]
+    assert (handed.warm, handed.turn_as_audio) == (True, True)
+    assert [text for role, text in done.messages if role == "user"] == list(TEXTS[:3])
+    assert [event.engine for event in call.of(AgentSaid)] == ["fast", "realtime", "fast"]
+    assert done.server == done.history
+
+
+def test_a_realtime_engine_asked_ahead_in_vain_says_nothing_and_forgets_it(
+    calls: dict[str, Finished],
+) -> None:
+    done = calls["wrong-ahead"]
+    settled = [(event.engine, event.used) for event in done.call.of(PreviewSettled)]
+    assert settled == [("fast", True), ("realtime", False)]
+    assert len(done.call.realtime("response.create")) == 1
+    measured = [used for _, _, used in done.call.used if isinstance(used, RealtimeModelMetrics)]
+    [billed] = [used for used in measured if used.request_id]  # a connection is measured, too
+    assert billed.input_tokens > 0
+    assert [event.engine for event in done.call.of(AgentSaid)] == ["fast", "tool"]
+    assert [role for role, _ in done.messages] == ["user", "assistant"] * 2
+    assert done.server == done.history
+
+
+def test_a_caller_who_goes_on_is_answered_to_all_they_said(calls: dict[str, Finished]) -> None:
+    done = calls["goes-on-ahead"]
+    assert [(event.engine, event.used) for event in done.call.of(PreviewSettled)] == [("realtime", False)]
+    assert [text for role, text in done.messages if role == "user"] == [f"{ORDER_TEXT} {THANKS_TEXT}"]
+    first, whole = done.call.realtime("input_audio_buffer.commit")
+    sent = done.call.realtime("input_audio_buffer.append")
+    to_first = sum(one.payload["characters"] for one in sent if one.at_s < first.at_s)
+    to_whole = sum(one.payload["characters"] for one in sent if first.at_s < one.at_s < whole.at_s)
+    assert to_whole > to_first, "the part that had been heard was not sent again"
+    assert [event.engine for event in done.call.of(AgentSaid)] == ["realtime"]
+    assert done.server == done.history
+
+
 # -- the caller speaks when it does not suit ----------------------------------------------------------------
 @pytest.mark.parametrize("name", ["barge-in", "barge-in-out"])
 def test_a_barge_in_cuts_the_realtime_reply_to_what_was_heard(calls: dict[str, Finished], name: str) -> None:
@@ -282,4 +361,7 @@ def test_a_hand_off_beside_a_tool_call_is_not_lost(calls: dict[str, Finished]) -
 
 
 def test_nothing_of_a_left_engine_came_late(calls: dict[str, Finished]) -> None:
-    assert [event for done in calls.values() for event in done.call.of(LateEventDropped)] == []
+    late = [name for name, done in calls.items() if done.call.of(LateEventDropped)]
+    assert set(late) <= {"wrong-ahead"}, (
+        "only a reply that was asked for in vain may begin when nobody wants it"
+    )

@@ -37,6 +37,8 @@ from tests.whole_call import WholeCall, answered, asks, greeted, without_setting
 pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
 SCRIPT = Path(__file__).parent / "veiled.yaml"
+PATIENCE_S = 120.0
+"""Only a hang takes so long."""
 CARD = "03_card_phone_two_breaths_t02"
 """``my card number is four one one one two two three four``, a breath, ``nine eight seven six five five zero one``."""
 NAME, CARRIER = "my name is maria lopez", "yes that's correct"
@@ -163,7 +165,7 @@ async def made(ready: Exchange, real: Hearing, case: Case, folder: Path) -> Done
             return
         await greeted(line)
         for turn in case.says:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE_S):
                 await asks(line, turn)
 
     settings = LabSettings(delays=Delays.none(), scenario=SCRIPT)

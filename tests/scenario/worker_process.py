@@ -15,9 +15,9 @@ import psutil
 
 from service.doctor import KEYS
 
-START_LIMIT_S = 120.0
-STOP_LIMIT_S = 30.0
-LAST_MOMENT_S = 5.0
+START_LIMIT_S = 180.0
+STOP_LIMIT_S = 120.0
+LAST_MOMENT_S = 60.0
 """Helpers of multiprocessing end when they notice that the worker has."""
 COMMAND = Path(sys.executable).with_name("patchbay")
 

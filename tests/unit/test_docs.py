@@ -392,7 +392,7 @@ def check(path: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
         check=False,
         cwd=path.parent,
         env={"PYTHONUTF8": "1"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -54,10 +53,7 @@ def verify(
     except OSError as error:
         raise CommandError(f"{error.filename}: it cannot be read: {error.strerror}") from error
     if as_json:
-        first = found.first
-        print_json(
-            {"ok": found.ok, **asdict(found), "first": first and asdict(first), "sentence": found.sentence}
-        )
+        print_json(found.as_json())
     else:
         _show(found, own_key=not key)
     return 0 if found.ok else 1

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.conformance.engines.pairs")
+pytest.register_assert_rewrite("tests.conformance.engines.pairs", "tests.conformance.engines.kept")

@@ -37,8 +37,8 @@ cell is a call in which the session, the vendor's plugin and its sockets are the
 what the caller heard, from whom and when, is known to the sample. An engine is added by one entry in
 `tests/conformance/engines/table.py`.
 
-Engines of `kind: human` and `kind: duplex` are not in it: a person is not asked for a reply, and a full-duplex engine
-takes its turns by itself and keeps the call. They have tests of their own.
+`duplex` takes its turns by itself and keeps a call that it is given; so does `human`, a person, whom nobody asks for a
+reply and who is in pairs only. What brings people to the line is tested where it is (`tests/scenario/test_people.py`).
 """
 
 
@@ -91,7 +91,9 @@ def page(results: Mapping[Cell, str]) -> str:
         _meanings(CASES),
         "## Every ordered pair, whatever causes the hand-off\n",
         "The turn is answered once, by the engine decided; nobody else is heard; the history is whole and in order, "
-        "for the record and for the model; the caller's audio is whole at the tap and, to 20 ms, at the engine.\n",
+        "for the record and for the model; the caller's audio is whole at the tap and, to 20 ms, at the engine. "
+        "A realtime engine hears the turn, also where another failed it; the caller is told of the delay once. "
+        "A person and the caller hear each other, and nothing that is said to a person goes to a model.\n",
         pairs,
         _meanings(TRIGGERS),
         "## Not applicable\n",

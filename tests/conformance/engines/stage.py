@@ -25,7 +25,8 @@ from lab.script import Reply, Request, Rule, Script
 from lab.server import Lab, LabSettings
 from lab.standins import ToneVoices
 from service.line import Said
-from tests.conformance.engines.table import BY_NAME
+from tests.conformance.engines.somebody import Somebody
+from tests.conformance.engines.table import BY_NAME, HUMAN
 from tests.conformance.engines.tool_server import tools_of_the_suite
 from tests.desk_call import DeskCall, Plan, recording, silence
 from tests.virtual_time import call_clock
@@ -52,7 +53,7 @@ CHARACTER_MS = 20.0
 FIRST_REPLY_S = 4.0
 HOST = "host"
 """A cascade that is in every call, as a catalogue demands one, and answers nothing unless everybody else fails."""
-PITCHES_HZ = {name: 400.0 + 100 * number for number, name in enumerate((HOST, *BY_NAME))}
+PITCHES_HZ = {name: 400.0 + 100 * number for number, name in enumerate((HOST, HUMAN, *BY_NAME))}
 _CATALOGUE = """
 version: 1
 greeting: Hello.
@@ -63,15 +64,18 @@ voices:
 engines:
 {engines}
 """
+_HUMAN = "{kind: human, transfer: callback}"
 _HOST = f"{{kind: cascade, model: {{plugin: openai, model: host}}, voices: [{HOST}], tools: true}}"
 _HEARD_MS = 20.0
 
 
 def catalogue(names: Sequence[str], lab: Lab) -> Catalogue:
     """A catalogue of these engines, after the host."""
-    entries = {HOST: _HOST} | {name: BY_NAME[name].entry for name in names}
+    entries = {HOST: _HOST} | {name: _HUMAN if name == HUMAN else BY_NAME[name].entry for name in names}
     voices = (
-        f"  {name}: {{plugin: elevenlabs, model: m, options: {{voice_id: {name}}}}}" for name in entries
+        f"  {name}: {{plugin: elevenlabs, model: m, options: {{voice_id: {name}}}}}"
+        for name in entries
+        if name != HUMAN
     )
     engines = (f"  {name}: {entry.replace('LAB', lab.url)}" for name, entry in entries.items())
     return Catalogue.parse(_CATALOGUE.format(voices="\n".join(voices), engines="\n".join(engines)))
@@ -116,6 +120,7 @@ class Staged:
         tools: what the tools were used for.
         tools_begun: how many uses of tools have begun.
         tapped: the caller's audio as the tap had it.
+        somebody: who can be fetched, where there are people.
     """
 
     call: DeskCall
@@ -125,6 +130,9 @@ class Staged:
     tools: list[ToolReport] = field(default_factory=list)
     tools_begun: int = 0
     tapped: list[Samples] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.somebody = Somebody(self.call.desk.people, self.call.tap, self.call.ear, PITCHES_HZ[HUMAN])
 
     # -- what the caller does -----------------------------------------------------------------------------
     async def says(self, text: str) -> Said:

@@ -26,9 +26,10 @@ CASES = {
 }
 TRIGGERS = {
     "policy": "the policy decides so when the turn ends",
-    "tool": "the caller goes on while a tool of the engine that is left still runs",
-    "failure": "the provider of the engine that is left fails, and the next one takes the turn over",
+    "tool": "the caller goes on while a tool of the engine that is left still runs; a person is fetched by a tool",
+    "failure": "the provider of the engine that is left fails, and the next one takes the turn over; nobody comes",
     "human request": "the caller cuts in on the reply of the engine that is left, and asks for a person",
+    "given back": "who has the call for good leaves it: a person hangs up, a guard closes a full-duplex engine",
 }
 
 
@@ -41,7 +42,8 @@ class Engine:
         entry: of the catalogue, as YAML in flow style; ``LAB`` in it stands for the lab's URL.
         provider: of the lab, which fails for the engine to fail.
         path: of the lab under which the engine's connections are.
-        hears: whether it is sent the caller's audio, and not only words.
+        hears: whether it is sent the turn that it is asked about as audio, and not only in words.
+        keeps: whether it keeps a call that it was given, and takes turns by itself.
         without: cases that do not apply to it, and why.
         alike: the engine whose plugin it shares, so that hand-offs are those of that one; it is in no pair.
     """
@@ -51,6 +53,7 @@ class Engine:
     provider: Provider
     path: str
     hears: bool = False
+    keeps: bool = False
     without: Mapping[str, str] = field(default_factory=dict)
     alike: str = ""
 
@@ -123,9 +126,21 @@ ENGINES: tuple[Engine, ...] = (
         without=NO_SESSION,
         alike="cascade",
     ),
+    Engine(
+        "duplex",
+        "{kind: duplex, model: {plugin: openai, model: gpt-live-1, options: {voice: duplex}}, tools: true}",
+        provider="openai.live",
+        path="/v1/live",
+        keeps=True,
+        without={
+            "100 turns": "its session begins with the newest 128 messages: the service takes no more",
+        },
+    ),
 )
 BY_NAME = {engine.name: engine for engine in ENGINES}
-PAIRS = tuple(permutations([engine.name for engine in ENGINES if not engine.alike], 2))
+HUMAN = "human"
+"""A person, who is in pairs only: nobody asks them for a reply."""
+PAIRS = tuple(permutations([*(engine.name for engine in ENGINES if not engine.alike), HUMAN], 2))
 
 
 def why_not(engine: str, case: str) -> str | None:
@@ -135,6 +150,21 @@ def why_not(engine: str, case: str) -> str | None:
 
 def why_not_pair(left: str, right: str, trigger: str) -> str | None:
     """Why a hand-off does not apply; ``None`` where it does."""
-    if trigger == "failure" and BY_NAME[right].hears:
-        return "a turn that has failed goes on with a cascade"
+    if left == HUMAN or BY_NAME[left].keeps:
+        return _why_not_given_back(left, right, trigger)
+    if trigger == "given back":
+        return "it has the call for a turn at a time"
+    if trigger == "failure" and right != HUMAN and BY_NAME[right].keeps:
+        return "a turn that has failed goes to no engine that would keep the call"
     return None
+
+
+def _why_not_given_back(left: str, right: str, trigger: str) -> str | None:
+    if trigger in ("failure", "given back"):
+        to_cascade = right != HUMAN and not (BY_NAME[right].hears or BY_NAME[right].keeps)
+        return None if to_cascade else "a call that is given back goes to a cascade"
+    if left == HUMAN:
+        return "while a person has the call, no turn is taken"
+    if right == HUMAN and trigger != "policy":
+        return None
+    return "it takes its turns by itself: nobody decides on them, and its tools fetch people only"

@@ -28,6 +28,11 @@ def exchange(*questions: str) -> list[tuple[str, str]]:
     return [message for one in questions for message in (("user", one), ("assistant", answer(one)))]
 
 
+def turn(engine: str, number: int) -> int:
+    """The turn under which the reply to the caller's so manieth is on record: an engine that keeps a call has one."""
+    return 1 if BY_NAME[engine].keeps else number
+
+
 def said(stage: Staged, turn: int) -> str:
     [text] = [text for number, _, text, _ in stage.replies if number == turn]
     return text
@@ -36,10 +41,10 @@ def said(stage: Staged, turn: int) -> str:
 @case("reply")
 async def test_a_turn_is_answered_once_by_the_engine_decided(engine: str) -> None:
     async with staged([engine]) as stage:
-        turn = await stage.asks(ONE)
+        spoken = await stage.asks(ONE)
     assert stage.replies == [(1, engine, answer(ONE), False)]
     assert stage.call.messages == exchange(ONE)
-    assert list(stage.heard_ms(turn.end_ms)) == [engine]
+    assert list(stage.heard_ms(spoken.end_ms)) == [engine]
     assert stage.said_to_model == [("user", ONE)]
     assert stage.lost_at_the_tap == 0
     if BY_NAME[engine].hears:
@@ -87,16 +92,19 @@ async def test_a_tool_that_does_not_return_is_given_up(engine: str) -> None:
 @case("barge-in")
 async def test_what_was_not_heard_of_a_cut_reply_is_in_no_history(engine: str) -> None:
     async with staged([engine]) as stage:
-        turn = await stage.says("tell me all")
-        began_ms = await stage.call.answered(turn)
+        spoken = await stage.says("tell me all")
+        began_ms = await stage.call.answered(spoken)
         await asyncio.sleep(1.5)
         over = await stage.interrupts(TWO)
         await stage.call.answered(over)
         await stage.call.heard_out()
         await stage.asks(THREE)
     (_, by, text, cut), *rest = stage.replies
-    assert (by, cut) == (engine, True)
-    assert rest == [(2, engine, answer(TWO), False), (3, engine, answer(THREE), False)]
+    assert (by, cut) == (engine, not BY_NAME[engine].keeps), "one that keeps a call stops by itself"
+    assert rest == [
+        (turn(engine, 2), engine, answer(TWO), False),
+        (turn(engine, 3), engine, answer(THREE), False),
+    ]
     assert text
     assert LAST_WORD not in text
     assert stage.call.messages == [("user", "tell me all"), ("assistant", text), *exchange(TWO, THREE)]
@@ -114,7 +122,7 @@ async def test_a_sound_without_words_is_no_turn(engine: str) -> None:
         silent = stage.heard_ms(sound.end_ms)
         await stage.asks(TWO)
     assert silent == {}
-    assert stage.replies == [(1, engine, answer(ONE), False), (2, engine, answer(TWO), False)]
+    assert stage.replies == [(1, engine, answer(ONE), False), (turn(engine, 2), engine, answer(TWO), False)]
     assert stage.call.messages == exchange(ONE, TWO)
     assert stage.said_to_model == [*exchange(ONE), ("user", TWO)]
     assert stage.lost_ms(WORDLESS, last=True) > 0
@@ -128,7 +136,7 @@ async def test_the_turn_after_a_long_silence_is_answered(engine: str) -> None:
         await asyncio.sleep(SILENCE_S)
         assert stage.heard_ms(first.end_ms) == heard_ms
         await stage.asks(TWO)
-    assert stage.replies == [(1, engine, answer(ONE), False), (2, engine, answer(TWO), False)]
+    assert stage.replies == [(1, engine, answer(ONE), False), (turn(engine, 2), engine, answer(TWO), False)]
     assert stage.said_to_model == [*exchange(ONE), ("user", TWO)]
 
 
@@ -144,7 +152,7 @@ async def test_a_hundred_turns_go_along(engine: str) -> None:
         await stage.call.in_step()
         await stage.asks(ONE)
         await stage.asks(TWO)
-    assert [(turn, by) for turn, by, *_ in stage.replies] == [(1, engine), (2, engine)]
+    assert [(number, by) for number, by, *_ in stage.replies] == [(1, engine), (turn(engine, 2), engine)]
     assert stage.said_to_model == [*exchange(*before, ONE), ("user", TWO)]
 
 
@@ -155,7 +163,7 @@ async def test_connections_that_break_between_turns_are_not_noticed(engine: str)
         stage.cut_off(engine)
         await asyncio.sleep(3)
         await stage.asks(TWO)
-    assert stage.replies == [(1, engine, answer(ONE), False), (2, engine, answer(TWO), False)]
+    assert stage.replies == [(1, engine, answer(ONE), False), (turn(engine, 2), engine, answer(TWO), False)]
     assert stage.call.messages == exchange(ONE, TWO)
     assert stage.said_to_model == [*exchange(ONE), ("user", TWO)]
 
@@ -163,19 +171,19 @@ async def test_connections_that_break_between_turns_are_not_noticed(engine: str)
 @case("lost in a turn")
 async def test_a_reply_that_breaks_off_is_given_to_its_end(engine: str) -> None:
     async with staged([engine]) as stage:
-        turn = await stage.says("tell me all")
+        spoken = await stage.says("tell me all")
         await stage.call.until(lambda: bool(stage.asked))
         await asyncio.sleep(0.25)
         stage.cut_off(engine)
-        began_ms = await stage.call.answered(turn)
+        began_ms = await stage.call.answered(spoken)
         await stage.call.heard_out()
         await asyncio.sleep(1)
         await stage.asks(TWO)
     by, text, cut = stage.replies[-2][1:]
-    assert stage.replies[-1] == (2, engine, answer(TWO), False)
+    assert stage.replies[-1] == (turn(engine, 2), engine, answer(TWO), False)
     assert (text.endswith(LAST_WORD), cut) == (True, False)
     assert by
-    assert began_ms - turn.end_ms < 1000 * FIRST_REPLY_S
+    assert began_ms - spoken.end_ms < 1000 * FIRST_REPLY_S
     assert ("user", "tell me all") in stage.said_to_model
 
 
@@ -186,6 +194,8 @@ async def test_a_session_that_its_vendor_ended_is_seeded_again(engine: str) -> N
         await stage.asks(TWO)
         await stage.call.until(lambda: stage.call.line.clock.now_ms() > 1000 * (LIMIT_S + 2))
         await stage.asks(THREE)
-    assert [(turn, by) for turn, by, *_ in stage.replies] == [(1, engine), (2, engine), (3, engine)]
+    assert [(number, by) for number, by, *_ in stage.replies] == [
+        (turn(engine, number), engine) for number in (1, 2, 3)
+    ]
     assert stage.call.messages == exchange(ONE, TWO, THREE)
     assert stage.said_to_model == [*exchange(ONE, TWO), ("user", THREE)]

@@ -21,7 +21,7 @@ from compliance.spool import Spool
 
 pytestmark = pytest.mark.unit
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 NAMED = "my name is "
 
 

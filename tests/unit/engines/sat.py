@@ -1,10 +1,10 @@
 """A desk with nothing around it: routing by list, and as much of a session as the desk asks between hand-offs."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from livekit.agents import llm
+from livekit.agents import Agent, llm
 
 from compliance.clock import CallClock
 from compliance.events import Event
@@ -12,6 +12,8 @@ from engines.cascade import Cascade
 from engines.desk import Desk
 from engines.generations import Generation
 from engines.routing import CallerTurn, Route, Routing
+from engines.warm import WarmModel
+from tests.unit.engines.fakes import FakeRealtime, frame
 
 
 class Plan:
@@ -60,27 +62,44 @@ class Session:
         self.history = llm.ChatContext()
         self.user_state = "listening"
         self.did: list[str] = []
+        self.agents: list[Agent] = []
+        self.opened: Callable[[str], object] = lambda speech_id: None
 
     def on(self, event: str, listener: Callable[..., None]) -> None: ...
 
     def interrupt(self, *, force: bool = False) -> None:
         self.did.append("interrupt")
 
-    def say(self, text: str) -> None:
+    def say(self, text: str) -> Any:
         self.did.append(f"say {text}")
+        self.opened(text)
+        return SimpleNamespace(id=text)
+
+    def update_agent(self, agent: Agent) -> None:
+        self.agents.append(agent)
 
     def generate_reply(self, **how: Any) -> None:
         self.did.append("reply")
 
 
 class Sat:
-    """A desk with three cascades; ``routing`` stands in for its plan."""
+    """A desk with three cascades, and realtime engines of those names; ``routing`` stands in for its plan.
 
-    def __init__(self, silence_limit_s: float = 60.0, routing: Routing | None = None) -> None:
+    The tap has 400 ms of every turn.
+    """
+
+    def __init__(
+        self,
+        silence_limit_s: float = 60.0,
+        routing: Routing | None = None,
+        realtime: Collection[str] = (),
+        tools: Sequence[llm.Tool] = (),
+    ) -> None:
         self.plan, self.session = Plan(), Session()
         self.events: list[Event] = []
         nothing: Any = SimpleNamespace(provider="nobody")
-        tap: Any = SimpleNamespace(sinks=[])
+        self.kept = [frame() for _ in range(20)]
+        tap: Any = SimpleNamespace(sinks=[], since=lambda at_ms: self.kept)
         session: Any = self.session
         self.desk = Desk(
             session=session,
@@ -88,15 +107,18 @@ class Sat:
             cascades={
                 name: Cascade(name, nothing, nothing, True, 1.0) for name in ("fast", "standard", "tool")
             },
-            realtime={},
+            realtime={name: WarmModel(FakeRealtime(), first_reply_s=1.0) for name in realtime},
             recogniser=nothing,
             tap=tap,
             routing=routing or self.plan,
             emit=self.events.append,
             call_id="call",
             instructions="",
-            tools=[],
+            tools=tools,
             silence_limit_s=silence_limit_s,
+        )
+        self.session.opened = lambda speech_id: self.desk.generations.open(
+            speech_id, engine=self.desk.engine, turn=self.desk.turn
         )
 
     def ends_turn(self, text: str = "hello") -> tuple[llm.ChatMessage, llm.ChatContext]:

@@ -257,6 +257,17 @@ def test_a_half_cascade_needs_a_voice_and_answers_in_text() -> None:
     assert complaint.endswith("a half-cascade needs at least one voice")
 
 
+def test_a_realtime_engine_may_be_asked_for_its_reply_ahead_of_the_end_of_a_turn() -> None:
+    eager = "  eager: {kind: realtime, model: {plugin: openai, model: gpt-realtime}, previews: true}\n"
+    assert Catalogue.parse(WHOLE + eager).engines["eager"].previews
+    assert not Catalogue.parse(WHOLE + eager.replace(", previews: true", "")).engines["eager"].previews
+    [cascade] = problems(WHOLE + "    previews: true\n")
+    assert "unknown key 'previews'" in cascade
+    model = "model: {plugin: google, model: gemini-2.5-flash}"
+    [gemini] = problems(WHOLE + f"  live: {{kind: realtime, {model}, previews: true}}\n")
+    assert gemini.endswith("what models of google were asked cannot be taken back: they preview nothing")
+
+
 def test_a_cascade_may_hear_how_the_caller_sounds_and_answer_in_another_voice() -> None:
     spec = Catalogue.parse(WHOLE + "    audio_aware: true\n    voices_when: {upset: [house]}\n").engines[
         "fast"

@@ -88,7 +88,7 @@ async def test_a_failure_moves_the_reply_to_the_next_engine_and_says_so(sat: Sat
     reply = sat.begins(said)
     assert reply is not None
     error = APIStatusError("no", status_code=503)
-    assert sat.desk.fail_over(reply, provider="openai", error=error)
+    assert sat.desk.recovery.fail_over(reply, provider="openai", error=error)
     assert (reply.engine, sat.desk.engine, sat.plan.failures) == ("standard", "standard", ["fast"])
     [event] = sat.of(ProviderFailed)
     assert (event.engine, event.provider, event.error) == ("fast", "openai", "APIStatusError 503")
@@ -98,7 +98,7 @@ async def test_a_failure_moves_the_reply_to_the_next_engine_and_says_so(sat: Sat
 async def test_a_preview_that_moved_on_is_kept_although_its_first_engine_is_decided(sat: Sat) -> None:
     preview = sat.begins(message())
     assert preview is not None
-    assert sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    assert sat.desk.recovery.fail_over(preview, provider="openai", error=TimeoutError())
     assert sat.desk.engine == "fast"  # which had made the greeting
     _, context = sat.ends_turn()
     assert (preview.engine, preview.confirmed, context.items) == ("standard", True, [])
@@ -108,10 +108,10 @@ async def test_a_preview_that_moved_on_is_kept_although_its_first_engine_is_deci
 async def test_the_turn_does_not_go_back_to_an_engine_that_failed_in_its_preview(sat: Sat) -> None:
     preview = sat.begins(message())
     assert preview is not None
-    sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    sat.desk.recovery.fail_over(preview, provider="openai", error=TimeoutError())
     sat.ends_turn()
-    tried = [sat.desk.fail_over(preview, provider="openai", error=TimeoutError()) for _ in range(2)]
-    assert tried == [True, False]
+    tried = [sat.desk.recovery.fail_over(preview, provider="openai", error=TimeoutError()) for _ in range(2)]
+    assert tried == ["tool", None]
     assert sat.plan.failures == ["fast", "standard", "tool"]
 
 
@@ -119,8 +119,8 @@ async def test_a_preview_that_fails_leaves_the_turn_before_it_its_engines(sat: S
     sat.ends_turn()
     preview = sat.begins(message("and then"))
     assert preview is not None
-    sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
-    sat.desk.rescue()
+    sat.desk.recovery.fail_over(preview, provider="openai", error=TimeoutError())
+    sat.desk.recovery.rescue()
     assert sat.plan.failures == ["fast", "fast"]
     assert sat.desk.engine == "standard"
 
@@ -129,7 +129,9 @@ async def test_an_error_is_recorded_without_its_text(sat: Sat) -> None:
     said, _ = sat.ends_turn()
     reply = sat.begins(said)
     assert reply is not None
-    sat.desk.fail_over(reply, provider="openai", error=TimeoutError("caller said 4111 1111 1111 1111"))
+    sat.desk.recovery.fail_over(
+        reply, provider="openai", error=TimeoutError("caller said 4111 1111 1111 1111")
+    )
     assert "4111" not in sat.of(ProviderFailed)[0].model_dump_json()
 
 
@@ -137,8 +139,8 @@ async def test_when_every_engine_has_failed_there_is_none_left(sat: Sat) -> None
     said, _ = sat.ends_turn()
     reply = sat.begins(said)
     assert reply is not None
-    tried = [sat.desk.fail_over(reply, provider="openai", error=TimeoutError()) for _ in range(3)]
-    assert tried == [True, True, False]
+    tried = [sat.desk.recovery.fail_over(reply, provider="openai", error=TimeoutError()) for _ in range(3)]
+    assert tried == ["standard", "tool", None]
     assert sat.plan.failures == ["fast", "standard", "tool"]
 
 
@@ -147,9 +149,9 @@ async def test_an_engine_that_a_guard_denied_does_not_answer_although_others_fai
     said, _ = sat.ends_turn()
     reply = sat.begins(said)
     assert reply is not None
-    assert sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+    assert sat.desk.recovery.fail_over(reply, provider="openai", error=TimeoutError())
     assert (reply.engine, sat.desk.engine, sat.plan.moves) == ("tool", "tool", ["tool"])
-    assert not sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+    assert not sat.desk.recovery.fail_over(reply, provider="openai", error=TimeoutError())
     assert sat.of(ProviderFailed)[-1].action == "apologised: no engine is left"
     assert (sat.desk.engine, sat.plan.moves) == ("tool", ["tool"])
 
@@ -159,13 +161,13 @@ async def test_a_cascade_that_routing_does_not_name_never_answers(sat: Sat) -> N
     said, _ = sat.ends_turn()
     reply = sat.begins(said)
     assert reply is not None
-    assert not sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+    assert not sat.desk.recovery.fail_over(reply, provider="openai", error=TimeoutError())
 
 
 async def test_a_turn_left_unanswered_is_not_moved_to_an_engine_that_a_guard_denied(sat: Sat) -> None:
     sat.plan.denied = frozenset({"standard", "tool"})
     sat.ends_turn()
-    sat.desk.rescue()
+    sat.desk.recovery.rescue()
     assert (sat.desk.engine, sat.plan.moves) == ("fast", [])
     assert sat.session.did == ["interrupt", f"say {sat.desk.wording.cannot_help}"]
 
@@ -174,7 +176,7 @@ async def test_guards_hold_for_a_turn_to_its_last_engine(sat: Sat) -> None:
     sat.plan.denied = frozenset({"tool"})
     sat.ends_turn()
     for _ in range(3):
-        sat.desk.rescue()
+        sat.desk.recovery.rescue()
     assert sat.plan.moves == ["standard"]
     assert sat.session.did[-1] == f"say {sat.desk.wording.cannot_help}"
 
@@ -184,14 +186,14 @@ async def test_a_preview_moves_only_to_engines_that_its_own_turn_may_have(sat: S
     sat.plan.denied = frozenset({"standard"})
     preview = sat.begins(message("and now"))
     assert preview is not None
-    assert sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    assert sat.desk.recovery.fail_over(preview, provider="openai", error=TimeoutError())
     assert (preview.engine, sat.desk.engine) == ("tool", "fast")
 
 
 async def test_a_preview_by_an_engine_that_the_decision_denies_is_not_the_reply(sat: Sat) -> None:
     preview = sat.begins(message())
     assert preview is not None
-    assert sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    assert sat.desk.recovery.fail_over(preview, provider="openai", error=TimeoutError())
     assert preview.engine == "standard"
     sat.plan.denied = frozenset({"standard"})  # the last words, or the voice, changed it
     said, context = sat.ends_turn()
@@ -200,7 +202,7 @@ async def test_a_preview_by_an_engine_that_the_decision_denies_is_not_the_reply(
     assert (sat.desk.engine, sat.plan.moves) == ("fast", [])
     reply = sat.begins(said)
     assert reply is not None
-    assert sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+    assert sat.desk.recovery.fail_over(reply, provider="openai", error=TimeoutError())
     assert reply.engine == "tool"
 
 
@@ -211,7 +213,7 @@ async def test_a_reply_that_outlives_its_turn_keeps_to_the_guards_of_that_turn(s
     assert late is not None
     sat.plan.denied = frozenset()
     sat.ends_turn("something else")
-    assert sat.desk.fail_over(late, provider="openai", error=TimeoutError())
+    assert sat.desk.recovery.fail_over(late, provider="openai", error=TimeoutError())
     assert late.engine == "tool"
 
 
@@ -220,53 +222,53 @@ async def test_engines_that_failed_in_a_turn_are_tried_again_in_the_next(sat: Sa
         said, _ = sat.ends_turn()
         reply = sat.begins(said)
         assert reply is not None
-        sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+        sat.desk.recovery.fail_over(reply, provider="openai", error=TimeoutError())
         assert reply.engine == "standard"
 
 
 async def test_a_turn_nobody_answers_is_moved_on_with_a_word_to_the_caller(sat: Sat) -> None:
     said, _ = sat.ends_turn()
-    sat.desk.rescue()
+    sat.desk.recovery.rescue()
     assert (sat.desk.engine, sat.session.did) == ("standard", ["interrupt", "reply"])
     reply = sat.begins(said)
     assert reply is not None
-    assert sat.desk.apology_owed(reply) == sat.desk.wording.one_moment
-    assert sat.desk.apology_owed(reply) is None
+    assert sat.desk.recovery.apology_owed(reply) == sat.desk.wording.one_moment
+    assert sat.desk.recovery.apology_owed(reply) is None
 
 
 async def test_a_preview_of_the_next_turn_does_not_use_up_the_apology(sat: Sat) -> None:
     said, _ = sat.ends_turn()
-    sat.desk.rescue()
+    sat.desk.recovery.rescue()
     preview = sat.begins(message("something else"))
     assert preview is not None
-    assert sat.desk.apology_owed(preview) is None
+    assert sat.desk.recovery.apology_owed(preview) is None
     reply = sat.begins(said)
     assert reply is not None
-    assert sat.desk.apology_owed(reply) is not None
+    assert sat.desk.recovery.apology_owed(reply) is not None
 
 
 async def test_a_reply_that_broke_off_is_begun_again_in_other_words(sat: Sat) -> None:
     said, _ = sat.ends_turn()
     sat.desk.first_sound()
-    sat.desk.rescue()
+    sat.desk.recovery.rescue()
     reply = sat.begins(said)
     assert reply is not None
-    assert sat.desk.apology_owed(reply) == "Sorry, let me start again. "
+    assert sat.desk.recovery.apology_owed(reply) == "Sorry, let me start again. "
 
 
 async def test_the_caller_is_asked_to_say_it_again_when_nobody_is_left(sat: Sat) -> None:
     sat.ends_turn()
     for _ in range(3):
-        sat.desk.rescue()
+        sat.desk.recovery.rescue()
     assert sat.session.did[-1] == f"say {sat.desk.wording.cannot_help}"
     assert sat.of(ProviderFailed)[-1].action == "none left; asked the caller to say it again"
 
 
 async def test_nothing_is_rescued_before_the_first_turn_or_after_the_call(sat: Sat) -> None:
-    sat.desk.rescue()
+    sat.desk.recovery.rescue()
     sat.ends_turn()
     await sat.desk.aclose()
-    sat.desk.rescue()
+    sat.desk.recovery.rescue()
     assert sat.session.did == []
     assert sat.events == []
 
@@ -314,7 +316,7 @@ async def test_of_two_that_were_asked_the_one_that_did_not_fail_answers(
     assert (reply.engine, sat.desk.engine, sat.plan.failures) == (left, left, [failed])
     [event] = sat.of(ProviderFailed)
     assert (event.engine, event.action) == (failed, f"moved to {left}")
-    assert sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
+    assert sat.desk.recovery.fail_over(reply, provider="openai", error=TimeoutError())
     assert reply.engine == "tool"  # neither is asked again
 
 
@@ -323,26 +325,28 @@ async def test_nobody_is_asked_besides_who_may_not_answer_the_turn(sat: Sat) -> 
     said, _ = sat.ends_turn()
     reply = sat.begins(said)
     assert reply is not None
-    assert sat.desk.stand_in(reply) is None
-    assert sat.desk.stand_in(reply, "tool") is None
+    assert sat.desk.recovery.stand_in(reply) is None
+    assert sat.desk.recovery.stand_in(reply, "tool") is None
     sat.plan.denied = frozenset()
     said, _ = sat.ends_turn()
     reply = sat.begins(said)
     assert reply is not None
-    assert sat.desk.stand_in(reply, "tool") == "tool"
+    assert sat.desk.recovery.stand_in(reply, "tool") == "tool"
 
 
 async def test_a_gate_that_is_closed_to_this_call_says_nothing_of_the_provider(sat: Sat) -> None:
     said, _ = sat.ends_turn()
     reply = sat.begins(said)
     assert reply is not None
-    assert sat.desk.fail_over(reply, provider="openai", error=GateError("fast", "openai", "elsewhere"))
+    assert sat.desk.recovery.fail_over(
+        reply, provider="openai", error=GateError("fast", "openai", "elsewhere")
+    )
     assert (reply.engine, sat.plan.failures) == ("standard", [])
 
 
 async def test_a_voice_that_failed_is_on_record_though_another_spoke(sat: Sat) -> None:
     sat.ends_turn()
-    sat.desk.one_voice_failed("elevenlabs", TimeoutError())
+    sat.desk.recovery.one_voice_failed("elevenlabs", TimeoutError())
     [event] = sat.of(ProviderFailed)
     assert (event.turn, event.engine, event.provider) == (1, "voice", "elevenlabs")
 
@@ -353,8 +357,8 @@ async def test_a_preview_that_fails_after_it_was_thrown_away_leaves_the_turn_whe
     sat.plan.chosen = "tool"
     sat.ends_turn()
     moves = list(sat.plan.moves)
-    assert not sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+    assert not sat.desk.recovery.fail_over(preview, provider="openai", error=TimeoutError())
     assert (sat.desk.engine, sat.plan.moves, sat.plan.failures) == ("tool", moves, ["fast"])
     assert sat.of(ProviderFailed)[-1].action == "nobody waited for it any more"
-    sat.desk.rescue()
+    sat.desk.recovery.rescue()
     assert sat.desk.engine == "standard"  # which nobody has tried for this turn

@@ -33,7 +33,7 @@ from tests.desk_call import Plan
 
 pytestmark = [pytest.mark.unit, pytest.mark.asyncio(loop_scope="module")]
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
+ONCE = APIConnectOptions(max_retry=0, timeout=60)
 TURN = CallerTurn("hello", 0, 1)
 ROLES: tuple[Role, ...] = ("llm", "tts", "stt", "realtime", "decisions")
 

@@ -112,7 +112,7 @@ async def test_the_tool_does_not_reach_who_is_denied_for_the_turn(sat: SatWithPe
 async def test_a_person_is_fetched_when_no_engine_is_left(sat: SatWithPeople) -> None:
     turn(sat)
     for _ in range(3):
-        sat.desk.rescue()
+        sat.desk.recovery.rescue()
     await asyncio.sleep(0)
     assert isinstance(sat.agents[-1], HoldingAgent)
     assert sat.of(ProviderFailed)[-1].action == "moved to human"
@@ -123,7 +123,7 @@ async def test_without_anybody_free_the_caller_is_asked_to_say_it_again(sat: Sat
     sat.fetched.free.clear()
     turn(sat)
     for _ in range(3):
-        sat.desk.rescue()
+        sat.desk.recovery.rescue()
     await asyncio.sleep(0)
     assert sat.agents == []
     assert sat.session.did[-1] == f"say {sat.desk.wording.cannot_help}"
@@ -134,8 +134,8 @@ async def test_a_reply_that_every_engine_fails_ends_with_a_person(sat: SatWithPe
     reply = sat.begins(said)
     assert reply is not None
     for _ in range(3):
-        left = sat.desk.fail_over(reply, provider="openai", error=TimeoutError())
-    assert not left
+        left = sat.desk.recovery.fail_over(reply, provider="openai", error=TimeoutError())
+    assert left == "human"
     await asyncio.sleep(0)
     assert isinstance(sat.agents[-1], HoldingAgent)
 
@@ -147,7 +147,7 @@ async def test_a_person_is_fetched_when_every_engine_failed_before_the_turn_was_
     preview = sat.begins(said)
     assert preview is not None
     for _ in range(3):
-        sat.desk.fail_over(preview, provider="openai", error=TimeoutError())
+        sat.desk.recovery.fail_over(preview, provider="openai", error=TimeoutError())
     assert sat.agents == [], "nobody is fetched for a turn that is not over"
     sat.desk.turn_completed(llm.ChatContext(), said)
     await asyncio.sleep(0)

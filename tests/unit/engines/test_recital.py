@@ -28,6 +28,7 @@ class Desk:
         self.wording = Wording()
         self.voice = Voice(speak)
         self.failed: list[str] = []
+        self.recovery = self
 
     def voice_for(self, generation: Generation | None) -> Voice:
         return self.voice

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 
 RATE_HZ = 24_000
 FRAME_S = 0.1
-ONCE = APIConnectOptions(max_retry=0, timeout=5.0)
+ONCE = APIConnectOptions(max_retry=0, timeout=60.0)
 Type = stt.SpeechEventType
 
 
@@ -112,7 +112,7 @@ async def events(stream: stt.RecognizeStream, frames: int) -> Sequence[stt.Speec
     for _ in range(frames):
         stream.push_frame(frame())
     stream.end_input()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [event async for event in stream]
 
 

@@ -88,6 +88,7 @@ class Books:
         self.generations = Generations()
         self.unread_by_voice: list[int] = []
         self.failures: list[str] = []
+        self.recovery = self
 
     def voice_for(self, generation: Generation | None) -> Voice:
         return self.voice

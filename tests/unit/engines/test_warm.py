@@ -8,7 +8,8 @@ import pytest
 from livekit.agents import APIConnectionError, APIError, llm
 from livekit.agents.metrics import RealtimeModelMetrics, STTMetrics
 
-from engines.warm import Seeded, WarmModel, WarmSession
+from engines.warm import WarmModel
+from engines.warm_session import Seeded, WarmSession
 from tests.unit.engines.fakes import FakeRealtime, FakeSession, frame
 
 pytestmark = pytest.mark.unit
@@ -317,7 +318,7 @@ async def test_a_broken_connection_is_told_of_and_never_ends_the_call(
 async def test_a_connection_made_anew_is_told_of() -> None:
     model, session, inner = opened()
     told: list[str] = []
-    model.on_reconnected = lambda: told.append("anew")
+    model.on_buffer_lost = lambda: told.append("anew")
     relayed = listened(session, "session_reconnected")
     inner.emit("session_reconnected", llm.RealtimeSessionReconnectedEvent())
     assert told == ["anew"]

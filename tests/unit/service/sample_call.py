@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,15 @@ from compliance.events import (
     Decided,
     Event,
     HandedOff,
+    HumanSaid,
     LateEventDropped,
     PreviewSettled,
     ProviderFailed,
     SpeechHeard,
     ToolCalled,
+    TransferAnswered,
+    TransferAsked,
+    TransferEnded,
     TurnAnswered,
     TurnEnded,
     TurnMoved,
@@ -419,6 +424,52 @@ def quick_call(call_id: str = "call-0001", source: str = "lab:01_quick_question"
             preview=True,
             cost=cascade_cost(3.0, 300, len(reply)),
         )
+    return call.end()
+
+
+def call_with_a_person(
+    call_id: str = "call-0008", source: str = "lab:08_asks_for_human"
+) -> tuple[Event, ...]:
+    """A quick call that ends with somebody called Anna: she asks for a card, is told it, and leaves."""
+    call = CallBuilder(call_id, source)
+    call.start("Thank you for calling Northwind Kitchen. How can I help?")
+    call.turn(
+        "i want to talk to a real person",
+        "One moment, please. I am getting a colleague for you.",
+        engine="human",
+        rule="asked-for-a-person",
+        reason="the caller asked for a person",
+        waits=cascade_waits(),
+    )
+    who: dict[str, Any] = {"call_id": call_id, "turn": call.turns, "engine": "human"}
+    call.events.append(TransferAsked(**who, at_ms=call.now_ms, cause="policy", reason=""))
+    call.now_ms += 4_000
+    began_ms = call.now_ms
+    call.events.append(
+        TransferAnswered(**who, at_ms=began_ms, way="warm", to="room:anna", person="anna", waited_ms=4_000)
+    )
+    for speaker, text in (
+        ("anna", "hello what is the number of your card"),
+        ("caller", "it is <CREDIT_CARD>"),
+        ("anna", "thank you that is paid"),
+    ):
+        said: dict[str, Any] = {"start_ms": call.now_ms + 300, "end_ms": call.now_ms + 2_300, "text": text}
+        call.now_ms += 2_600
+        if speaker == "caller":
+            call.events.append(CallerSaid(call_id=call_id, at_ms=call.now_ms, confidence=0.9, **said))
+        else:
+            call.events.append(HumanSaid(**who, at_ms=call.now_ms, person=speaker, confidence=0.9, **said))
+    call.now_ms += 500
+    call.events.append(
+        TransferEnded(
+            **who,
+            at_ms=call.now_ms,
+            person="anna",
+            by="person",
+            duration_ms=call.now_ms - began_ms,
+            spoke_ms=4_000,
+        )
+    )
     return call.end()
 
 

@@ -85,7 +85,7 @@ class Line:
             emit=lambda event: self.sat.events.append(event),
             call_id="call",
         )
-        self.sat = Sat(routing=self.router)
+        self.sat = Sat(routing=self.router, realtime=["realtime"])
 
     def ready(self, agent: str, *, turn: int, earlier: Earlier) -> str:
         return agent
@@ -114,18 +114,23 @@ class Line:
                 if preview is None:
                     break
                 assert preview.engine not in barred
-                if not desk.fail_over(preview, provider="p", error=TimeoutError()):
+                if not desk.recovery.fail_over(preview, provider="p", error=TimeoutError()):
                     break
-        said, _ = self.sat.ends_turn(turn["text"])
+        said = llm.ChatMessage(role="user", content=[turn["text"]])
+        desk.turn_completed(llm.ChatContext(), said)
         number = desk.turn
         assert desk.engine not in self.denied(number)
         for begun in turn["fails"]:
             reply = self.sat.begins(said)
             if reply is not None and begun:
-                desk.fail_over(reply, provider="p", error=TimeoutError())
+                desk.recovery.fail_over(reply, provider="p", error=TimeoutError())
                 assert reply.engine not in self.denied(number)
             else:
-                desk.rescue()
+                desk.recovery.rescue()
+            for over in (
+                *desk.generations,
+            ):  # a word about the delay, after which the turn may be handed over
+                desk.recovery.reply_over(over, interrupted=False)
             assert desk.engine not in self.denied(number)
 
 

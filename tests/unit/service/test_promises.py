@@ -15,13 +15,15 @@ from compliance.events import (
     Event,
     HandedOff,
     Hedged,
+    HumanSaid,
+    PartFailed,
     ProviderFailed,
     TurnAnswered,
     TurnEnded,
     TurnMoved,
 )
 from service.promises import CHECKS, promises
-from tests.unit.service.sample_call import furious_call, quick_call
+from tests.unit.service.sample_call import call_with_a_person, furious_call, quick_call
 
 pytestmark = pytest.mark.unit
 
@@ -43,7 +45,9 @@ def sentences(events: Sequence[Event]) -> list[str]:
     return [broken.sentence for broken in promises(events)]
 
 
-@pytest.mark.parametrize("events", [furious_call(), quick_call()], ids=["furious", "quick"])
+@pytest.mark.parametrize(
+    "events", [furious_call(), quick_call(), call_with_a_person()], ids=["furious", "quick", "person"]
+)
 def test_a_good_call_keeps_every_promise(events: tuple[Event, ...]) -> None:
     assert promises(events) == ()
 
@@ -259,6 +263,27 @@ def test_a_turn_missing_from_the_transcript_is_told() -> None:
     assert sentences(without(quick_call(), lambda event: event == first)) == [
         "The parallel transcript has nothing of turn 1 (4.8–8.1 s)."
     ]
+
+
+def test_words_that_came_when_their_turn_was_over_are_a_turn_of_no_time_and_not_missing() -> None:
+    late = next(event for event in quick_call() if isinstance(event, CallerSaid))  # of the first turn
+    timeless = changed(quick_call(), of_turn(TurnEnded, 2), start_ms=9e6, end_ms=9e6 + 0.001)
+    at = next(index for index, event in enumerate(timeless) if of_turn(TurnEnded, 2)(event))
+    silent = without(timeless[:at], lambda event: isinstance(event, CallerSaid) and event != late)
+    nothing = "The parallel transcript has nothing of turn 2 (9000.0–9000.0 s)."
+    assert nothing in sentences([*silent, *timeless[at:]])
+    assert nothing not in sentences([*silent, late, *timeless[at:]])
+
+
+def test_a_person_who_is_missing_from_the_transcript_is_told() -> None:
+    events = without(call_with_a_person(), lambda event: isinstance(event, HumanSaid))
+    assert sentences(events) == [
+        "The parallel transcript has nothing of anna, who had the call as `human` and spoke for 4.0 s."
+    ]
+    failed = PartFailed(
+        call_id="call-0008", at_ms=9_000, part="transcriber", error="E", action="still trying"
+    )
+    assert sentences((*events[:-1], failed, events[-1])) == []
 
 
 def test_a_bill_that_does_not_add_up_is_told() -> None:

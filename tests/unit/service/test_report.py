@@ -18,7 +18,13 @@ from service.report.colours import engine_classes, wait_classes
 from service.report.envelope import POINTS, outline, path, peak
 from service.report.timeline import timeline
 from service.summary import LedgerCheck, RecordError, summarise
-from tests.unit.service.sample_call import SAMPLE_RATE_HZ, audio_of, furious_call, quick_call
+from tests.unit.service.sample_call import (
+    SAMPLE_RATE_HZ,
+    audio_of,
+    call_with_a_person,
+    furious_call,
+    quick_call,
+)
 
 pytestmark = pytest.mark.unit
 HOSTILE = "</script><script>alert('x')</script><img src=x onerror=alert(1)> \" onmouseover=\"alert(2)"
@@ -126,6 +132,12 @@ def test_audio_is_never_in_the_page(html: str) -> None:
     assert "data:" not in html
     assert "base64" not in html
     assert len(html) < 400_000
+
+
+def test_what_a_person_said_stands_under_their_name() -> None:
+    page = Page(render_report([ReportCall(call_with_a_person())], title="x"))
+    assert page.text.count("human (anna)") == 2
+    assert "thank you that is paid" in page.text
 
 
 def test_hostile_words_names_and_reasons_stay_text() -> None:

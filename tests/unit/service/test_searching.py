@@ -4,7 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from compliance.events import AgentSaid, CallerSaid, CallStarted, Decided, Event, ProviderFailed, ToolCalled
+from compliance.events import (
+    AgentSaid,
+    CallerSaid,
+    CallStarted,
+    Decided,
+    Event,
+    HumanSaid,
+    ProviderFailed,
+    ToolCalled,
+)
 from service.searching import Query, hit, shown
 
 pytestmark = pytest.mark.unit
@@ -42,6 +51,9 @@ EVENTS: tuple[Event, ...] = (
         text="it is on its way",
         interrupted=False,
     ),
+    HumanSaid(
+        **AT, turn=1, engine="human", person="anna", start_ms=0, end_ms=1, text="let me look", confidence=1
+    ),
 )
 
 
@@ -55,10 +67,12 @@ def kinds(query: Query) -> list[str] | None:
     [
         (Query("my refund"), ["caller_said"]),
         (Query("ON ITS WAY"), ["agent_said"]),
+        (Query("let me look"), ["human_said"]),
         (Query("sent back"), ["tool_called"]),
         (Query("4417"), ["tool_called"]),
         (Query(engine="tool"), ["decided"]),
         (Query(engine="standard"), ["agent_said"]),
+        (Query(engine="human"), ["human_said"]),
         (Query(rule="tools"), ["decided"]),
         (Query(entity="PERSON"), ["caller_said"]),
         (Query(tool="find_order"), ["tool_called"]),
@@ -109,4 +123,5 @@ def test_every_event_has_a_line() -> None:
         "find_order failed",
         "openai failed (APIError 503): again",
         "it is on its way",
+        "let me look",
     ]

@@ -25,7 +25,7 @@ from service.promises import promises
 from service.segments import by_turn
 from service.summary import LedgerCheck, RecordError, percentiles, summarise
 from service.summary_json import summary_json
-from tests.unit.service.sample_call import POLICY_HASH, furious_call, quick_call
+from tests.unit.service.sample_call import POLICY_HASH, call_with_a_person, furious_call, quick_call
 
 pytestmark = pytest.mark.unit
 
@@ -105,6 +105,28 @@ def test_totals_add_up_over_turns_providers_and_engines() -> None:
     assert (summary.hand_offs, summary.late_dropped, summary.interruptions) == (6, 7, 1)
     assert (summary.previews_used, summary.previews_discarded) == (1, 2)
     assert summary.engines == ("fast", "tool", "standard", "realtime")
+
+
+def test_what_a_person_said_is_theirs_and_no_reply_of_an_engine() -> None:
+    summary = summarise(call_with_a_person())
+    [turn] = summary.turns
+    assert [(said.who, said.text) for said in turn.said] == [
+        ("human", "One moment, please. I am getting a colleague for you."),
+        ("human (anna)", "hello what is the number of your card"),
+        ("human (anna)", "thank you that is paid"),
+    ]
+    assert turn.agent_text == turn.said[0].text
+    replies = summary_json(summary)["turns"][0]["replies"]
+    assert [reply["person"] for reply in replies] == [None, "anna", "anna"]
+
+
+def test_a_person_of_whom_only_the_number_was_known_is_told_from_the_machine() -> None:
+    events = [
+        event.model_copy(update={"person": ""}) if hasattr(event, "person") else event
+        for event in call_with_a_person()
+    ]
+    [turn] = summarise(events).turns
+    assert {said.who for said in turn.said} == {"human", "human (a person)"}
 
 
 def test_the_waits_of_a_turn_keep_their_order() -> None:

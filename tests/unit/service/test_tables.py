@@ -22,7 +22,7 @@ from service.redacted import masked, pieces
 from service.summary import LedgerCheck, summarise
 from service.tables import call_table, calls_table, ledger_line, promises_line, redacted_text, transcript_view
 from service.words import clock, count, dollars, length, milliseconds
-from tests.unit.service.sample_call import furious_call, quick_call
+from tests.unit.service.sample_call import call_with_a_person, furious_call, quick_call
 
 pytestmark = pytest.mark.unit
 WIDTHS = pytest.mark.parametrize("width", [80, 100])
@@ -86,6 +86,14 @@ def test_the_transcript_has_both_sides_the_routes_and_the_masks(width: int) -> N
     assert text.index("opening hours") < text.index("We are open from nine")
 
 
+@WIDTHS
+def test_a_transcript_has_a_persons_words_under_their_name_between_the_callers(width: int) -> None:
+    events = call_with_a_person()
+    text = squeezed(shown(transcript_view(events, summarise(events)), width))
+    places = [text.index(words) for words in ("human (anna) hello", "it is <CREDIT_CARD>", "that is paid")]
+    assert places == sorted(places)
+
+
 def test_text_of_a_call_is_never_read_as_markup() -> None:
     events = [
         event.model_copy(update={"text": "[bold red]hello[/] [link=x]y"})
@@ -139,6 +147,13 @@ def test_calls_are_followed_while_they_run(width: int) -> None:
     assert "✓" in rows["01_quick_question"]
     assert "·" in rows["05_furious_from_first_word"]
     assert live.running == 1
+
+
+def test_a_followed_call_shows_what_a_person_says() -> None:
+    live = LiveCalls()
+    for event in call_with_a_person()[:-1]:
+        live.take(event)
+    assert "» thank you that is paid" in shown(live, 100)
 
 
 def test_a_followed_call_says_what_it_is_doing() -> None:

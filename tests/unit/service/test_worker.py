@@ -26,7 +26,7 @@ from service.worker import load_of, make_server, prepare, source_of
 
 pytestmark = pytest.mark.unit
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 SERVER = {"LIVEKIT_URL": "ws://127.0.0.1:7880", "LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": "secret"}
 
 

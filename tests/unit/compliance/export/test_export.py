@@ -21,7 +21,7 @@ from compliance.export.rows import COLUMNS, cell, text_of
 from compliance.ledger import Ledger, verifier
 from compliance.ledger.verifier import Key, Verification, VerifierError, verify_export
 from tests.forged import unguarded
-from tests.unit.service.sample_call import furious_call
+from tests.unit.service.sample_call import call_with_a_person, furious_call
 
 pytestmark = pytest.mark.unit
 
@@ -63,6 +63,7 @@ CALLS = {
     "hostile": small_call("hostile", *HOSTILE),
     "../a b/ü": small_call("../a b/ü", "my card is <CREDIT_CARD>"),
     "silent": small_call("silent")[:1],
+    "person": [e.model_copy(update={"call_id": "person"}) for e in call_with_a_person()],
 }
 
 
@@ -214,6 +215,34 @@ def test_a_vcons_dialog_is_what_was_said_by_whom_and_when(folders: dict[str, Pat
     assert [part["parties"] for part in dialog] == [0] * len(HOSTILE) + [1]
     assert dialog[-1]["start"] == "2026-11-16T09:30:04.000+00:00"
     assert dialog[-1]["duration"] == 1.0
+
+
+def test_a_person_who_had_the_call_is_a_party_of_their_own(folders: dict[str, Path]) -> None:
+    vcon = vcons(folders["vcon"])["person.vcon.json"]
+
+    assert vcon["parties"][2:] == [{"type": "person", "name": "anna"}]
+    assert [part["parties"] for part in vcon["dialog"]][-3:] == [2, 0, 2]
+    assert vcon["dialog"][-1]["body"] == "thank you that is paid"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda vcon: vcon["parties"][2].update(name="kim"),
+        lambda vcon: vcon["parties"].pop(),
+        lambda vcon: vcon["parties"].append({"type": "person", "name": "kim"}),
+        lambda vcon: vcon["parties"][1].update(type="person"),
+        lambda vcon: vcon["dialog"][-1].update(parties=1),
+    ],
+)
+def test_whoever_is_said_to_have_spoken_in_a_vcon_has(
+    ledger: Ledger, folders: dict[str, Path], tmp_path: Path, change: Callable[[Any], object]
+) -> None:
+    vcon = vcons(folders["vcon"])["person.vcon.json"]
+    change(vcon)
+    (tmp_path / "changed.vcon.json").write_text(json.dumps(vcon))
+
+    assert not checked(ledger, tmp_path / "changed.vcon.json").ok
 
 
 def test_a_call_exported_twice_is_the_same_vcon(

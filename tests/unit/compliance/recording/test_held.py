@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compliance.events import AgentSaid, CallerSaid
+from compliance.events import AgentSaid, CallerSaid, HumanSaid
 from compliance.heard import Segment, Word
 from compliance.intake import WITHHELD
 from compliance.recording.held import AGENT, CALLER, Block, Held
@@ -134,6 +134,25 @@ class Tape:
         self.let_go()
         return start_ms, self.now_ms
 
+    def hears_a_person(self, text: str, *spans: Span) -> tuple[float, float]:
+        """A person speaks, and is heard a moment later; returns from when to when."""
+        said, later_ms = heard(text, self.now_ms), 200.0
+        start_ms = said.start_ms + later_ms
+        self.held.agent_begins(start_ms)
+        self.caller(hush(said.end_ms - said.start_ms))
+        self.held.redacted(
+            HumanSaid(
+                call_id="c", at_ms=self.now_ms, turn=1, engine="human", person="anna", confidence=0.9,
+                start_ms=said.start_ms, end_ms=said.end_ms, text="<MASKED>" if spans else text,
+            ),
+            spans,
+            suspended=False,
+        )  # fmt: skip
+        self.caller(hush(1500))
+        self.held.agent([(start_ms, speech(said.end_ms - said.start_ms))])
+        self.let_go()
+        return start_ms, said.end_ms + later_ms
+
     def let_go(self) -> None:
         self.blocks += self.held.release()
 
@@ -165,6 +184,11 @@ def silent(tape: Samples, start_ms: float, end_ms: float) -> bool:
 
 CARD_TEXT = "my card number is four one one one thank you very much"
 CARD = Span(18, 34)
+PERSON: tuple[tuple[str, tuple[Span, ...]], ...] = (
+    ("hello what is your card number", ()),
+    (CARD_TEXT, (CARD,)),
+    ("thank you that is paid", ()),
+)
 
 
 def test_what_was_said_and_redacted_is_kept_as_it_was() -> None:
@@ -277,6 +301,27 @@ def test_the_end_of_a_reply_that_was_cut_is_silent_for_its_text_may_end_before_i
     kept = tape.end()
     assert part(kept, AGENT, start_ms, end_ms - 1600).all()
     assert not part(kept, AGENT, end_ms - 1200, end_ms).any()
+
+
+# -- a person who has the call ------------------------------------------------------------------------------
+def test_a_persons_words_are_kept_on_the_agents_channel_and_masked_where_they_are_heard() -> None:
+    tape = Tape()
+    tape.caller(hush(1000))
+    heard_ms = [tape.hears_a_person(words, *spans) for words, spans in PERSON]
+    tape.caller(hush(4000))
+    kept = tape.end()
+    for (_, spans), (start_ms, end_ms) in zip(PERSON, heard_ms, strict=True):
+        if spans:
+            assert silent(kept, start_ms, end_ms + MARGIN_MS), "it may be heard later still"
+        else:
+            assert part(kept, AGENT, start_ms, end_ms).all()
+
+
+def test_what_a_person_says_that_no_words_account_for_is_silent() -> None:
+    tape = Tape()
+    start_ms, end_ms = tape.answers(3000, recorded=False)
+    tape.caller(hush(4000))
+    assert not part(tape.end(), AGENT, start_ms, end_ms).any()
 
 
 # -- CVV and PIN -------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from compliance.redaction import Redacted, RedactionEngine, Redactor
 from compliance.redaction.names import NoNames
+from compliance.redaction.session import Voice
 
 Converse = Callable[..., list[Redacted]]
 
@@ -23,13 +24,14 @@ def redactor(rules: RedactionEngine) -> Redactor:
 
 @pytest.fixture
 def converse(redactor: Redactor) -> Converse:
-    """Plays utterances; those that begin with ``A:`` are the agent's."""
+    """Plays utterances; those that begin with ``A:`` are the agent's, with ``P:`` those of a person with the call."""
+    speakers: dict[str, Voice] = {"A:": "agent", "P:": "person"}
 
     def play(*utterances: str) -> list[Redacted]:
         return [
-            redactor.redact_spoken(u[2:].strip(), speaker="agent")
-            if u.startswith("A:")
-            else redactor.redact_spoken(u, speaker="caller")
+            redactor.redact_spoken(
+                u[2:].strip() if u[:2] in speakers else u, speaker=speakers.get(u[:2], "caller")
+            )
             for u in utterances
         ]
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from compliance.events import AgentSaid, CallerSaid, CallStarted, ToolCalled
+from compliance.events import AgentSaid, CallerSaid, CallStarted, HumanSaid, ToolCalled
 from compliance.redaction import REDACTION_FAILED, RedactionEngine, Redactor
 from compliance.redaction.pieces import Found, Heard
 
@@ -249,6 +249,100 @@ def test_the_segments_of_a_call_are_redacted_as_one_conversation(redactor: Redac
 
     assert redactor.redact_event(asked) == asked
     assert [redactor.redact_event(s).text for s in segments] == ["<CREDIT_CARD>"] * 3
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "masked"),
+    [
+        (("what is the card number", "whenever you're ready"), "four one one one", "<CREDIT_CARD>"),
+        (("could you give me the security", "code from the back of it"), "it's eight oh eight", "it's <CVV>"),
+        (("and which name", "is it booked under"), "that would be kim doe", "that would be <PERSON>"),
+    ],
+)
+def test_what_a_person_asks_for_in_several_breaths_is_expected_of_the_caller(
+    converse, question: tuple[str, ...], answer: str, masked: str
+) -> None:
+    results = converse(*(f"P: {part}" for part in question), answer)
+
+    assert [result.text for result in results] == [*question, masked]
+
+
+def test_a_caller_who_only_shows_that_they_listen_does_not_end_a_persons_question(converse) -> None:
+    results = converse("P: what is the security code", "mhm", "P: it is on the back", "seven three nine")
+
+    assert results[-1].text == "<CVV>"
+
+
+def test_a_person_who_goes_on_to_something_else_expects_no_answer_any_more(converse) -> None:
+    results = converse(
+        "P: what is your card number?",
+        "i do not have it here",
+        "P: no problem we will do that later",
+        "room 412 was cold",
+    )
+
+    assert results[-1].text == "room 412 was cold"
+
+
+@pytest.mark.parametrize(
+    "breaths",
+    [
+        ("so that was four one one one", "two two three four", "nine eight seven six", "five five zero one"),
+        ("i have your card here", "four one one one two two three four", "nine eight seven six five five zero one"),
+        ("your account number is", "uh one two", "three four five six"),
+    ],
+)  # fmt: skip
+def test_a_number_that_a_person_reads_out_in_breaths_is_masked(converse, breaths: tuple[str, ...]) -> None:
+    told = " ".join(result.text for result in converse(*(f"P: {breath}" for breath in breaths)))
+
+    assert not set(told.split()) & {"one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
+
+
+def test_a_value_that_caller_and_person_say_in_turns_is_masked_on_both_sides(converse) -> None:
+    results = converse(
+        "four one one one", "P: four one one one yes", "two two three four", "P: two two three four",
+        "nine eight seven six", "five five zero one", "P: ending in five five zero one",
+    )  # fmt: skip
+
+    assert [result.text for result in results] == [
+        "<NUMBER>", "<NUMBER> yes", "<NUMBER>", "<NUMBER>", "<NUMBER>", "<NUMBER>", "ending in <NUMBER>",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "i see your order four four one seven nine two has shipped",
+        "it takes five to seven days",
+        "the refund is twenty four dollars fifty",
+        "there are two options and room four one two is free at three thirty",
+        "you can reach us on extension four one two",
+    ],
+)
+def test_what_a_person_tells_and_what_identifies_nobody_stays(converse, text: str) -> None:
+    assert converse(f"P: {text}")[0].text == text
+
+
+def test_a_persons_words_are_redacted_as_an_event(redactor: Redactor) -> None:
+    said = HumanSaid(
+        call_id="c", at_ms=1, turn=2, engine="human", person="anna", start_ms=0, end_ms=1,
+        text="your card number is four one one one two two three four", confidence=1,
+    )  # fmt: skip
+
+    kept, spans = redactor.redact(said)
+
+    assert isinstance(kept, HumanSaid)
+    assert (kept.text, kept.person) == ("your card number is <CREDIT_CARD>", "anna")
+    assert [span.entity for span in spans["text"]] == ["CREDIT_CARD"]
+
+
+def test_nothing_of_a_person_is_left_when_a_call_is_forgotten(redactor: Redactor) -> None:
+    redactor.redact_spoken("what is the card number", speaker="person")
+    redactor.forget()
+
+    assert redactor.expected == ()
+    redactor.redact_spoken("take your time", speaker="person")
+    assert redactor.expected == ()
 
 
 def test_events_are_redacted_in_the_fields_that_hold_words_or_data(redactor: Redactor) -> None:

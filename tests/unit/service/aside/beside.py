@@ -14,7 +14,7 @@ from service.aside import Aside, Channel
 from service.aside.serve import Work, serve
 from service.aside.wire import PAYLOAD_LIMIT, Message, Unpacker, packed
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Told:

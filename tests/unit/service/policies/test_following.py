@@ -288,7 +288,7 @@ async def test_it_looks_again_and_again_whatever_it_meets(
 
     server.handler = after_a_while
     running = asyncio.create_task(following.run())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await accepted.wait()
     assert served(store) == 2
     running.cancel()

@@ -321,7 +321,7 @@ def test_a_real_process_finds_what_another_accepted_from_the_same_settings(
         clock.write(path, BAD)
         assert served() == 2
         job.stdin.close()
-        assert job.wait(timeout=30) == 0
+        assert job.wait(timeout=60) == 0
 
 
 # -- calls that are on --------------------------------------------------------------------------------------------

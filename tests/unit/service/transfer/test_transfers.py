@@ -15,7 +15,8 @@ from compliance.events import CallbackAsked, Event, TransferAnswered, TransferAs
 from engines.human import NOBODY, Asked
 from engines.people import PersonSpec, Target, TransferWords, Way
 from service.transfer.errors import NotPassedOnError, NotTakenError
-from service.transfer.transfers import Line, Transfers
+from service.transfer.line import Line
+from service.transfer.transfers import Transfers
 
 pytestmark = pytest.mark.unit
 
@@ -91,6 +92,7 @@ class Bench:
             ear=stubs.session,
             desk=stubs.desk,
             clock=CallClock(monotonic=lambda: self.now_s),
+            recogniser=stubs.session,
             recorder=stubs.recorder,
             emit=self.events.append,
             pass_on=self._pass_on,

@@ -25,7 +25,7 @@ from service.web.app import DIRECT
 SITE = "a-site's-token"
 ORIGIN = "https://shop.example.com"
 SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 E = TypeVar("E", bound=Event)
 

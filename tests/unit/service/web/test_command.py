@@ -21,7 +21,7 @@ from tests.unit.service.web.rig import SITE
 
 pytestmark = pytest.mark.unit
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 class Lent(Exchange):
