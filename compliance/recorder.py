@@ -130,7 +130,7 @@ class Recorder:
         self._seal = seal
         self._on_keeping = on_keeping
         self._remarks: list[tuple[str, str]] = []
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._loop_thread = asyncio.get_running_loop(), threading.get_ident()
         self._live = LiveView(call_id, late_s=late_s)
         self._order = threading.Lock()
         self._queue: SimpleQueue[Admitted | _Tell | _Mark] = SimpleQueue()
@@ -203,8 +203,10 @@ class Recorder:
         return future
 
     def _on_loop(self, call: Callable[[], object]) -> None:
+        # Waking the loop is a system call, in which this thread would lose its turn to the recorder's.
+        on_it = threading.get_ident() == self._loop_thread
         try:
-            self._loop.call_soon_threadsafe(call)
+            (self._loop.call_soon if on_it else self._loop.call_soon_threadsafe)(call)
         except RuntimeError:  # the loop is closed: nobody is left to tell, and the record is what counts
             logger.debug("call %s: the loop closed before its recorder", self.call_id)
 

@@ -195,12 +195,13 @@ def _engine(name: str, node: Node, voices: Mapping[str, Component]) -> EngineSpe
     if kind_node is None or kind is None:
         return None
     hears, voiced = kind != "cascade", kind in ("cascade", "half_cascade")
+    kept_warm = hears and kind != "duplex"
     node.only(
         (
             *("kind", "model", "tools", "first_reply_ms"),
             *(("voices",) if voiced else ()),
             *(() if hears else ("audio_aware", "voices_when", "hedge_ms", "hedge_with")),
-            *(("previews",) if kind in ("realtime", "half_cascade") else ()),
+            *(("previews",) if kept_warm else ()),
         )
     )
     mind = read_component(node.require("model"), "realtime" if hears else "llm")

@@ -48,6 +48,8 @@ from engines.wording import Wording
 
 ONSET_MS = 150.0
 """The voice detector reports speech this long after its onset: 50 ms of it, and its own windows."""
+_BEFORE_S = 0.001
+"""What lies between two messages of a history, which is ordered by when they were made."""
 SILENCE_LIMIT_S = 8.0
 """A turn that nobody has begun to answer aloud for this long goes to the next engine."""
 
@@ -258,7 +260,7 @@ class Desk:
             # ever sees it.
             turn_ctx.items.append(llm.AgentHandoff(new_agent_id=f"engine:{route.engine}"))
         if not to_realtime:
-            self._take_back(turn_ctx)
+            self._take_back(turn_ctx, message)
         for name, warmth in self._warmth.items():
             if name != route.engine:
                 warmth.feed.discard()
@@ -291,12 +293,12 @@ class Desk:
         self._session.interrupt(force=True)
         self._session.update_agent(agent)
 
-    def _take_back(self, turn_ctx: llm.ChatContext) -> None:
-        """Keep the words of a turn that a realtime engine was to answer and was never asked about."""
+    def _take_back(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> None:
+        """Keep the words of a turn before ``message`` that a realtime engine was to answer and was not asked about."""
         for model in self._realtime.values():
-            words = None if model.warm is None else model.warm.take_back()
-            if words is not None:
-                unanswered = llm.ChatMessage(role="user", content=[words])
+            unanswered = None if model.warm is None else model.warm.take_back()
+            if unanswered is not None:
+                unanswered.created_at = min(unanswered.created_at, message.created_at - _BEFORE_S)
                 for history in (turn_ctx, self._session.history):
                     history.insert(unanswered)
 
@@ -363,7 +365,8 @@ class Desk:
     def begin_reply(self, chat_ctx: llm.ChatContext) -> Generation | None:
         """The generation the running task makes, bound to its engine; None when a cascade has nothing to say.
 
-        A reply to a turn that is not over yet is a preview: the engine is the one that would be chosen now.
+        A reply to a turn that is not over yet, whose words are in nobody's history, is a preview: the engine is the
+        one that would be chosen now.
         """
         generation = self.generations.current()
         if generation is None or generation.closed:
@@ -371,7 +374,8 @@ class Desk:
         if generation.confirmed:
             return generation  # the next step of a reply, after a tool
         asked = _last_user_message(chat_ctx)
-        if asked is None or (self._message is not None and asked.id == self._message.id):
+        in_hand = self._message is not None and asked is not None and asked.id == self._message.id
+        if asked is None or in_hand or self._session.history.get_by_id(asked.id) is not None:
             if self._engine not in self.cascades:
                 return None
             self._previews.thrown_away()

@@ -289,10 +289,14 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         if mine and isinstance(error, Exception):
             self._model.on_lost(error, True)
 
-    def take_back(self) -> str | None:
-        """The words of a turn that was expected and never committed; the session forgets them."""
+    def take_back(self) -> llm.ChatMessage | None:
+        """A turn that was expected and never committed, as of its onset; the session forgets it."""
         pending, self._pending = self._pending, None
-        return None if pending is None else pending.text
+        if pending is None:
+            return None
+        said = llm.ChatMessage(role="user", content=[pending.text])
+        said.created_at = pending.started_at or said.created_at
+        return said
 
     def take(self) -> WarmSession:
         """An agent takes the session into use."""

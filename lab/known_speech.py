@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,8 @@ class Utterance:
 class KnownSpeech:
     """Hears nothing but ``utterances``; :attr:`listeners` keep what each stream was sent.
 
-    It answers when a client asks for its final result and, with ``endpointing``, when there was silence.
+    It answers when a client asks for its final result and, with ``endpointing``, when there was silence after one of
+    them: pauses within are none.
     """
 
     def __init__(self, utterances: Sequence[Utterance], *, endpointing: bool = False) -> None:
@@ -53,12 +54,8 @@ class KnownSpeech:
 
     async def recognise(self, pcm: bytes, *, sample_rate_hz: int) -> Heard:
         """One whole utterance."""
-        return self.recognised(pcm, sample_rate_hz)
-
-    def recognised(self, pcm: bytes, rate_hz: int) -> GivenHeard:
-        """The same, at once."""
-        text = " ".join(filter(None, self.said_in(np.frombuffer(pcm, "<i2"), rate_hz)))
-        return GivenHeard(text, end_s=len(pcm) / 2 / rate_hz)
+        text = " ".join(filter(None, self.said_in(np.frombuffer(pcm, "<i2"), sample_rate_hz)))
+        return GivenHeard(text, end_s=len(pcm) / 2 / sample_rate_hz)
 
     def listen(self, *, sample_rate_hz: int, silence_s: float = 0.3) -> KnownListener:
         limit_s = silence_s if self.endpointing else math.inf
@@ -81,10 +78,12 @@ class KnownListener:
     _silence_s: float
     turns: list[Samples] = field(default_factory=list)
     _pcm: bytearray = field(default_factory=bytearray)
+    _before: int = 0
+    """How many bytes were sent before those."""
     _told: int = 0
     """How much of it was answered in a silence."""
     _quiet_s: float = math.inf
-    _finals: asyncio.Queue[tuple[bytes, bool] | None] = field(default_factory=asyncio.Queue)
+    _finals: asyncio.Queue[Heard | None] = field(default_factory=asyncio.Queue)
 
     def push(self, pcm: bytes) -> None:
         self._pcm += pcm
@@ -94,21 +93,27 @@ class KnownListener:
             return
         before_s, self._quiet_s = self._quiet_s, self._quiet_s + len(samples) / self.rate_hz
         if before_s < self._silence_s <= self._quiet_s < math.inf:
-            self._finals.put_nowait((bytes(self._pcm[self._told :]), False))
-            self._told = len(self._pcm)
+            self._answer(finalized=False)
 
     def finalize(self) -> None:
-        pcm, told = bytes(self._pcm), self._told
+        self._answer(finalized=True)
+        self.turns.append(np.frombuffer(bytes(self._pcm), "<i2").astype(np.int16))
+        self._before += len(self._pcm)
         self._pcm.clear()
         self._told = 0
-        self.turns.append(np.frombuffer(pcm, "<i2").astype(np.int16))
-        self._finals.put_nowait((pcm[told:], True))
+
+    def _answer(self, *, finalized: bool) -> None:
+        texts = self._hearing.said_in(np.frombuffer(bytes(self._pcm[self._told :]), "<i2"), self.rate_hz)
+        if not texts and not finalized:
+            return
+        start_s, end_s = ((self._before + sent) / 2 / self.rate_hz for sent in (self._told, len(self._pcm)))
+        text = " ".join(filter(None, texts))
+        self._finals.put_nowait(GivenHeard(text, start_s=start_s, end_s=end_s, finalized=finalized))
+        self._told = len(self._pcm)
 
     async def __aiter__(self) -> AsyncIterator[Heard]:
         while (final := await self._finals.get()) is not None:
-            pcm, finalized = final
-            heard = self._hearing.recognised(pcm, self.rate_hz)
-            yield replace(heard, finalized=finalized)
+            yield final
 
     async def aclose(self) -> None:
         self._finals.put_nowait(None)

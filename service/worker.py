@@ -20,6 +20,7 @@ from service.health import SharedCircuits
 from service.ports import ConsolePort, RoomPort
 from service.private_logs import keep_private
 from service.settings import Settings
+from service.settled import settle
 
 EXCHANGE = "exchange"
 """Where a job process keeps the exchange between its start and its call."""
@@ -57,6 +58,7 @@ def prepare(process: JobProcess) -> None:
         redaction=Aside.handed_down(Redaction, os.environ),
         circuits=SharedCircuits(HappeningsLog.handed_down(os.environ)),
     )
+    settle()
 
 
 async def answer(context: JobContext) -> None:

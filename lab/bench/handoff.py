@@ -45,6 +45,7 @@ from service.heard_text import HeardText
 from service.line import Line
 from service.ports import LinePort
 from service.settings import Settings
+from service.settled import settle
 
 FRAME_MS = 20.0
 ROUND_TRIP_MS = 2 * FIXED.network.p50_ms
@@ -187,10 +188,11 @@ class Bench:
         settled = [
             event for event in events if isinstance(event, PreviewSettled) and event.engine == "realtime"
         ]
+        heard_ms = [one for one in conversed.heard_at_ms if one is not None]
         waits = [
-            heard_ms - decided_ms[event.turn]
+            min(one for one in heard_ms if one >= decided_ms[event.turn]) - decided_ms[event.turn]
             for event in settled
-            if event.used and (heard_ms := conversed.heard_at_ms[event.turn - 1]) is not None
+            if event.used
         ]
         return tuple(waits), sum(not event.used for event in settled)
 
@@ -256,6 +258,7 @@ async def opened(folder: Path) -> AsyncIterator[Bench]:
             update={"stand_ins": lab.stand_ins, "ledger": str(folder / "ledger.sqlite")}
         )
         exchange = await asyncio.to_thread(Exchange.load, settings)
+        settle()  # as a worker does
         try:
             yield Bench(lab, ears, exchange, known)
         finally:

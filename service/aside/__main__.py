@@ -9,7 +9,6 @@ here, see :mod:`service.aside.programs`. The first line to the owner is JSON: ``
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import resource
@@ -35,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     # Seconds of imports, so not before the owner is watched.
     from service.aside.programs import PROGRAMS
     from service.aside.serve import serve
+    from service.settled import settle
 
     program = PROGRAMS[arguments[3]](Path(arguments[4]))
     try:
@@ -42,8 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     except Exception as error:
         _say(owner, {"error": _told(error)})
         return 1
-    gc.freeze()  # what was loaded stays: to look through it for garbage takes longer than any work here
-    sys.setswitchinterval(0.001)  # a long text that is worked on in a thread keeps nobody waiting
+    settle()  # a long text that is worked on in a thread keeps nobody waiting
     os.nice(program.niceness)  # from here on: to load late would keep calls waiting
     _say(owner, {})
     asyncio.run(serve(listener, owner, works, quick_bytes=program.quick_bytes))

@@ -43,6 +43,18 @@ async def test_a_preview_of_the_engine_decided_is_the_reply(sat: Sat) -> None:
     assert [(event.engine, event.used) for event in sat.of(PreviewSettled)] == [("fast", True)]
 
 
+async def test_a_reply_to_the_turn_in_hand_is_no_preview_though_another_turn_stands_after_it(
+    sat: Sat,
+) -> None:
+    sat.ends_turn("where is order one")
+    later = message("where is order two")  # one that a realtime engine was to answer and was not asked about
+    sat.session.history.insert(later)
+    sat.plan.chosen = "realtime"  # what the next turn would go to
+    reply = sat.begins(later)
+    assert reply is not None
+    assert (reply.engine, reply.turn, reply.confirmed) == ("fast", 1, True)
+
+
 async def test_a_preview_of_another_engine_is_closed_and_livekit_made_to_discard_it(sat: Sat) -> None:
     preview = sat.begins(message())
     sat.plan.chosen = "tool"

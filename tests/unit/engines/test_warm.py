@@ -205,7 +205,9 @@ async def test_a_turn_that_went_on_before_it_was_committed_is_one_turn() -> None
 async def test_a_turn_that_was_never_committed_can_be_taken_back() -> None:
     _, session, inner = opened()
     session.expect("where is my order", 12.0)
-    assert session.take_back() == "where is my order"
+    taken = session.take_back()
+    assert taken is not None
+    assert (taken.role, taken.text_content, taken.created_at) == ("user", "where is my order", 12.0)
     assert session.take_back() is None
     session.generate_reply()
     assert "commit" not in inner.told

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lab.callers import HERE, load_pcm
-from lab.known_speech import RATE_HZ, KnownListener, KnownSpeech, excerpts
+from lab.known_speech import RATE_HZ, KnownListener, KnownSpeech, Utterance, excerpts
 
 pytestmark = pytest.mark.unit
 
@@ -81,4 +81,23 @@ async def test_with_endpointing_silence_ends_an_utterance() -> None:
     listener.finalize()
     async with asyncio.timeout(60):
         assert await finals(listener, 2) == [("thank you", False), ("where is my order", True)]
+    await listener.aclose()
+
+
+async def test_a_pause_within_an_utterance_does_not_end_it_and_times_are_those_of_the_stream() -> None:
+    broken = SPEECH["thank you"].samples.copy()
+    broken[len(broken) // 2 :][: RATE_HZ // 10] = 0
+    ears = KnownSpeech((Utterance("thank you", broken),), endpointing=True)
+    listener = ears.listen(sample_rate_hz=RATE_HZ, silence_s=0.04)
+    listener.push(silence(1.0))
+    listener.finalize()
+    for piece in np.split(broken, len(broken) // (RATE_HZ // 50)):
+        listener.push(piece.tobytes())
+    for _ in range(5):
+        listener.push(silence(0.02))
+    heard = aiter(listener)
+    assert (await anext(heard)).text == ""
+    one = await anext(heard)
+    assert (one.text, one.finalized) == ("thank you", False)
+    assert (one.start_s, one.end_s) == pytest.approx((1.0, 1.94), abs=0.001)
     await listener.aclose()
