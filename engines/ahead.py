@@ -49,8 +49,8 @@ class AskedAhead:
     def meant(self, route: Route) -> None:
         """The running turn would be routed so if it ended now."""
         self._meant = route
-        if self._asked is not None and not self._fits(route):
-            self._go_on(self._asked.engine)
+        if (wrong := self._asked_instead_of(route)) is not None:
+            self._go_on(wrong)
         self.caller_silent()
 
     def caller_silent(self) -> None:
@@ -71,13 +71,15 @@ class AskedAhead:
     def decided(self, route: Route) -> None:
         """The turn is over and routed."""
         self._meant = None
-        if self._asked is not None and not self._fits(route):
-            self._warmth[self._asked.engine].disown()
+        if (wrong := self._asked_instead_of(route)) is not None:
+            self._warmth[wrong].disown()
 
-    def _fits(self, route: Route) -> bool:
-        return (
-            self._asked is not None and self._asked.engine == route.engine and self._asked.turn == route.turn
-        )
+    def _asked_instead_of(self, route: Route) -> str | None:
+        """The engine that was asked for a reply which is not the one to a turn routed like this."""
+        asked = self._asked
+        if asked is None or (asked.engine, asked.turn) == (route.engine, route.turn):
+            return None
+        return asked.engine
 
     def _go_on(self, engine: str) -> None:
         """The reply is wrong, and the turn may still be the engine's."""

@@ -499,12 +499,11 @@ class Desk:
     def _user_state_changed(self, event: UserStateChangedEvent) -> None:
         if event.new_state == "speaking":
             self._ahead.caller_speaks()
-        for warmth in self._warmth.values():
-            if event.new_state == "speaking":
+            for warmth in self._warmth.values():
                 warmth.speech_started(self._clock.now_ms() - ONSET_MS)
-            else:
+        else:
+            for warmth in self._warmth.values():
                 warmth.speech_stopped()
-        if event.new_state != "speaking":
             self._ahead.caller_silent()
 
     def _connection_lost(self, engine: str, error: Exception, for_good: bool) -> None:
