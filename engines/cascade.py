@@ -186,7 +186,7 @@ class CascadeAgent(VoicedAgent):
                     if not self._desk.people.coming and not generation.closed:
                         yield self._desk.wording.cannot_help
                     return
-                if word := self._desk.recovery.word_of_delay(generation, begun=begun):
+                if word := self._desk.recovery.word_of_delay(generation, error, begun=begun):
                     yield word
                 if taker not in self._desk.cascades:
                     return  # it answers when this reply is over

@@ -238,7 +238,7 @@ class Desk:
             return True
         if (preview := self._previews.adopted) is not None:
             self.recovery.begin_turn(preview)
-            out = preview.engine in preview.failed  # every cascade had failed before the turn's end
+            out = preview.engine in preview.failed.engines  # every cascade had failed before the turn's end
             if out and (hears := self.recovery.next_for(route)) is not None:
                 self._previews.thrown_away()
                 preview, route = None, replace(route, engine=hears)
@@ -248,8 +248,8 @@ class Desk:
                 self._routing.moved(preview.engine)
         previous, self._engine = self._engine, route.engine
         self._route, self._message, self._turn_ctx = route, message, turn_ctx
-        if preview is not None and preview.engine in preview.failed:
-            self.people.last_way_out(route.denied, preview.failed)
+        if preview is not None and preview.engine in preview.failed.engines:
+            self.people.last_way_out(route.denied, preview.failed.engines)
         self._watch.start()
         for warmth in self._warmth.values():
             warmth.turn_ended()

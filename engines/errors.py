@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from livekit.agents import APITimeoutError, llm
+
+SILENT = "silent"
+"""The code of a realtime engine's error where its reply did not begin in time."""
+
 
 class EngineError(Exception):
     """Base of all errors of this package."""
@@ -17,3 +22,9 @@ class ToolsUnavailableError(EngineError):
 
 class NothingSaidError(EngineError):
     """An engine ended its reply without a word."""
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether the caller has waited for whoever failed: nothing came in time, where others refuse at once."""
+    silent = isinstance(error, llm.RealtimeError) and error.code == SILENT
+    return silent or isinstance(error, TimeoutError | APITimeoutError)

@@ -22,6 +22,15 @@ def current_speech_id() -> str | None:
     return None if speech is None else speech.id
 
 
+@dataclass(slots=True)
+class Failures:
+    """Who has failed a turn."""
+
+    engines: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
+    """The providers whose language models did not answer in time."""
+
+
 @dataclass(slots=True, eq=False)
 class Generation:
     """One reply in the making. Times are milliseconds on the call's clock; 0 means not yet."""
@@ -40,8 +49,8 @@ class Generation:
     voiceless: bool = False
     """Whether the recorded apology is played in place of its words."""
     apologised: bool = False
-    failed: set[str] = field(default_factory=set)
-    """The engines that failed while it was a preview."""
+    failed: Failures = field(default_factory=Failures)
+    """Who failed while it was a preview."""
     denied: frozenset[str] = frozenset()
     """The engines that may not answer its turn."""
     manner: str = ""

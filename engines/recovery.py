@@ -2,7 +2,7 @@
 
 The next engine takes it over, with a word to the caller about the delay; when none is left, a person does; and when
 there is nobody either, the caller is asked to say it again. No turn goes to an engine that has failed it, or that its
-guards denied.
+guards denied. Nobody is made to wait twice for one provider of language models while there is another to ask.
 
 A cascade goes on within the reply that failed. A realtime engine hears the turn itself: it is handed the call as the
 policy would hand it over, once the reply that failed has ended. A turn that is not over yet moves among cascades only.
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from livekit.agents import AgentSession
 
+from engines.errors import timed_out
 from engines.gates import GateError
-from engines.generations import Generation
+from engines.generations import Failures, Generation
 from engines.record import Record
 from engines.routing import Route, Routing
 from engines.watch import SilenceWatch
@@ -54,8 +55,8 @@ class Recovery:
         self._record = record
         self._watch = watch
         self._realtime = realtime
-        self._failed: set[str] = set()
-        """The engines that failed the turn in hand."""
+        self._failed = Failures()
+        """Who failed the turn in hand."""
         self._told = False
         """Whether the caller was told in this turn that it takes longer."""
         self._apology: str | None = None
@@ -64,7 +65,7 @@ class Recovery:
 
     def begin_turn(self, preview: Generation | None = None) -> None:
         """A turn is in hand. What failed in its ``preview``, while it was not over, has failed it already."""
-        self._failed = set() if preview is None else preview.failed
+        self._failed = Failures() if preview is None else preview.failed
         self._told = preview is not None and preview.apologised
         self._apology = self._promised = None
 
@@ -90,10 +91,10 @@ class Recovery:
     # -- within a reply ---------------------------------------------------------------------------------------
     def stand_in(self, generation: Generation, wished: str | None = None) -> str | None:
         """The cascade that may answer for that of ``generation``: the one wished for, or the next."""
-        route, tried = Route(generation.turn, generation.engine, generation.denied), self._tried(generation)
-        barred = {generation.engine, *generation.denied, *tried}
+        route, failures = Route(generation.turn, generation.engine, generation.denied), self._of(generation)
+        barred = {generation.engine, *generation.denied, *failures.engines}
         if wished is None:
-            return self._next(route, tried, over=False)
+            return self._next(route, failures, over=False)
         return None if wished in barred else wished
 
     def hedged(self, generation: Generation, winner: str, loser: str) -> None:
@@ -115,16 +116,18 @@ class Recovery:
             failed: the engine, if not that of ``generation``.
             to: who takes over, if that is certain already.
         """
-        failed, tried = failed or generation.engine, self._tried(generation)
-        tried.add(failed)
+        failed, failures = failed or generation.engine, self._of(generation)
+        failures.engines.add(failed)
+        if timed_out(error):
+            failures.silent.add(provider)
         self._failed_by(failed, error)
         if generation.closed:
             self._record.failed(generation.turn, failed, provider, error, "nobody waited for it any more")
             return None
         in_hand = self._in_hand(generation)
-        taker = to or self._next(Route(generation.turn, failed, generation.denied), tried, over=in_hand)
+        taker = to or self._next(Route(generation.turn, failed, generation.denied), failures, over=in_hand)
         if taker is None and in_hand:
-            taker = self._desk.people.last_way_out(generation.denied, tried)
+            taker = self._desk.people.last_way_out(generation.denied, failures.engines)
         action = f"moved to {taker}" if taker else "apologised: no engine is left"
         self._record.failed(generation.turn, failed, provider, error, action)
         if taker is not None and taker in self._desk.cascades:
@@ -133,17 +136,27 @@ class Recovery:
             self._promise(taker, generation)
         return taker
 
-    def word_of_delay(self, generation: Generation, *, begun: bool) -> str:
-        """What the caller is told within a reply before another engine answers: that there is a delay, only once.
+    def word_of_delay(self, generation: Generation, error: BaseException, *, begun: bool) -> str:
+        """What the caller is told within a reply before another engine answers.
 
         Args:
             generation: the reply.
-            begun: whether the engine that failed had begun to answer; then the answer begins anew.
+            error: what the engine raised that failed.
+            begun: whether it had begun to answer; then the answer begins anew.
         """
         told = generation.apologised or (self._told and self._in_hand(generation))
         generation.apologised = True
         self._told = self._told or self._in_hand(generation)
-        return self._desk.wording.start_again if begun else "" if told else self._desk.wording.one_moment
+        return self._word(told=told, begun=begun, waited=timed_out(error))
+
+    def _word(self, *, told: bool, begun: bool, waited: bool) -> str:
+        """That there is a delay: only once, unless the caller has waited since."""
+        wording = self._desk.wording
+        if begun:
+            return wording.start_again
+        if told:
+            return wording.still_here if waited else ""
+        return wording.one_moment
 
     def reply_over(self, generation: Generation, *, interrupted: bool) -> bool:
         """A reply has ended. True when the turn it was about is somebody else's to answer from here on."""
@@ -164,7 +177,7 @@ class Recovery:
         if promised is not None:
             self._desk.move_on(promised[0])
 
-    def _tried(self, generation: Generation) -> set[str]:
+    def _of(self, generation: Generation) -> Failures:
         return self._failed if self._in_hand(generation) else generation.failed
 
     def _in_hand(self, generation: Generation) -> bool:
@@ -180,9 +193,15 @@ class Recovery:
         """The next engine for the turn in hand, routed so, that has not failed it."""
         return self._next(route, self._failed, over=True)
 
-    def _next(self, route: Route, have_failed: Collection[str], *, over: bool) -> str | None:
-        """The next engine that may answer the turn of ``route``: a cascade, or a realtime one if the turn is over."""
-        tried = set(have_failed)
+    def _next(self, route: Route, failures: Failures, *, over: bool) -> str | None:
+        """The next engine that may answer the turn of ``route``, of a provider that has answered if there is one."""
+        silent = {name for name, each in self._desk.cascades.items() if each.mind.provider in failures.silent}
+        elsewhere = self._next_but(failures.engines | silent, route, over=over)
+        return elsewhere or self._next_but(failures.engines, route, over=over)
+
+    def _next_but(self, out: Collection[str], route: Route, *, over: bool) -> str | None:
+        """The next engine not in ``out``: a cascade, or a realtime one if the turn is over."""
+        tried = set(out)
         while (following := self._routing.fallback(route, tried)) is not None:
             if following in self._desk.cascades or (over and following in self._realtime):
                 return following
@@ -200,32 +219,31 @@ class Recovery:
             self._keep_promise()
             return
         failed, begun = self._desk.engine, not self._watch.running
-        self._failed.add(failed)
+        self._failed.engines.add(failed)
         self._failed_by(failed, reason)
         following = self.next_for(replace(self._desk.route, engine=failed))
-        taker = following or self._desk.people.last_way_out(self._desk.route.denied, self._failed)
+        taker = following or self._desk.people.last_way_out(self._desk.route.denied, self._failed.engines)
         action = f"moved to {taker}" if taker else "none left; asked the caller to say it again"
         self._record.failed(self._desk.turn, failed, failed, reason or TimeoutError(), action)
         self._desk.let_go(failed)
         self._session.interrupt(force=True)
         if following is not None:
-            self._move_on(following, begun=begun)
+            self._move_on(following, begun=begun, waited=reason is None or timed_out(reason))
             return
         self._watch.stop()
         if taker is None:
             self._session.say(self._desk.wording.cannot_help)
 
-    def _move_on(self, engine: str, *, begun: bool) -> None:
-        wording, told = self._desk.wording, self._told
-        word = wording.start_again.lstrip() if begun else None if told else wording.one_moment
+    def _move_on(self, engine: str, *, begun: bool, waited: bool) -> None:
+        word = self._word(told=self._told, begun=begun, waited=waited).lstrip()
         self._told = True
-        if engine in self._realtime and word is not None:
+        if engine in self._realtime and word:
             speech = self._session.say(word)
             if (said := self._desk.generations.of(speech.id)) is not None:
                 self._watch.start()
                 self._promise(engine, said)
                 return
-        self._apology = word
+        self._apology = word or None
         self._desk.move_on(engine)
 
     def apology_owed(self, generation: Generation) -> str | None:
@@ -242,7 +260,7 @@ class Recovery:
 
     def lost(self, engine: str, provider: str, error: BaseException) -> None:
         """An engine that had the call for good has failed; who takes it is the caller's to say."""
-        self._failed.add(engine)
+        self._failed.engines.add(engine)
         self._failed_by(engine, error)
         self._record.failed(self._desk.turn, engine, provider, error, f"moved to {self.next_machine()}")
 

@@ -18,6 +18,8 @@ from livekit.agents import NOT_GIVEN, APIConnectionError, NotGivenOr, llm
 from livekit.agents.metrics import RealtimeModelMetrics, STTMetrics
 from livekit.agents.utils import is_given
 
+from engines.errors import SILENT
+
 if TYPE_CHECKING:
     from engines.warm import WarmModel
 
@@ -391,7 +393,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
     def _give_up(self, reply: asyncio.Future[llm.GenerationCreatedEvent]) -> None:
         if reply.done():
             return
-        reply.set_exception(llm.RealtimeError(f"no reply within {self._first_reply_s:g} s", code="silent"))
+        reply.set_exception(llm.RealtimeError(f"no reply within {self._first_reply_s:g} s", code=SILENT))
         if reply is self._asked:
             self.interrupt()
 

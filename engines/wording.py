@@ -16,6 +16,7 @@ class Wording:
     """Sentences for when an engine fails, and a recording, with its words, for when no voice works."""
 
     one_moment: str = "One moment, please. "
+    still_here: str = "Thank you for waiting, I am still here. "
     start_again: str = " Sorry, let me start again. "
     cannot_help: str = "I am sorry, I have a technical problem just now. Please say that again in a moment. "
     no_record: str = (
@@ -29,7 +30,7 @@ class Wording:
     @property
     def about_delays(self) -> tuple[str, ...]:
         """What is said while an answer is being worked on."""
-        return self.one_moment.strip(), self.start_again.strip()
+        return self.one_moment.strip(), self.still_here.strip(), self.start_again.strip()
 
     def recorded_apology(self) -> tuple[rtc.AudioFrame, ...]:
         """The recorded apology as 20 ms frames, mono, at the recording's rate."""

@@ -349,7 +349,11 @@ def test_the_errors_shown_are_those_of_the_policy_shown() -> None:
 def test_support_teams_are_told_what_the_caller_hears() -> None:
     page = (HOW_TO / "support.md").read_text(encoding="utf-8")
     wording = Wording()
-    spoken = (wording.one_moment, wording.start_again, wording.cannot_help, wording.recorded_words)
+    spoken = (
+        *wording.about_delays,
+        wording.cannot_help,
+        wording.recorded_words,
+    )
     assert not [words for words in spoken if f'"{words.strip()}"' not in page]
 
 

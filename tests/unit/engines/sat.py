@@ -1,6 +1,6 @@
 """A desk with nothing around it: routing by list, and as much of a session as the desk asks between hand-offs."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -85,7 +85,7 @@ class Session:
 class Sat:
     """A desk with three cascades, and realtime engines of those names; ``routing`` stands in for its plan.
 
-    The tap has 400 ms of every turn.
+    The tap has 400 ms of every turn. Each cascade has a provider of its own, unless ``providers`` names it.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Sat:
         routing: Routing | None = None,
         realtime: Collection[str] = (),
         tools: Sequence[llm.Tool] = (),
+        providers: Mapping[str, str] | None = None,
     ) -> None:
         self.plan, self.session = Plan(), Session()
         self.events: list[Event] = []
@@ -105,7 +106,8 @@ class Sat:
             session=session,
             clock=CallClock(),
             cascades={
-                name: Cascade(name, nothing, nothing, True, 1.0) for name in ("fast", "standard", "tool")
+                name: Cascade(name, _mind((providers or {}).get(name, name)), nothing, True, 1.0)
+                for name in ("fast", "standard", "tool")
             },
             realtime={name: WarmModel(FakeRealtime(), first_reply_s=1.0) for name in realtime},
             recogniser=nothing,
@@ -135,3 +137,7 @@ class Sat:
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
+
+
+def _mind(provider: str) -> Any:
+    return SimpleNamespace(provider=provider)

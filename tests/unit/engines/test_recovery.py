@@ -6,6 +6,7 @@ import pytest
 from livekit.agents import function_tool, llm
 
 from compliance.events import PreviewSettled, ProviderFailed
+from engines.errors import SILENT
 from engines.generations import Generation
 from engines.human import HoldingAgent, People
 from engines.people import PersonSpec
@@ -14,7 +15,7 @@ from tests.unit.engines.sat import Sat
 
 pytestmark = pytest.mark.unit
 
-ERROR = TimeoutError()
+ERROR, REFUSED = TimeoutError(), ConnectionRefusedError()
 
 
 @function_tool
@@ -31,6 +32,15 @@ async def sat() -> Any:
     await made.desk.aclose()
 
 
+@pytest.fixture
+async def shared() -> Any:
+    """Two of the cascades ask one provider, and a realtime engine comes after them."""
+    made = Sat(realtime=["realtime"], providers={"fast": "openai", "standard": "openai"})
+    made.plan.order = ("standard", "tool", "realtime")
+    yield made
+    await made.desk.aclose()
+
+
 def replying(sat: Sat) -> Generation:
     """A reply to a turn that is over."""
     said, _ = sat.ends_turn()
@@ -40,8 +50,9 @@ def replying(sat: Sat) -> Generation:
     return reply
 
 
-def fails(sat: Sat, reply: Generation) -> str | None:
-    return sat.desk.recovery.fail_over(reply, provider="openai", error=ERROR)
+def fails(sat: Sat, reply: Generation, error: BaseException = ERROR) -> str | None:
+    provider = sat.desk.cascades[reply.engine].mind.provider
+    return sat.desk.recovery.fail_over(reply, provider=provider, error=error)
 
 
 def over(sat: Sat, reply: Generation, *, interrupted: bool = False) -> None:
@@ -114,16 +125,57 @@ async def test_a_turn_on_which_tools_have_worked_goes_along_with_what_they_did(s
     assert not sat.desk._warmth["realtime"].feed.has_turn
 
 
-async def test_the_caller_is_told_of_a_delay_once_in_a_turn(sat: Sat) -> None:
-    reply, recovery = replying(sat), sat.desk.recovery
+async def test_the_caller_is_told_of_a_delay_once_if_what_fails_next_fails_at_once(sat: Sat) -> None:
+    reply, recovery, wording = replying(sat), sat.desk.recovery, sat.desk.wording
     fails(sat, reply)
-    assert recovery.word_of_delay(reply, begun=False) == sat.desk.wording.one_moment
+    assert recovery.word_of_delay(reply, ERROR, begun=False) == wording.one_moment
     over(sat, reply)
-    recovery.rescue()
+    recovery.rescue(REFUSED)
     said = sat.desk.generations.open("answer", engine="standard", turn=1)
     assert recovery.apology_owed(said) is None
-    assert recovery.word_of_delay(reply, begun=False) == ""
-    assert recovery.word_of_delay(reply, begun=True) == sat.desk.wording.start_again
+    assert recovery.word_of_delay(reply, REFUSED, begun=False) == ""
+    assert recovery.word_of_delay(reply, REFUSED, begun=True) == wording.start_again
+
+
+@pytest.mark.parametrize("error", [None, ERROR, llm.RealtimeError("no reply", code=SILENT)])
+async def test_a_caller_who_waits_again_is_told_again(sat: Sat, error: BaseException | None) -> None:
+    reply, recovery, wording = replying(sat), sat.desk.recovery, sat.desk.wording
+    fails(sat, reply)
+    recovery.word_of_delay(reply, ERROR, begun=False)
+    over(sat, reply)
+    recovery.rescue(error)
+    said = sat.desk.generations.open("answer", engine="standard", turn=1)
+    assert recovery.apology_owed(said) == wording.still_here
+    assert recovery.word_of_delay(reply, ERROR, begun=False) == wording.still_here
+
+
+async def test_a_provider_that_was_waited_for_is_passed_over_while_there_is_another(shared: Sat) -> None:
+    reply = replying(shared)
+    assert fails(shared, reply) == "tool"
+    assert fails(shared, reply, REFUSED) == "realtime"
+    over(shared, reply)
+    shared.desk.recovery.rescue(REFUSED)
+    assert shared.desk.engine == "standard", "nobody else is left"
+
+
+async def test_a_provider_that_was_waited_for_before_the_turn_was_over_is_passed_over_after_it(
+    shared: Sat,
+) -> None:
+    said = llm.ChatMessage(role="user", content=["hello"])
+    preview = shared.begins(said)
+    assert preview is not None
+    assert fails(shared, preview) == "tool"
+    assert shared.desk.turn_completed(llm.ChatContext(), said) is False
+    assert fails(shared, preview, REFUSED) == "realtime"
+
+
+async def test_a_model_that_refuses_says_nothing_of_the_others_of_its_provider(shared: Sat) -> None:
+    assert fails(shared, replying(shared), REFUSED) == "standard"
+
+
+async def test_in_the_next_turn_a_provider_that_was_waited_for_may_be_asked_again(shared: Sat) -> None:
+    assert fails(shared, replying(shared)) == "tool"
+    assert fails(shared, replying(shared), REFUSED) == "standard"
 
 
 async def test_no_engine_gets_a_turn_twice(sat: Sat) -> None:
@@ -146,9 +198,9 @@ async def test_one_realtime_engine_follows_another(sat: Sat) -> None:
     sat.plan.order = ("realtime", "other")
     reply = replying(sat)
     fails(sat, reply)
-    sat.desk.recovery.word_of_delay(reply, begun=False)
+    sat.desk.recovery.word_of_delay(reply, ERROR, begun=False)
     over(sat, reply)
-    sat.desk.recovery.rescue(ERROR)
+    sat.desk.recovery.rescue(REFUSED)
     assert [one.engine for one in sat.session.agents if isinstance(one, RealtimeAgent)] == [
         "realtime",
         "other",

@@ -19,6 +19,6 @@ def test_the_recorded_apology_is_audible_speech_in_20_ms_frames() -> None:
 
 def test_sentences_can_be_spoken_one_after_the_other() -> None:
     wording = Wording()
-    for text in (wording.one_moment, wording.start_again, wording.cannot_help):
+    for text in (wording.one_moment, wording.still_here, wording.start_again, wording.cannot_help):
         assert text.endswith(". ")
     assert wording.start_again.startswith(" ")  # it follows a word that was cut
