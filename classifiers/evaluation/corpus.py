@@ -6,7 +6,6 @@ only ever read. What is called by a name that nobody here knows is left out and 
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from classifiers.emotion.training.corpus import (
     LABEL_OF_EMOTION,
     LABELS,
     Utterance,
+    manifest_rows,
     read_audio,
 )
 from classifiers.errors import ClassifierError
@@ -119,7 +119,7 @@ def read_folder(folder: Path, name: str) -> Corpus:
     if not manifest.is_file():
         raise ClassifierError(folder, "has no manifest.csv", "name a folder that holds one")
     recordings, unmapped = [], Counter[str]()
-    for row in _rows(manifest):
+    for row in manifest_rows(manifest):
         if (emotion := emotion_named(row["emotion"])) is None:
             unmapped[row["emotion"]] += 1
             continue
@@ -137,24 +137,6 @@ def read_folder(folder: Path, name: str) -> Corpus:
             manifest, "holds one speaker", "two or more are needed to say how much they differ"
         )
     return corpus
-
-
-def _rows(manifest: Path) -> list[dict[str, str]]:
-    """The rows of the manifest; a cell that is not there is empty."""
-    try:
-        with manifest.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.DictReader(lines, restval="")
-            columns = set(reader.fieldnames or ())
-            rows = [{str(column): str(cell) for column, cell in row.items()} for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as broken:
-        raise ClassifierError(manifest, f"cannot be read ({broken})", "it must be CSV in UTF-8") from broken
-    if missing := {"file", "speaker", "emotion"} - columns:
-        raise ClassifierError(
-            manifest,
-            f"has no column {', '.join(sorted(missing))}",
-            "it needs file, speaker and emotion; gender is read if it is there",
-        )
-    return rows
 
 
 def read_emodb(folder: Path) -> Corpus:

@@ -10,9 +10,9 @@ Numbers, codes and addresses are one sign each: what one caller said of himself 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise
+from itertools import chain, compress, count, pairwise, repeat
 
 from classifiers.tool_need.tools import ToolSet
 
@@ -34,19 +34,22 @@ CROSSED = frozenset({"answer", "after", "after said", "stages"})
 
 _PART = re.compile(r"[^\W\d_]+|\d+")
 _CAPITALS = re.compile(r"\b[A-Z]{6}\b")
-_SIX_CAPITALS = re.compile(rb"[A-Z]{6}")
-_SMALL = bytes(range(ord("a"), ord("z") + 1))
+_RUNS = bytes(65 if 65 <= code <= 90 else 32 for code in range(256))  # every capital an A
 _MAIL = re.compile(r"\S*@\S*\w")
 _KEPT = "_@"  # parts of a code
 _APART: dict[int, str | None] = {
     code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) in _KEPT)
 }
 _APART |= dict.fromkeys(map(ord, "'’"))  # None and not "": CPython translates that ten times as fast
-_APART_ASCII = bytes(
-    ord(chr(code).lower()) if chr(code).isalnum() or chr(code) in _KEPT else 32 for code in range(128)
-)
-_APART_ASCII += bytes(range(128, 256))
 _UNREAD = _APART | {ord(sign): " " for sign in "0123456789_@"}
+
+
+def _of_bytes(table: Mapping[int, str | None]) -> bytes:
+    """The same for ASCII, in lower case: bytes are translated several times as fast as text."""
+    return bytes(ord(table.get(code) or chr(code).lower()) for code in range(128)) + bytes(range(128, 256))
+
+
+_APART_BYTES, _UNREAD_BYTES = _of_bytes(_APART), _of_bytes(_UNREAD)
 _NUMBERS = frozenset(
     "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand "
@@ -59,7 +62,7 @@ _YES = frozenset(
 )
 _NO = frozenset("no nope nah not wrong incorrect".split())
 _ASKS = frozenset("what which who when where why how can could would do does is are may will".split())
-_ACTS = {  # what the agent does; the first that fits
+_ACTS = {  # what the agent does; the first that fits. No word tells two.
     "closes": frozenset("else assistance questions requests free welcome".split()),
     "confirms": frozenset("confirm proceed correct ahead right".split()),
     "wants data": frozenset("provide share spell give tell read need".split()),
@@ -68,6 +71,8 @@ _ACTS = {  # what the agent does; the first that fits
     "passes on": frozenset("human transfer colleague".split()),
     "refuses": frozenset("unfortunately unable cannot cant sorry".split()),
 }
+_ACT_OF = {word: rank for rank, signs in enumerate(_ACTS.values()) for word in signs}
+_ACT_NAMES = (*_ACTS, "tells")
 
 
 def words(text: str) -> list[str]:
@@ -79,18 +84,19 @@ def words(text: str) -> list[str]:
     ['<id>', '<code>', '<mail>']
     """
     tokens = _tokens(text)
-    if all(map(str.isalpha, tokens)) and _ODD.isdisjoint(tokens):
+    odd = _ODD
+    if not "".join(tokens).isalpha():
+        odd = odd.union([token for token in tokens if not token.isalpha()])
+    if odd.isdisjoint(tokens):
         return tokens
     found: list[str] = []
     end = 0
-    for at in [at for at, token in enumerate(tokens) if token in _ODD or not token.isalpha()]:
+    for at in compress(count(), map(odd.__contains__, tokens)):
         if at >= end:
             start = at - 1 if at > end and tokens[at - 1] in _SHORTEST else at
             found += tokens[end:start]
             end = at + 1
-            while end < len(tokens) and (
-                len(tokens[end]) == 1 or tokens[end] in _ODD or not tokens[end].isalpha()
-            ):
+            while end < len(tokens) and (len(tokens[end]) == 1 or tokens[end] in odd):
                 end += 1
             found += _signs(tokens[start:end])
     return found + tokens[end:]
@@ -100,21 +106,28 @@ def _tokens(text: str) -> list[str]:
     """Lower-case, with codes and addresses made recognisable, and apart."""
     if "@" in text:
         text = _MAIL.sub("a@0", text)
-    try:
-        raw = text.encode("ascii")
-    except UnicodeEncodeError:
+    if not text.isascii():
         text = text.replace("’", "'")
-        if not text.isascii():
-            text = text if text.isupper() else _CAPITALS.sub("code0", text)
-            return text.lower().translate(_APART).split()
-        raw = text.encode("ascii")
-    if _SIX_CAPITALS.search(raw.translate(None, _SMALL)) and not text.isupper():
-        raw = _CAPITALS.sub("code0", text).encode("ascii")
-    return raw.translate(_APART_ASCII, b"'").decode("ascii").split()
+    raw = text.encode("ascii", "replace")
+    if b"AAAAAA" in raw.translate(_RUNS) and not text.isupper():
+        text = _CAPITALS.sub("code0", text)
+        raw = text.encode("ascii", "replace")
+    if text.isascii():
+        return raw.translate(_APART_BYTES, b"'").decode("ascii").split()
+    return text.lower().translate(_APART).split()
+
+
+def _agents(text: str) -> list[str]:
+    """The agent's words: lower-case, without numbers and signs."""
+    if text.isascii():
+        return text.encode("ascii").translate(_UNREAD_BYTES, b"'").decode("ascii").split()
+    return text.translate(_UNREAD).split()
 
 
 def _signs(tokens: list[str]) -> list[str]:
     """Single letters, numbers and codes that follow one another: one sign for all that belong together."""
+    if len(tokens) == 1 and (digits := len(tokens[0]) if tokens[0].isdigit() else tokens[0] in _NUMBERS):
+        return [NUMBER if digits > 2 else FEW]
     found: list[str] = []
     digits = 0
     letters: list[str] = []
@@ -240,19 +253,19 @@ class Before:
         tail = agent[-_AGENT_CHARS:].lower().rstrip(" .?!\n")
         last = _sentence(tail, len(tail))
         before = _sentence(tail, max(last - 1, 0))
-        asked = tail[last:].translate(_UNREAD).split()
-        recent = tail[before:last].translate(_UNREAD).split() + asked
-        heard = dict.fromkeys((tail[:before].translate(_UNREAD).split() + recent)[-AGENT_WORDS:])
+        asked = _agents(tail[last:])
+        recent = _agents(tail[before:last]) + asked
+        heard = dict.fromkeys((_agents(tail[:before]) + recent)[-AGENT_WORDS:])
         question = asked[-QUESTION_WORDS:]
         after = ",".join(earlier.last) or "-"
         facts: tuple[str, ...] = ()
         if stages:
-            doing = [name for name, signs in _ACTS.items() if not signs.isdisjoint(question)]
+            doing = set(map(_ACT_OF.get, question))
             facts = (
                 f"gave {'+'.join(sorted(earlier.gave))}",
                 f"turn {turn if turn < 4 else '4-6' if turn < 7 else '7+'}",
                 f"agent {_act(recent)}",
-                f"last {'+'.join(doing)}",
+                f"last {'+'.join([name for rank, name in enumerate(_ACTS) if rank in doing])}",
                 "agent asks" if agent[-3:].rstrip().endswith("?") else "agent says",
                 "agent helps" if _ACTS["refuses"].isdisjoint(heard) else "agent refuses",
                 f"tools {min(earlier.times, 3)}",
@@ -267,34 +280,31 @@ class Before:
         yield "before", "", self.words
         yield "after", self.last, self.heard
         if self.facts:
-            yield "stage", "", [*self.facts, *(f"has {tool}" for tool in self.called)]
+            yield "stage", "", [*self.facts, *(f"has {tool}" for tool in sorted(self.called))]
             for at, fact in enumerate(self.facts, 1):
                 yield "stages", fact, self.facts[at:]
 
 
-def said_blocks(user: list[str], before: Before) -> Iterator[Block]:
-    """The features of the caller's words, each by itself: once, however often it was said."""
-    distinct = dict.fromkeys(user)
-    yield "word", "", distinct
-    yield "after said", before.last, distinct
-
-
-def blocks(user: list[str], before: Before, tools: ToolSet | None, asks: bool) -> Iterator[Block]:
-    """The features of what the caller says beyond single words, by kind. One that comes twice counts twice.
+def blocks(
+    user: list[str], once: Mapping[str, None], before: Before, tools: ToolSet | None, asks: bool
+) -> Iterator[Block]:
+    """The features of what the caller says but single words, by kind. A pair or gap that comes twice counts twice.
 
     Args:
         user: from :func:`said`.
+        once: the same, each word once.
         before: what was known already.
         tools: active ones.
         asks: whether the turn holds a question mark.
     """
-    codes = "+".join(sorted(CODES.intersection(user)))
+    codes = "+".join(sorted(once.keys() & CODES))
     kind = _kind(user)
     yield "pair", "", zip(["^", *user], [*user, "$"], strict=True)
     yield "gap", "", zip(user, user[2:], strict=False)
     yield "answer", codes or kind, before.heard
+    yield "after said", before.last, once
     if tools is not None and not codes and kind not in ("yes", "no"):  # an answer names no tool
-        yield "tools", "", tools.match(user)
+        yield "tools", "", tools.match(once)
     if before.facts:
         gives, answers = f"gives {codes}", f"answers {kind}"
         form = "asks" if asks or user[0] in _ASKS else "says"
@@ -324,7 +334,4 @@ def _kind(user: list[str]) -> str:
 
 
 def _act(recent: list[str]) -> str:
-    for name, signs in _ACTS.items():
-        if not signs.isdisjoint(recent):
-            return name
-    return "tells" if recent else "opens"
+    return _ACT_NAMES[min(map(_ACT_OF.get, recent, repeat(len(_ACTS))))] if recent else "opens"

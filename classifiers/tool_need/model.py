@@ -59,24 +59,16 @@ class ToolNeedModel:
     _tables: Mapping[tuple[str, str], Mapping[Key, float]] = field(init=False, repr=False, compare=False)
     """Weights by block and by what is crossed in it: a look-up costs half when its key need not be put together."""
 
-    _said: Mapping[str, Mapping[Key, float]] = field(init=False, repr=False, compare=False)
-    """Weights of the caller's words (``said_blocks``), summed up by the tools called before; "" for all others."""
-
     def __post_init__(self) -> None:
         tables: dict[tuple[str, str], dict[Key, float]] = {}
+        one_of: dict[float, float] = {}
         for block, known in self.weights.items():
             for key, weight in known.items():
                 crossed, rest = (key[0], key[1]) if block in CROSSED else ("", key)
-                # Each word is one object, wherever it stands: the tables then fit the processor's cache.
+                # Each word and number is one object, wherever it stands: the tables fit the processor's cache.
                 rest = intern(rest) if isinstance(rest, str) else tuple(map(intern, rest))
-                tables.setdefault((block, crossed), {})[rest] = weight
-        words = tables.get(("word", ""), {})
-        said = {"": words}
-        for (block, last), known in tables.items():
-            if block == "after said":
-                said[last] = words | {word: words.get(word, 0.0) + weight for word, weight in known.items()}
+                tables.setdefault((block, crossed), {})[rest] = one_of.setdefault(weight, weight)
         object.__setattr__(self, "_tables", tables)
-        object.__setattr__(self, "_said", said)
 
     @classmethod
     def load(cls, path: Path = SHIPPED) -> Self:
@@ -122,12 +114,12 @@ class ToolNeedModel:
         read = said(user)
         if not read:
             return ToolNeed(self.base_rate, 0.0)
-        words = self._said.get(ready.before.last) or self._said[""]
-        said_weights = list(map(words.get, dict.fromkeys(read)))
-        log_odds = ready.log_odds + sum(filter(None, said_weights))
-        log_odds += self._sum(blocks(read, ready.before, tools, "?" in user))
+        once = dict.fromkeys(read)
+        words = list(map(self._tables.get(("word", ""), {}).get, once))
+        log_odds = ready.log_odds + sum(filter(None, words))
+        log_odds += self._sum(blocks(read, once, ready.before, tools, "?" in user))
         probability = 1 / (1 + math.exp(-max(-_FARTHEST, min(_FARTHEST, log_odds))))
-        known = 1 - said_weights.count(None) / len(said_weights)
+        known = 1 - words.count(None) / len(words)
         return ToolNeed(probability, max(probability, 1 - probability) * known)
 
     def _sum(self, found: Iterable[Block]) -> float:

@@ -7,10 +7,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Self
 
 _SEAM = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^0-9A-Za-z]+")
 _STEM = 5  # letters: cancel, cancels, cancelling; order, ordered
+_SHORTEST = 3  # letters of a word that says something of a tool
 _MOST_TOOLS = 200
 _COMMON = frozenset(
     "about add all and any api are been call called can current customer data does for from function get given gets "
@@ -57,22 +59,28 @@ class ToolSet:
         found: dict[str, dict[int, float]] = {}
         for position, tool in enumerate(listed):
             for text, worth in ((tool.description, 1.0), (tool.name, 2.0)):
-                for stem in stems(word.lower() for word in _SEAM.split(text) if word):
+                for stem in _stems(text):
                     found.setdefault(stem, {})[position] = worth
         return cls(
             tuple(tool.name for tool in listed),
             {stem: tuple((at, w / len(of) ** 0.5) for at, w in of.items()) for stem, of in found.items()},
         )
 
-    def match(self, user: list[str]) -> tuple[str, ...]:
+    def match(self, user: Iterable[str]) -> tuple[str, ...]:
         """How well the caller's words speak of the tool that they speak of most, as one fact."""
         score: dict[int, float] = {}
-        for stem in stems(user):
-            for tool, worth in self.speaks_of.get(stem, ()):
-                score[tool] = score.get(tool, 0.0) + worth
+        known = self.speaks_of.get
+        spoken_of = {
+            stem: worths
+            for word in user
+            if (worths := known(stem := word[:_STEM])) is not None and word not in _COMMON
+        }
+        for tool, worth in chain.from_iterable(spoken_of.values()):
+            score[tool] = score.get(tool, 0.0) + worth
         return (MATCHES[bisect_right(_LEVELS, max(score.values(), default=0.0))],)
 
 
-def stems(words: Iterable[str]) -> dict[str, None]:
+def _stems(text: str) -> dict[str, None]:
     """The first letters of words that say something, each once, in order."""
-    return dict.fromkeys([word[:_STEM] for word in words if len(word) > 2 and word not in _COMMON])
+    words = (word.lower() for word in _SEAM.split(text) if len(word) >= _SHORTEST)
+    return dict.fromkeys(word[:_STEM] for word in words if word not in _COMMON)

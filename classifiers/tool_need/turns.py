@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain
 
-from classifiers.tool_need.features import NOTHING, Before, Earlier, Key, blocks, said, said_blocks
+from classifiers.tool_need.features import NOTHING, Before, Earlier, Key, blocks, said
 from classifiers.tool_need.tools import ToolSet
 
 Feature = tuple[str, Key]
@@ -41,8 +41,11 @@ def seen(turn: LabelledTurn) -> list[Feature]:
     """The features that the model sums up for a turn."""
     before = Before.of(turn.agent, turn.turn, turn.earlier)
     read = said(turn.user)
+    once = dict.fromkeys(read)
     found = chain(
-        before.blocks(), said_blocks(read, before), blocks(read, before, turn.tools, "?" in turn.user)
+        before.blocks(),
+        (("word", "", once),),
+        blocks(read, once, before, turn.tools, "?" in turn.user),
     )
     return [
         (block, (crossed, str(key)) if crossed else key) for block, crossed, keys in found for key in keys

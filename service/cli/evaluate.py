@@ -40,7 +40,8 @@ Card = Annotated[
         "--card", help="Write the tables into this model card, between its two marks.", dir_okay=False
     ),
 ]
-_NAME_SHOWN = 26  # letters of a row's name that are not broken
+_NARROW, _WIDE = 100, 150  # columns of the terminal; the second in a file or a pipe
+_LETTERS = 9  # more than "at least" and an interval have: a column that is read, not compared
 
 Draws = Annotated[
     int, typer.Option("--draws", min=10, help="How often speakers or calls are drawn again for an interval.")
@@ -216,7 +217,7 @@ def redaction(
                 progress=progress,
             )
         if found.misses and not json:
-            Console().print(_rich(misses_table(found)))
+            Console().print(as_rich(misses_table(found), narrow=True))
         raise typer.Exit(
             _told("redaction", found, found.verdicts, tables(found), lambda: pictures(found), out, card, json)
         )
@@ -252,8 +253,10 @@ def _told(
         print_json(figures)
     else:
         console = Console()
+        if not console.is_terminal:
+            console.width = _WIDE
         for table in tables:
-            console.print(_rich(table))
+            console.print(as_rich(table, narrow=console.width < _NARROW), crop=False)
         if out is not None:
             console.print(f"Figures and pictures: {out}", markup=False, highlight=False, soft_wrap=True)
     return 0 if holds else 1
@@ -271,22 +274,29 @@ def _write(out: Path, figures: Mapping[str, Any], pictures: Mapping[str, str]) -
         write_text(out / name, svg)
 
 
-def _rich(table: Table) -> RichTable:
+def as_rich(table: Table, *, narrow: bool) -> RichTable:
+    """A table for a terminal; ``narrow`` packs it, headings over several lines. No word or figure is broken in two."""
     from classifiers.evaluation.tables import BROKEN, KEPT
 
     styles = {BROKEN: "bold red", KEPT: "green"}
     shown = RichTable(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        collapse_padding=narrow,
         title=Text(table.title, style="bold"),
         title_justify="left",
         caption=Text(table.note) if table.note else None,
         caption_justify="left",
     )
-    widest = max((len(cells[0]) for cells in table.rows), default=0)
-    shown.add_column(table.head[0], no_wrap=widest <= _NAME_SHOWN, overflow="fold")
-    for name in table.head[1:]:
-        shown.add_column(name, justify="right", overflow="fold")
+    for at, name in enumerate(table.head):
+        column = [row[at] for row in table.rows]
+        spoken = at == 0 or any(sum(map(str.isalpha, cell)) > _LETTERS for cell in column)
+        longest = max(map(len, " ".join([name, *column]).split()), default=0)  # no figure is broken in two
+        shown.add_column(
+            name.replace(" ", "\n") if narrow else name,
+            justify="left" if spoken else "right",
+            min_width=longest,
+        )
     for cells in table.rows:
         shown.add_row(*(Text(cell, style=styles.get(cell, "")) for cell in cells))
     return shown

@@ -13,6 +13,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from classifiers.emotion.stream import LOWEST_RATE_HZ
 from classifiers.emotion.training.frontend import SAMPLE_RATE_HZ
 from classifiers.errors import ClassifierError
 
@@ -57,31 +58,64 @@ def read_corpus(folder: Path) -> list[Utterance]:
     if not manifest.is_file():
         raise ClassifierError(folder, "has no manifest.csv", "give --data the folder that holds one")
     utterances = []
-    with manifest.open(newline="", encoding="utf-8") as lines:
-        for row in csv.DictReader(lines):
-            try:
-                wave = read_audio(folder / row["file"])
-                utterance = Utterance(wave, row["speaker"], row["emotion"])
-                _ = utterance.target
-            except KeyError as missing:
-                raise ClassifierError(
-                    manifest, f"no such column or emotion: {missing}", "columns are file, speaker, emotion"
-                ) from missing
-            utterances.append(utterance)
+    for row in manifest_rows(manifest):
+        if row["emotion"] not in LABEL_OF_EMOTION:
+            raise ClassifierError(
+                manifest,
+                f"no such emotion: {row['emotion']!r}",
+                f"the trainer knows {', '.join(LABEL_OF_EMOTION)}",
+            )
+        utterances.append(Utterance(read_audio(folder / row["file"]), row["speaker"], row["emotion"]))
     return utterances
 
 
+def manifest_rows(manifest: Path) -> list[dict[str, str]]:
+    """The rows of a ``manifest.csv``; a cell that is not there is empty.
+
+    Raises:
+        ClassifierError: it is no CSV, or a column is missing.
+    """
+    try:
+        with manifest.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines, restval="")
+            columns = set(reader.fieldnames or ())
+            rows = [{str(column): str(cell) for column, cell in row.items()} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as broken:
+        raise ClassifierError(manifest, f"cannot be read ({broken})", "it must be CSV in UTF-8") from broken
+    if missing := {"file", "speaker", "emotion"} - columns:
+        raise ClassifierError(
+            manifest,
+            f"has no column {', '.join(sorted(missing))}",
+            "it needs file, speaker and emotion; gender is read if it is there",
+        )
+    return rows
+
+
 def read_audio(path: Path) -> Floats:
-    """Any file FFmpeg can decode, as mono float32 at 16 kHz in -1 to 1."""
+    """Any file FFmpeg can decode, as mono float32 at 16 kHz in -1 to 1; what is no number is silence.
+
+    Raises:
+        ClassifierError: there is no sound in the file, or nobody's voice at so low a rate.
+    """
     resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
     pieces: list[Floats] = []
     try:
-        with av.open(str(path)) as container:
+        # A file object rather than a name, and no further protocols: a playlist must not reach the network.
+        with (
+            path.open("rb") as file,
+            av.open(file, mode="r", options={"protocol_whitelist": "none"}) as container,
+        ):
+            if not container.streams.audio:
+                raise ClassifierError(path, "holds no audio", "replace the file")
+            if 0 < (rate_hz := container.streams.audio[0].rate) < LOWEST_RATE_HZ:  # 0: it says none
+                raise ClassifierError(
+                    path, f"has {rate_hz} samples a second", f"it takes {LOWEST_RATE_HZ} or more"
+                )
             for frame in container.decode(audio=0):
                 pieces.extend(piece.to_ndarray()[0] for piece in resampler.resample(frame))
         pieces.extend(piece.to_ndarray()[0] for piece in resampler.resample(None))
-    except (OSError, av.FFmpegError) as broken:
+    except (OSError, ValueError, av.FFmpegError) as broken:
         raise ClassifierError(path, f"cannot be decoded ({broken})", "replace the file") from broken
     if not pieces:
         raise ClassifierError(path, "holds no audio", "replace the file")
-    return np.concatenate(pieces)
+    return np.nan_to_num(np.clip(np.concatenate(pieces), -1, 1), copy=False)

@@ -70,5 +70,6 @@ def match_weights(turns: Sequence[Turn], without: Callable[[frozenset[str]], Jud
 
 
 def _match(turn: Turn, tools: ToolSet) -> list[object]:
-    found = blocks(said(turn.user), Before.of(turn.agent, 0, NOTHING), tools, "?" in turn.user)
+    read = said(turn.user)
+    found = blocks(read, dict.fromkeys(read), Before.of(turn.agent, 0, NOTHING), tools, "?" in turn.user)
     return [key for block, _, keys in found if block == "tools" for key in keys]

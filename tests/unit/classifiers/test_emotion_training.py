@@ -131,6 +131,20 @@ def test_an_unknown_emotion_is_named(tmp_path: Path) -> None:
         read_corpus(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("manifest", "complaint"),
+    [
+        (b"file,speaker,emotion\n\xff", "UTF-8"),
+        (b"file,speaker\n", "no column emotion"),
+        (b"file,speaker,emotion\nx\n", "''"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_says_why(tmp_path: Path, manifest: bytes, complaint: str) -> None:
+    (tmp_path / "manifest.csv").write_bytes(manifest)
+    with pytest.raises(ClassifierError, match=complaint):
+        read_corpus(tmp_path)
+
+
 @pytest.mark.parametrize("content", [b"", b"no audio", b"fLaC" + bytes(100)])
 def test_a_file_without_audio_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "manifest.csv").write_text("file,speaker,emotion\nbroken.flac,01,anger\n")

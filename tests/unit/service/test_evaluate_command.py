@@ -5,14 +5,18 @@ from __future__ import annotations
 import importlib.util
 import json
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from classifiers.evaluation.card import BEGIN, END
+from classifiers.evaluation.tables import Table
 from service.cli import app
+from service.cli.evaluate import as_rich
 from tests.unit.classifiers.evaluation.voices import write_corpus
 
 pytestmark = [
@@ -150,3 +154,18 @@ def test_without_the_extra_the_command_names_it(monkeypatch: pytest.MonkeyPatch,
     assert result.exit_code == 2
     assert "matplotlib" in result.stderr
     assert "patchbay[train]" in result.stderr
+
+
+# -- on a terminal ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("columns", [80, 150])
+def test_a_table_fits_the_terminal_and_no_figure_is_broken_in_two(columns: int) -> None:
+    head = ("", "AUROC (95 %)", "by call", "ECE", "Brier", "log loss", "found", "false alarms", "unclear")
+    row = ("mu-law 8 kHz, 10 dB noise", ".872 (.830–.902)", *([".123"] * 7))
+    written = StringIO()
+    Console(width=columns, file=written).print(
+        as_rich(Table("Made up", head, (row,)), narrow=columns < 100), crop=False
+    )
+    lines = written.getvalue().splitlines()
+    assert max(map(len, lines)) <= columns
+    assert sum(line.count(".123") for line in lines) == 7
+    assert any("(.830–.902)" in line for line in lines)
