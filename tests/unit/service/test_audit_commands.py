@@ -16,6 +16,7 @@ from compliance.oversight import OversightEvent
 from compliance.recording.kept import Recordings
 from compliance.spool import Spool
 from service.cli import app
+from tests.forged import unguarded
 from tests.unit.compliance.access.oidc_issuer import AUDIENCE, serving
 from tests.unit.compliance.access.test_oidc import EC
 from tests.unit.compliance.overseen import NOW, record_call
@@ -112,6 +113,24 @@ def test_search_tells_of_erased_calls_and_does_not_show_them(place: Path) -> Non
     patchbay("erase", "old", "--reason", "asked for", "--yes")
     result = patchbay("search", "my name is")
     assert "2 calls of 3; 1 erased and not searched" in result.output
+
+
+def test_a_key_that_nobody_on_record_destroyed_is_not_an_erasure(place: Path, tmp_path: Path) -> None:
+    patchbay("erase", "old", "--reason", "asked for", "--yes")
+    assert patchbay("verify").exit_code == 0, "an erasure on record is in order"
+    with unguarded(place) as db:
+        db.execute("UPDATE call_keys SET wrapped = NULL WHERE call_id = 'new'")
+    for command in (
+        ["verify"],
+        ["search", "my name is"],
+        ["export", "--out", tmp_path / "out"],
+        ["retain", "--dry-run"],
+    ):
+        result = patchbay(*command)
+        assert result.exit_code == 1, result.output
+        assert "the key of call new is gone, and nobody on record erased it" in result.output
+        assert "call old" not in result.output
+    assert "1 erased and not searched" in patchbay("search", "my name is").output
 
 
 # -- who may ------------------------------------------------------------------------------------------------
@@ -263,10 +282,10 @@ def test_what_people_type_is_shown_as_it_is(place: Path) -> None:
 def test_retention_destroys_what_is_due_and_nothing_else(place: Path) -> None:
     dry = said(patchbay("retain", "--dry-run", "--json"))
     assert (dry["due"], dry["destroyed"]) == ([{"call_id": "old", "what": "call", "rule": "calls"}], [])
-    assert kinds(place) == []
+    assert kinds(place) == ["accessed"], "what is due was seen"
     done = said(patchbay("retain", "--json"))
     assert [(one["call_id"], one["items"]) for one in done["destroyed"]] == [("old", 2)]
-    assert kinds(place) == ["erasure_ordered", "retained"]
+    assert kinds(place)[1:] == ["erasure_ordered", "retained"]
     assert said(patchbay("retain", "--json"))["destroyed"] == []
 
 
@@ -316,6 +335,13 @@ def test_the_owner_of_an_embedded_ledger_cannot_reveal_alone(place: Path) -> Non
     asked = said(patchbay("reveal", "old", "--value", "1", "--reason", "curious", "--json"))
     assert patchbay("approve", asked["request"]).exit_code == 2
     assert patchbay("reveal", "--request", asked["request"]).exit_code == 2
+
+
+@pytest.mark.parametrize("hours", ["nan", "inf", "-1", "0", "169", "1e300"])
+def test_a_request_stands_for_a_week_at_most(place: Path, hours: str) -> None:
+    asked = patchbay("reveal", "old", "--value", "1", "--reason", "r", "--hours", hours)
+    assert asked.exit_code == 2
+    assert "up to 168 hours" in asked.output
 
 
 def test_a_call_or_a_request_is_named(place: Path) -> None:

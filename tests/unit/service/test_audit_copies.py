@@ -95,7 +95,9 @@ def test_what_cannot_be_checked_says_so(place: Path, tmp_path: Path) -> None:
         ([tmp_path / "text", "--key", key], "no ledger"),
         ([tmp_path / "folder"], "--key"),
         ([tmp_path / "folder", "--key", key], "no export"),
-        ([place, "--key", "nonsense"], "not an Ed25519 key"),
+        ([place, "--key", "nonsense"], "no file, and no key"),
+        ([place, "--key", tmp_path / "absent"], "no file, and no key"),
+        ([place, "--key", "name+00+nonsense"], "not an Ed25519 key"),
         ([place, "--anchor", tmp_path / "absent"], "cannot be read"),
     ):
         result = patchbay("verify", *arguments)
