@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 _LOCK = Path(tempfile.gettempdir()) / f"patchbay-tests-{os.getuid()}.lock"
 _NICENESS = 10
+
+# The clock of a busy machine is no finding, and what is tried is the same in every run: what passed passes again.
+# `--hypothesis-profile=default` tries something else each time.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 def pytest_configure(config: pytest.Config) -> None:

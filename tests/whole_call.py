@@ -26,17 +26,21 @@ from lab.delays import Delays
 from lab.process import LabProcess
 from lab.server import LabSettings
 from lab.shop import ShopProcess
-from policies import shipped
 from service.call import Call
 from service.exchange import Exchange
 from service.line import Line
 from service.ports import LinePort
+from service.promises import NO_TIME_MS
 from service.settings import Settings
+from tests.patience import patient_engines, patient_policy
+from tests.together import understood
 
 KEYS = ("OPENAI_API_KEY", "DEEPGRAM_API_KEY", "ELEVEN_API_KEY", "GOOGLE_API_KEY")
-SAME_END_MS = 2000.0
-"""The voice detector and the recording never disagree by more about when a turn ended."""
+SAME_END_MS = 4000.0
+"""The voice detector, on a busy machine, and the recording never disagree by more about when a turn ended."""
 PRIVATE = "<private>"
+LONGEST_S = 400.0
+"""Of a call; only a hang takes so long."""
 PATIENT = Manners(greeting_ms=60_000, reply_ms=60_000)
 """Of a caller who only gives up on a line that hangs."""
 
@@ -49,12 +53,6 @@ def without_settings(patch: pytest.MonkeyPatch) -> None:
         patch.delenv(name, raising=False)
     for name in Settings.model_fields:
         patch.delenv(f"PATCHBAY_{name.upper()}", raising=False)
-
-
-def patient_engines() -> str:
-    """The shipped engines, with all the time that a busy machine takes to answer: limits have tests of their own."""
-    text = re.sub(r"\n +first_reply_ms: \d+", "", shipped("engines.yaml").read_text(encoding="utf-8"))
-    return re.sub(r"(\n +kind: \w+)", r"\1\n    first_reply_ms: 30000", text)
 
 
 @asynccontextmanager
@@ -73,14 +71,17 @@ async def exchange_and_lab(
         LabProcess(LabSettings(delays=Delays.none())) as lab,
         ShopProcess(shop_file) as shop,
     ):
-        engines = folder / "patient.yaml"
+        engines, policy = folder / "patient.yaml", folder / "patient_policy.yaml"
         engines.write_text(patient_engines(), encoding="utf-8")
+        policy.write_text(patient_policy(), encoding="utf-8")
         chosen = {
             "ledger": str(folder / "ledger.sqlite"),
             "catalogue": engines,
+            "policy": policy,
             "mcp": shop.url,
             "stand_ins": lab.stand_ins,
             "consent_voice_ai": True,
+            "redaction_closing_s": 60.0,
             **settings,
         }
         ready = Exchange.load(Settings(**chosen))
@@ -109,6 +110,15 @@ class WholeCall:
         segments = sorted(self.of(CallerSaid), key=lambda segment: segment.start_ms)
         return words(" ".join(segment.text for segment in segments))
 
+    @property
+    def turns(self) -> list[TurnEnded]:
+        """The turns on record; words that came late are a turn of no time, which is on no recording."""
+        return [turn for turn in self.of(TurnEnded) if turn.end_ms - turn.start_ms > NO_TIME_MS]
+
+    def heard(self, *texts: str) -> bool:
+        """Whether the caller was heard to say these turns, word by word."""
+        return len(self.of(TurnEnded)) == len(texts) and self.words == words(" ".join(texts))
+
     def replies(self, turn: int) -> list[AgentSaid]:
         return [reply for reply in self.of(AgentSaid) if reply.turn == turn]
 
@@ -120,7 +130,8 @@ class WholeCall:
     def recorded(self, number: int) -> int:
         """The turn on record that ended where turn ``number`` of the recorded call did."""
         end_ms = self.as_lived(number).end_ms
-        [found] = [turn for turn in self.of(TurnEnded) if abs(turn.end_ms - end_ms) <= SAME_END_MS]
+        found = min(self.of(TurnEnded), key=lambda turn: abs(turn.end_ms - end_ms))
+        assert abs(found.end_ms - end_ms) <= SAME_END_MS
         return found.turn
 
     def about(self, kind: type[E], number: int) -> list[E]:
@@ -130,12 +141,17 @@ class WholeCall:
 
 
 async def recorded_caller(exchange: Exchange, recorded: RecordedCall) -> WholeCall:
-    """One of the ten callers, from answer to hang-up."""
+    """One of the ten callers, from answer to hang-up; again when a sentence of theirs was taken for two."""
+    spoken = [turn for turn in recorded.turns if turn.text]
+    most = len(spoken) + sum(turn.breath_ms is not None for turn in spoken)
 
     async def speak(line: Line, _: Call) -> CallerReport:
         return await Caller(recorded, line, manners=PATIENT).run()
 
-    return await answered(exchange, speak, source=f"lab:{recorded.name}")
+    return await understood(
+        lambda: answered(exchange, speak, source=f"lab:{recorded.name}"),
+        lambda call: len(call.turns) <= most,
+    )
 
 
 async def answered(
@@ -158,7 +174,7 @@ async def answered(
         source=source,
         watch=lambda event: watch(line, event),
     )
-    async with call:
+    async with asyncio.timeout(LONGEST_S), call:
         report = await speak(line, call)
         line.hang_up()
     return WholeCall(call.call_id, exchange.ledger.events(call.call_id), *line.recording(), report)
@@ -178,10 +194,18 @@ async def asks(line: Line, name: str) -> float:
     return at_ms
 
 
-async def hears(line: Line, sound_ms: float) -> None:
+async def hears(line: Line, sound_ms: float, *, since_ms: float = 0.0) -> None:
     """Hear so much of what the agent says: a place in its words, however long a busy machine pauses between them."""
-    while np.count_nonzero(line.recording()[1]) < sound_ms * RATE_HZ / 1000:  # noqa: ASYNC110 -- sound has no event
+    since, sound = (round(ms * RATE_HZ / 1000) for ms in (since_ms, sound_ms))
+    while np.count_nonzero(line.recording()[1][since:]) < sound:  # noqa: ASYNC110 -- sound has no event
         await asyncio.sleep(0.02)
+
+
+async def until(what: Callable[[], bool]) -> None:
+    """Wait until something has come about that nobody is told of."""
+    async with asyncio.timeout(LONGEST_S):
+        while not what():  # noqa: ASYNC110 -- there is no event to wait for
+            await asyncio.sleep(0.02)
 
 
 def recording(name: str) -> Samples:

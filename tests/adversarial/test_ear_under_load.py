@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.adversarial, pytest.mark.alone]
 
 CALLERS = 4
 TURN_S = 2.4
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 
 
 @contextmanager
@@ -111,9 +111,9 @@ class Run:
 @pytest.fixture(scope="module")
 def run() -> Run:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            process, "HUNG_S", PATIENCE_S
-        )  # it is let go again; who hangs for good has a test elsewhere
+        # It is let go again; who hangs for good has a test elsewhere.
+        patch.setattr(process, "HUNG_S", PATIENCE_S)
+        patch.setattr(process, "READY_S", PATIENCE_S)
         with closing(AsideProcess.start(Emotion(SHIPPED))) as aside:
             aside.wait_until_ready()
             return asyncio.run(calls(aside))

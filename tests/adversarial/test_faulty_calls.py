@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import lab.bench.faults
 from lab.bench.fault_verdicts import Verdict
 from lab.bench.faults import Row, brief, run
-from tests.whole_call import without_settings
+from lab.caller import Caller
+from tests.patience import without_limits
+from tests.whole_call import PATIENT, without_settings
 
 pytestmark = [pytest.mark.adversarial, pytest.mark.alone]
 
@@ -26,6 +30,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Verdic
     """Two callers in each row, one of whom is sent to a cascade and the other to realtime; and the log's verdict."""
     with pytest.MonkeyPatch.context() as patch:
         without_settings(patch)
+        without_limits(patch)
+        patch.setattr(lab.bench.faults, "Caller", partial(Caller, manners=PATIENT))
         found: list[Verdict] = []
         folder = tmp_path_factory.mktemp("faults")
         verified = asyncio.run(

@@ -38,15 +38,9 @@ from service.exchange import Exchange
 from service.line import Line
 from service.private_logs import PrivateLogs
 from service.telemetry import CallMetrics, Spans, tracing
-from tests.whole_call import (
-    WholeCall,
-    answered,
-    asks,
-    exchange_and_lab,
-    greeted,
-    patient_engines,
-    without_settings,
-)
+from tests.patience import patient_engines, without_limits
+from tests.together import make_all
+from tests.whole_call import WholeCall, answered, asks, exchange_and_lab, greeted, without_settings
 
 pytestmark = [pytest.mark.adversarial, pytest.mark.alone]
 
@@ -124,9 +118,9 @@ SCENES = {
         (
             Case(CARD_TURNS, ("fast", "tool")),
             Case(CARD_TURNS, ("realtime", "standard")),
-            Case(MAIL_TURNS, ("tool", "realtime")),
         )
     ),
+    "spelled": Scene((Case(MAIL_TURNS, ("tool", "realtime")),)),
     "every other kind of engine": Scene(
         (Case(CARD_TURNS, ("gemini", "half_cascade")), Case(CARD_TURNS, ("fast", "live")))
     ),
@@ -191,8 +185,8 @@ def everything_logged() -> Iterator[io.StringIO]:
         root.removeHandler(handler)
 
 
-AT_ONCE = 2
-"""Scenes; two have five calls at most."""
+SCENES_AT_ONCE = 2
+"""Of two calls at most."""
 
 
 async def played(name: str, folder: Path) -> Searched:
@@ -205,7 +199,8 @@ async def played(name: str, folder: Path) -> Searched:
     async def one_call(ready: Exchange, case: Case) -> WholeCall:
         parts = replace(ready, policy=Policy.parse(planned_policy(case.engines)), watchers=watchers)
         if case.breaks == "redaction":
-            parts = replace(parts, redaction=Aside(folder / "nowhere"))
+            hurried = parts.settings.model_copy(update={"redaction_closing_s": 1.0})
+            parts = replace(parts, settings=hurried, redaction=Aside(folder / "nowhere"))
         if case.breaks == "ledger":
             refusing: Any = RefusingLedger(ready.ledger)
             parts = replace(parts, ledger=refusing)
@@ -275,18 +270,15 @@ EXPORTS = ("jsonl", "csv", "parquet", "vcon", "html")
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Searched]:
-    folder, room = tmp_path_factory.mktemp("planted"), asyncio.Semaphore(AT_ONCE)
+    folder = tmp_path_factory.mktemp("planted")
 
-    async def one(name: str) -> Searched:
-        async with room:
-            return await played(name, folder)
-
-    async def all_of_them() -> list[Searched]:
-        return await asyncio.gather(*map(one, SCENES))
+    async def all_of_them() -> dict[str, Searched]:
+        return await make_all(SCENES, lambda name: played(name, folder), at_once=SCENES_AT_ONCE)
 
     with pytest.MonkeyPatch.context() as patch, everything_logged() as logged:
         without_settings(patch)
-        done = dict(zip(SCENES, asyncio.run(all_of_them()), strict=True))
+        without_limits(patch)
+        done = asyncio.run(all_of_them())
         for name, searched in done.items():
             searched.sinks["commands"] = commands(place(folder, name))
     for name, searched in done.items():
@@ -299,7 +291,7 @@ def test_the_calls_were_had_and_something_was_masked(searched: dict[str, Searche
     done = searched[name]
     assert sum(isinstance(event, CallEnded) for event in done.live) == len(SCENES[name].cases)
     said = [event.text for event in done.live if isinstance(event, CallerSaid)]
-    assert sum("<" in text or "[" in text for text in said) >= 2
+    assert any("<" in text or "[" in text for text in said)
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -315,7 +307,7 @@ def test_no_part_of_a_number_is_in_what_was_said_or_passed_to_a_tool(
     done = searched[name]
     events = [*done.live, *(event for call in done.calls for event in call.events)]
     texts = [str(getattr(event, field)) for event in events for field in redactable(event)]
-    assert len(texts) > 10
+    assert len(texts) >= 5 * len(SCENES[name].cases)
     assert [found for text in texts if (found := planted_in_words(text))] == []
 
 

@@ -18,12 +18,13 @@ from lab.faults import Fault, Provider
 from lab.hearing import Hearing
 from lab.server import Lab, LabSettings
 from lab.voices import Voices
-from tests.desk_call import BYE, BYE_TEXT, PATIENCE_S, THANKS, THANKS_TEXT, DeskCall, Plan, make_all, patient
+from tests.desk_call import BYE, BYE_TEXT, PATIENCE_S, THANKS, THANKS_TEXT, DeskCall, Plan, patient
+from tests.together import DESK_CALLS, make_all
 
 pytestmark = [pytest.mark.adversarial, pytest.mark.alone]
 
-FIRST_REPLY_S = 6.0
-VOICE_LIMIT_S, VOICE_STALL_S = 5.0, 15.0
+FIRST_REPLY_S = 10.0
+VOICE_LIMIT_S, VOICE_STALL_S = 10.0, 30.0
 SORRY = "I am sorry, I have a technical problem just now. Please say that again in a moment."
 GOODBYE, WELCOME = "Thank you for calling. Goodbye.", "You are very welcome. Have a good day."
 
@@ -141,7 +142,9 @@ def calls() -> dict[str, Finished]:
         hearing, voices = Hearing(processes=2), Voices(processes=1)
         try:
             await asyncio.gather(hearing.start(), voices.start())
-            return await make_all(CASES, partial(make, hearing=_Shared(hearing), voices=_Shared(voices)))
+            return await make_all(
+                CASES, partial(make, hearing=_Shared(hearing), voices=_Shared(voices)), at_once=DESK_CALLS
+            )
         finally:
             await asyncio.gather(hearing.aclose(), voices.aclose())
 
@@ -237,7 +240,7 @@ def test_a_turn_is_transcribed_although_the_recogniser_broke_off(calls: dict[str
     done = calls["recogniser drop"]
     assert done.messages == [("user", BYE_TEXT), ("assistant", GOODBYE)]
     assert [segment.text for segment in done.call.segments] == [BYE_TEXT]
-    assert done.call.transcriber.streams == 2
+    assert done.call.transcriber.streams >= 2
 
 
 def test_no_turn_goes_without_an_answer(calls: dict[str, Finished]) -> None:

@@ -324,6 +324,73 @@ def test_calls_go_on_after_an_event_that_was_filed_under_another(scene: Scene) -
     assert [problem.seq for problem in scene.found().problems] == [150, 154]
 
 
+# -- An event is there, and nobody is shown it ----------------------------------------------------------------
+@pytest.mark.parametrize(
+    "column",
+    ["seq", "call_id", "call_seq", "kind", "leaf", "leaf_hash"],
+)
+def test_a_value_stored_as_another_type_is_found_and_named(scene: Scene, column: str) -> None:
+    """SQLite's ``WHERE kind = 'token_revoked'`` does not find ``CAST('token_revoked' AS BLOB)``: nor would Patchbay."""
+    other = "TEXT" if column in ("leaf", "leaf_hash") else "BLOB"
+    scene.tamper(
+        lambda hand: hand.do(
+            f"UPDATE entries SET {column} = CAST({column} AS {other}) WHERE seq = 150"  # noqa: S608
+        )
+    )
+
+    for found in (scene.found(), scene.found(anchored=True)):
+        assert found.first is not None
+        assert found.first.seq == 150
+    if column not in ("seq", "call_seq"):
+        assert (found.first.call, found.first.kind) == ("c", "caller_said")
+
+
+@pytest.mark.parametrize("table", ["entries", "checkpoints", "heads"])
+def test_a_view_in_place_of_a_table_is_refused(scene: Scene, table: str) -> None:
+    """A view can tell who reads it, by what each sets on its connection."""
+
+    def work(hand: Hand) -> None:
+        hand.db.execute(f"ALTER TABLE {table} RENAME TO moved")
+        hand.db.execute(
+            f"CREATE VIEW {table} AS SELECT * FROM moved WHERE (SELECT secure_delete FROM pragma_secure_delete) = 0"  # noqa: S608
+        )
+
+    scene.tamper(work)
+
+    with pytest.raises(VerifierError, match="its tables were replaced"):
+        scene.found()
+    with pytest.raises(ComplianceError, match="removed or replaced"):
+        Ledger.open(scene.path, keys=KEYS, must_exist=True)
+
+
+def test_a_table_with_a_column_that_is_computed_is_refused(scene: Scene) -> None:
+    def work(hand: Hand) -> None:
+        hand.db.execute("ALTER TABLE entries RENAME COLUMN kind TO kind_")
+        hand.db.execute("ALTER TABLE entries ADD COLUMN kind TEXT AS (CAST(kind_ AS BLOB))")
+
+    scene.tamper(work)
+
+    with pytest.raises(VerifierError, match="its tables were replaced"):
+        scene.found()
+
+
+@pytest.mark.parametrize("column", ["kind", "call_id"])
+def test_patchbay_itself_refuses_to_read_past_an_event_stored_as_another_type(
+    scene: Scene, column: str
+) -> None:
+    scene.tamper(
+        lambda hand: hand.do(
+            f"UPDATE entries SET {column} = CAST({column} AS BLOB) WHERE seq = 150"  # noqa: S608
+        )
+    )
+
+    with closing(Ledger.open(scene.path, keys=KEYS, must_exist=True)) as ledger:
+        for kinds in ((), ("caller_said",)):
+            with pytest.raises(ComplianceError, match="Verify the ledger"):
+                ledger.events("c", kinds=kinds)
+        assert len(ledger.events("a")) == EVENTS // 4
+
+
 # -- The end is cut, the past put back ------------------------------------------------------------------------
 def cut(hand: Hand, size: int) -> None:
     hand.do("DELETE FROM entries WHERE seq >= ?", size)
@@ -546,8 +613,10 @@ def test_any_damage_to_any_stored_value_is_found(
         rows = hand.db.execute(f"SELECT rowid, {column} FROM {table} ORDER BY rowid").fetchall()  # noqa: S608
         rowid, value = rows[data.draw(st.integers(0, len(rows) - 1))]
         match value:
+            case _ if data.draw(st.integers(0, 3)) == 0:  # the same, of another type
+                changed: object = value.decode("latin-1") if isinstance(value, bytes) else str(value).encode()
             case bytes():
-                changed: object = flipped(value, data.draw(st.integers(0, 8 * len(value) - 1)))
+                changed = flipped(value, data.draw(st.integers(0, 8 * len(value) - 1)))
             case str():
                 changed = flipped(value.encode(), data.draw(st.integers(0, 8 * len(value.encode()) - 1)))
                 changed = changed.decode("latin-1")

@@ -20,7 +20,7 @@ import pytest
 
 MODULE = "github.com/livekit/livekit-server/cmd/server@v1.13.5"
 BUILD_LIMIT_S = 600
-START_LIMIT_S = 60.0
+START_LIMIT_S = 180.0
 STOP_LIMIT_S = 10.0
 # Two servers that start at once on one machine may pick the same free port.
 ATTEMPTS = 3

@@ -10,9 +10,9 @@ from typing import Any
 
 from policies import shipped
 from service.line import Line
+from tests.patience import patient_engines, patient_policy
 from tests.scenario.livekit_server import LiveKitServer
 from tests.scenario.room_line import joined
-from tests.whole_call import patient_engines
 
 HUMAN = """
   human:
@@ -21,7 +21,7 @@ HUMAN = """
     to: {to}
     wait_ms: {wait_ms}
 """
-PATIENCE_S = 480.0
+PATIENCE_S = 900.0
 """How long somebody waits for a call."""
 _GUARD = """  - id: asked-for-a-person
     when: call.asked_human
@@ -30,7 +30,7 @@ _GUARD = """  - id: asked-for-a-person
 
 
 def catalogue(
-    folder: Path, *, ways: str = "[warm]", to: str = "[room:desk-anna]", wait_ms: int = 60_000
+    folder: Path, *, ways: str = "[warm]", to: str = "[room:desk-anna]", wait_ms: int = 120_000
 ) -> Path:
     """The shipped catalogue and an engine `human`."""
     path = folder / "engines.yaml"
@@ -40,7 +40,7 @@ def catalogue(
 
 def policy(folder: Path) -> Path:
     """The shipped policy, by which a caller who asks for a person gets one."""
-    path, text = folder / "policy.yaml", shipped("default.yaml").read_text()
+    path, text = folder / "policy.yaml", patient_policy()
     text = text.replace("last_resort: standard", "  human: {fallback: [standard]}\n\nlast_resort: standard")
     assert _GUARD in text
     to_people = _GUARD.replace("call.asked_human", "call.asked_human && human.available")

@@ -37,6 +37,8 @@ from tests.desk_call import (
     patient,
     recording,
 )
+from tests.patience import without_limits
+from tests.together import understood
 from tests.whole_call import WholeCall, answered, asks, greeted, without_settings
 
 pytestmark = [pytest.mark.scenario, pytest.mark.alone]
@@ -48,6 +50,7 @@ greeting: Hello, this is the automated assistant of Harbour Goods.
 offer: How can I help you?
 instructions: Answer briefly.
 hosts: [127.0.0.1]
+endpointing_ms: 900
 transcriber: {{plugin: openai, model: whisper-large-v3, base_url: {url}/v1, keyless: true, options: {{language: en}}}}
 voices:
   house: {{plugin: openai, model: tts-1, base_url: {url}/v1, keyless: true, options: {{voice: nova}}}}
@@ -100,11 +103,16 @@ async def self_hosted(folder: Path) -> tuple[WholeCall, list[Entry]]:
             consent_voice_ai=True,
         )
         ready = await asyncio.to_thread(Exchange.load, settings)
+        journal = lab.context.journal.entries
+
+        async def call() -> tuple[WholeCall, list[Entry]]:
+            before = len(journal)
+            return await answered(ready, three_turns, source="lab:self-hosted"), journal[before:]
+
         try:
-            call = await answered(ready, three_turns, source="lab:self-hosted")
+            return await understood(call, lambda made: made[0].heard(HOURS_TEXT, ORDER_TEXT, BYE_TEXT))
         finally:
             ready.close()
-        return call, lab.context.journal.entries
 
 
 class HeardByFlux:
@@ -168,6 +176,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     made = Run(tmp_path_factory.mktemp("by_url"))
     with pytest.MonkeyPatch.context() as patch, patient():
         without_settings(patch)
+        without_limits(patch)
         patch.setenv("OPENAI_API_KEY", "sk-of-a-vendor")
         asyncio.run(made.make())
     return made

@@ -27,12 +27,14 @@ from compliance.events import (
 )
 from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
-from lab.callers import load_pcm
+from lab.callers import load_pcm, recorded_call
 from policies import shipped
 from service.call import Call
 from service.line import Line
 from service.promises import promises
 from service.summary import summarise
+from tests.patience import without_limits
+from tests.together import understood
 from tests.whole_call import (
     WholeCall,
     answered,
@@ -42,6 +44,7 @@ from tests.whole_call import (
     hears,
     recording,
     silence,
+    until,
     without_settings,
 )
 
@@ -50,6 +53,11 @@ pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 HERE = Path(__file__).with_name("consent")
 QUIET_MS = 2500
 """Silence after which the agent has nothing more to say, also after its reply."""
+MISPLACED_MS = 1000.0
+"""By which a busy machine may date what it plays too late."""
+HOURS, THANKS = (turn.text for turn in recorded_call("01").turns[:2])
+MACHINE, NOT_ME = "am i talking to a machine", "i don't want a machine to listen to me"
+OBJECTING = ("yes please", "stop reading my feelings", "please stop recording this call")
 NAMED_MS = 3000
 """The sound of the greeting up to the shop's name and a little after it."""
 RULES = Disclosures.load(shipped("disclosures.yaml"))
@@ -95,6 +103,16 @@ async def cuts_in(line: Line, _: Call) -> None:
     await line.agent_finished(QUIET_MS)
 
 
+def saying(*texts: str) -> Callable[[WholeCall], bool]:
+    return lambda call: call.heard(*texts)
+
+
+def was_cut(call: WholeCall) -> bool:
+    """Whether the caller spoke where they meant to: within the words that say that this is a machine."""
+    shares = [one.heard_share for one in call.of(Disclosed) if one.turn == 0]
+    return call.heard(HOURS) and len(shares) == 1 and 0 < shares[0] < 1
+
+
 async def cuts_in_and_goes(line: Line, _: Call) -> None:
     await line.agent_started(0.0)
     await line.say(recording("01_quick_question_t01"))
@@ -118,7 +136,7 @@ class Run:
     def __init__(self) -> None:
         self.calls: dict[str, WholeCall] = {}
         self.warm: list[bool] = []
-        """Whether a realtime session waited, before the caller objected to it and after."""
+        """Whether a realtime session waited, before the caller objected to it and after; of the last call."""
 
     async def make(self, folder: Path) -> None:
         policy = folder / "policy.yaml"
@@ -129,33 +147,37 @@ class Run:
                 name: str,
                 speak: Callable[[Line, Call], Awaitable[None]],
                 jurisdiction: str,
+                as_said: Callable[[WholeCall], bool],
                 base: Any = ready,
                 **settings: Any,
             ) -> None:
                 changed = base.settings.model_copy(update=settings)
                 mine = replace(base, settings=changed, rules=RULES.of(jurisdiction))
-                self.calls[name] = await answered(mine, speak, source=f"lab:{name}")
+                self.calls[name] = await understood(
+                    lambda: answered(mine, speak, source=f"lab:{name}"), as_said
+                )
 
+            objecting, unheard = saying(*OBJECTING), saying(HOURS, NOT_ME, THANKS)
             await asyncio.gather(
-                call("eu", agrees_then_objects, "eu", region="eu", consent_recording=True),
-                call("unheard", wants_no_machine_to_listen, "other", base=with_realtime),
-                call("cut", cuts_in, "other"),
+                call("eu", agrees_then_objects, "eu", objecting, region="eu", consent_recording=True),
+                call("unheard", wants_no_machine_to_listen, "other", unheard, base=with_realtime),
+                call("cut", cuts_in, "other", was_cut),
             )
 
             async def watches(line: Line, call: Call) -> None:
-                realtime = call._cast.realtime["realtime"]
+                realtime = call.conversation.cast.realtime["realtime"]
                 await greeted(line)
-                self.warm.append(realtime.warm is not None)
+                await until(lambda: realtime.warm is not None)
                 await line.say(silence(300))
                 said = await line.say(spoken("not_to_me"))
                 await line.agent_started(said.end_ms)
-                self.warm.append(realtime.warm is not None)
+                self.warm = [True, realtime.warm is not None]
                 await line.agent_finished(QUIET_MS)
 
             await asyncio.gather(
-                call("gone", cuts_in_and_goes, "other"),
-                call("wonders", wonders, "us-ut", region="us"),
-                call("waits", watches, "other", base=with_realtime, tenant="warm"),
+                call("gone", cuts_in_and_goes, "other", lambda _: True),
+                call("wonders", wonders, "us-ut", saying(MACHINE), region="us"),
+                call("waits", watches, "other", saying(NOT_ME), base=with_realtime, tenant="warm"),
             )
 
 
@@ -165,6 +187,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     (folder / "spoken").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         without_settings(patch)
+        without_limits(patch)
         asyncio.run(made.make(folder))
     return made
 
@@ -206,8 +229,8 @@ def test_what_was_played_to_its_end_is_on_record_as_such_with_its_place_and_its_
     [greeting] = [one for one in call.of(SpeechHeard) if one.speaker == "agent"][:1]
     times = [time for one in first for time in (one.start_ms, one.end_ms)]
     assert times == sorted(times)
-    assert greeting.start_ms < times[0]
-    assert times[-1] <= greeting.end_ms + 100
+    assert greeting.start_ms - MISPLACED_MS < times[0]
+    assert times[-1] <= greeting.end_ms + MISPLACED_MS
     ai = RULES.of("eu").wording("ai", "en")
     assert (first[0].wording, first[0].version) == ("ai", Wording.version(ai.say))
 

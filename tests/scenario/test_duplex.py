@@ -22,13 +22,14 @@ from tests.desk_call import (
     HOURS_TEXT,
     ORDER,
     ORDER_TEXT,
+    PATIENCE_S,
     THANKS,
     THANKS_TEXT,
     DeskCall,
     Plan,
-    make_all,
     patient,
 )
+from tests.together import DESK_CALLS, make_all
 
 pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
@@ -50,7 +51,7 @@ class Finished:
 
 async def make(lab: Lab, name: str) -> Finished:
     plan = Plan(("fast", LIVE, "standard"), order=("standard", "tool", "fast"))
-    limit_s = 4.0 if name == "hangs" else 60.0
+    limit_s = 10.0 if name == "hangs" else PATIENCE_S
     async with DeskCall(lab, plan, name=name, change=with_a_duplex_engine, silence_limit_s=limit_s) as call:
         await call.asks(HOURS)
         if name == "hangs":
@@ -66,6 +67,8 @@ async def make(lab: Lab, name: str) -> Finished:
         await call.asks(THANKS)
         if name == "stays":
             await call.asks(BYE)
+        # A reply is in the history when the session has heard that it was played.
+        await call.until(lambda: [role for role, _ in call.messages][-1:] == ["assistant"])
         return Finished(call, call.messages, call.desk.engine)
 
 
@@ -74,7 +77,7 @@ def calls() -> dict[str, Finished]:
     async def all_of_them() -> dict[str, Finished]:
         async def on_a_lab_of_their_own(*names: str) -> dict[str, Finished]:
             async with Lab(LabSettings(delays=Delays.none(), ears=1)) as lab:
-                return await make_all(names, partial(make, lab))
+                return await make_all(names, partial(make, lab), at_once=DESK_CALLS)
 
         async def in_turn() -> dict[str, Finished]:  # a fault is for everybody on a lab
             return {**await on_a_lab_of_their_own("hangs"), **await on_a_lab_of_their_own("is lost")}

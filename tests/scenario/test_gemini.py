@@ -30,9 +30,9 @@ from tests.desk_call import (
     THANKS_TEXT,
     DeskCall,
     Plan,
-    make_all,
     patient,
 )
+from tests.together import DESK_CALLS, make_all
 
 pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
@@ -136,7 +136,7 @@ def calls() -> dict[str, Finished]:
         quick = LabSettings(delays=Delays.none())
         async with Lab(quick) as lab, Lab(quick) as cut:
             shared = asyncio.create_task(
-                make_all([name for name in WALKS if name != "ends"], partial(make, lab))
+                make_all([name for name in WALKS if name != "ends"], partial(make, lab), at_once=DESK_CALLS)
             )
             ended = await make(cut, "ends")
             return {**await shared, "ends": ended}
@@ -160,9 +160,10 @@ def test_every_turn_is_answered_by_the_engine_decided(calls: dict[str, Finished]
 
 
 def test_nothing_failed_and_nothing_came_late(calls: dict[str, Finished]) -> None:
-    for done in calls.values():
+    for name, done in calls.items():
         assert done.call.of(ProviderFailed) == []
-        assert done.call.of(LateEventDropped) == []
+        # What is cut may go on for a moment, and is dropped.
+        assert name == "cuts in" or done.call.of(LateEventDropped) == []
 
 
 def test_the_history_is_whole_and_in_our_words(calls: dict[str, Finished]) -> None:

@@ -28,9 +28,9 @@ from tests.desk_call import (
     THANKS_TEXT,
     DeskCall,
     Plan,
-    make_all,
     patient,
 )
+from tests.together import DESK_CALLS, make_all
 
 pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
@@ -78,7 +78,7 @@ def calls() -> dict[str, Finished]:
         ):
             others = [name for name in WALKS if name != "has no voice"]
             done, silent = await asyncio.gather(
-                make_all(others, partial(make, lab)), make(mute, "has no voice")
+                make_all(others, partial(make, lab), at_once=DESK_CALLS), make(mute, "has no voice")
             )
             return {**done, "has no voice": silent}
 

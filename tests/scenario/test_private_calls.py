@@ -13,11 +13,23 @@ from typing import Any
 
 import pytest
 
-from compliance.events import AgentSaid, CallEnded, Decided, PartFailed, Refused, ToolCalled, TurnMoved
+from compliance.events import (
+    AgentSaid,
+    CallEnded,
+    Decided,
+    PartFailed,
+    Refused,
+    ToolCalled,
+    TurnEnded,
+    TurnMoved,
+)
 from compliance.redaction.placeholders import Placeholders
+from compliance.tap import RATE_HZ
+from compliance.voiced import Samples
 from engines.component import Component
 from engines.plugins import Endpoint, Endpoints
 from engines.wording import Wording
+from lab.callers import load_pcm, recorded_call
 from lab.context import Listener as Ear
 from lab.delays import Delays
 from lab.hearing import Heard, Hearing, Listener
@@ -32,18 +44,30 @@ from service.call import NOT_HERE, Call
 from service.exchange import Exchange
 from service.line import Line
 from service.settings import Settings
-from tests.whole_call import WholeCall, answered, asks, greeted, without_settings
+from tests.patience import patient_engines, without_limits
+from tests.together import make_all, understood
+from tests.whole_call import WholeCall, answered, greeted, silence, without_settings
 
 pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
 SCRIPT = Path(__file__).parent / "veiled.yaml"
-PATIENCE_S = 120.0
-"""Only a hang takes so long."""
-CARD = "03_card_phone_two_breaths_t02"
-"""``my card number is four one one one two two three four``, a breath, ``nine eight seven six five five zero one``."""
+QUIET_MS = 1500.0
+"""Silence after which the agent has nothing more to say."""
+CARD = "my card number is four one one one two two three four"
+REST = "nine eight seven six five five zero one"
 NAME, CARRIER = "my name is maria lopez", "yes that's correct"
-SAYS_NAME = "03_card_phone_two_breaths_t04"
-"""``yes that's correct``, which the lab's ears are made to take for :data:`NAME`: nobody recorded a name."""
+"""The lab's ears are made to take the second, which was recorded, for the first: nobody recorded a name."""
+
+
+def spoken(text: str) -> Samples:
+    """How a caller says this."""
+    turns = {turn.number: turn for turn in recorded_call("03").turns}
+    if text == NAME:
+        return load_pcm(turns[4].path)
+    assert turns[2].breath_ms is not None
+    begins, ends = (RATE_HZ * ms // 1000 for ms in turns[2].breath_ms)
+    both = load_pcm(turns[2].path)
+    return {CARD: both[:begins], REST: both[ends:]}[text]
 
 
 class Ears:
@@ -51,27 +75,32 @@ class Ears:
 
     def __init__(self, real: Hearing) -> None:
         self._real = real
+        self.finals: list[str] = []
 
     async def start(self) -> None: ...
     async def aclose(self) -> None: ...
 
     def listen(self, *, sample_rate_hz: int, silence_s: float = 0.3) -> Ear:
-        return _Renaming(self._real.listen(sample_rate_hz=sample_rate_hz, silence_s=silence_s))
+        listener = self._real.listen(sample_rate_hz=sample_rate_hz, silence_s=silence_s)
+        return _Renaming(listener, self.finals)
 
     async def recognise(self, pcm: bytes, *, sample_rate_hz: int) -> Heard:
         return await self._real.recognise(pcm, sample_rate_hz=sample_rate_hz)
 
 
 class _Renaming:
-    def __init__(self, real: Listener) -> None:
+    def __init__(self, real: Listener, finals: list[str]) -> None:
         self._real = real
+        self._finals = finals
         self.push, self.finalize, self.aclose = real.push, real.finalize, real.aclose
 
     async def __aiter__(self) -> AsyncIterator[Heard]:
         async for heard in self._real:
             if heard.kind == "interim":
                 yield replace(heard, words=heard.words[:0])
-            elif heard.text == CARRIER:
+                continue
+            self._finals += [NAME if heard.text == CARRIER else heard.text] * bool(heard.text)
+            if heard.text == CARRIER:
                 said, last = NAME.split(), heard.words[-1]
                 times = [*heard.words, *[last] * (len(said) - len(heard.words))]
                 yield replace(
@@ -103,7 +132,7 @@ NOBODY = Placeholders.none()
 @dataclass(frozen=True)
 class Case:
     says: tuple[str, ...]
-    """Recorded turns."""
+    """In turns."""
     engine: str
     placeholders: Placeholders = NOBODY
     closed: tuple[str, ...] = ()
@@ -112,9 +141,9 @@ class Case:
 
 
 CASES = {
-    "veiled": Case((SAYS_NAME, CARD), "tool", Placeholders(frozenset({"tool"}))),
-    "strict": Case((SAYS_NAME,), "realtime", Placeholders(None), redactor_gone=True),
-    "closed": Case((SAYS_NAME,), "tool", closed=("tool", "house")),
+    "veiled": Case((NAME, CARD, REST), "tool", Placeholders(frozenset({"tool"}))),
+    "strict": Case((NAME,), "realtime", Placeholders(None), redactor_gone=True),
+    "closed": Case((NAME,), "tool", closed=("tool", "house")),
     "deaf": Case((), "tool", closed=("transcriber",)),
 }
 
@@ -122,6 +151,9 @@ CASES = {
 @dataclass(frozen=True)
 class Done:
     call: WholeCall
+    says: tuple[str, ...]
+    heard: set[str]
+    """By the lab's ears; also those of a realtime session that waits."""
     journal: list[Entry]
     refunds: list[str]
 
@@ -164,26 +196,35 @@ async def made(ready: Exchange, real: Hearing, case: Case, folder: Path) -> Done
             await call.ended()
             return
         await greeted(line)
-        for turn in case.says:
-            async with asyncio.timeout(PATIENCE_S):
-                await asks(line, turn)
+        for text in case.says:
+            await line.say(silence(300))
+            said = await line.say(spoken(text))
+            await line.agent_started(said.end_ms)
+            await line.agent_finished(QUIET_MS)
 
-    settings = LabSettings(delays=Delays.none(), scenario=SCRIPT)
+    settings, ears = LabSettings(delays=Delays.none(), scenario=SCRIPT), Ears(real)
     async with (
-        Lab(settings, hearing=Ears(real), voices=ToneVoices(20.0)) as lab,
+        Lab(settings, hearing=ears, voices=ToneVoices(20.0)) as lab,
         ShopProcess(folder / "shop.sqlite") as shop,
     ):
         stand_ins = {plugin: Endpoint("lab", url, simulated=True) for plugin, url in lab.stand_ins.items()}
         parts = replace(
             changed(ready, case),
             endpoints=Endpoints({}, stand_ins),
-            settings=ready.settings.model_copy(update={"mcp": shop.url}),
+            settings=ready.settings.model_copy(
+                update={"mcp": shop.url, "redaction_closing_s": 1.0 if case.redactor_gone else 60.0}
+            ),
         )
         call = await answered(parts, speak)
         journal = list(lab.context.journal.entries)
     with sqlite3.connect(folder / "shop.sqlite") as db:
         refunds = [reason for (reason,) in db.execute("SELECT reason FROM refunds")]
-    return Done(call, journal, refunds)
+    return Done(call, case.says, set(ears.finals), journal, refunds)
+
+
+def as_said(done: Done) -> bool:
+    """Whether the caller was heard as they spoke, each thing that they say as one turn."""
+    return done.heard == set(done.says) and len(done.call.of(TurnEnded)) == len(done.says)
 
 
 @dataclass(frozen=True)
@@ -220,26 +261,33 @@ def all_done(tmp_path_factory: pytest.TempPathFactory) -> AllDone:
 
     async def all_of_them() -> dict[str, Done]:
         nobody = dict.fromkeys(("openai", "deepgram", "elevenlabs", "google"), "http://127.0.0.1:9")
+        engines = folder / "engines.yaml"
+        engines.write_text(patient_engines(), encoding="utf-8")
         settings = Settings(
-            ledger=str(folder / "ledger.sqlite"), stand_ins=nobody, consent_voice_ai=True, region="eu"
+            ledger=str(folder / "ledger.sqlite"),
+            catalogue=engines,
+            stand_ins=nobody,
+            consent_voice_ai=True,
+            region="eu",
         )
         ready = await asyncio.to_thread(Exchange.load, settings)
         real = Hearing(processes=2)
         await real.start()
-        room = asyncio.Semaphore(3)
 
-        async def one(name: str, case: Case) -> tuple[str, Done]:
-            async with room:
-                return name, await made(ready, real, case, tmp_path_factory.mktemp(name.replace(" ", "_")))
+        async def one(name: str) -> Done:
+            return await understood(
+                lambda: made(ready, real, CASES[name], tmp_path_factory.mktemp(name)), as_said
+            )
 
         try:
-            return dict(await asyncio.gather(*(one(name, case) for name, case in CASES.items())))
+            return await make_all(CASES, one)
         finally:
             await real.aclose()
             ready.close()
 
     with pytest.MonkeyPatch.context() as patch, everything_logged() as told:
         without_settings(patch)
+        without_limits(patch)
         calls = asyncio.run(all_of_them())
     files = "".join(file.read_bytes().decode("latin-1") for file in folder.rglob("*") if file.is_file())
     return AllDone(calls, "\n".join(told), files)

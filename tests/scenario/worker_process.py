@@ -15,8 +15,8 @@ import psutil
 
 from service.doctor import KEYS
 
-START_LIMIT_S = 180.0
-STOP_LIMIT_S = 120.0
+START_LIMIT_S = 300.0
+STOP_LIMIT_S = 300.0
 LAST_MOMENT_S = 60.0
 """Helpers of multiprocessing end when they notice that the worker has."""
 COMMAND = Path(sys.executable).with_name("patchbay")
