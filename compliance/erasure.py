@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from compliance.access.overseer import Overseer
 from compliance.access.roles import Permission
 from compliance.errors import ComplianceError
+from compliance.ledger import Ledger
 from compliance.oversight import Erased, ErasureOrdered, Retained
 from compliance.standing import CALL, Standing, Thing
 
@@ -73,6 +74,26 @@ class Destroyed:
     what: str
     items: int
     rule: str
+
+
+def lost(ledger: Ledger) -> tuple[str, ...]:
+    """The calls whose key is gone though nobody on record erased them: it was destroyed by hand, or not restored.
+
+    Raises:
+        compliance.errors.LedgerError: the ledger cannot be read.
+    """
+    gone = (
+        ledger.calls_without_key()
+    )  # first: who erases puts the order on record before the key is destroyed
+    standing = Standing.of(ledger.oversight(kinds=Standing.KINDS)) if gone else None
+    return tuple(
+        call for call in gone if standing and not (standing.is_gone(call) or standing.is_going(call))
+    )
+
+
+def sentence_of_lost(call_id: str) -> str:
+    """What people are told of such a call."""
+    return f"the key of call {call_id} is gone, and nobody on record erased it. Look for it in the backups."
 
 
 def erase(

@@ -389,7 +389,8 @@ class LateEventDropped(_Event):
 class TurnAnswered(_Event):
     """What the caller waited for, measured on the audio, and what it was spent on.
 
-    ``heard_ms`` runs from the caller's last voiced sample to the first reply sample at the caller's ear.
+    ``heard_ms`` runs from the caller's last voiced sample to the answer's first sample at the caller's ear. That there
+    is none yet, or none, is not an answer: a turn of which nothing else was heard has no such event.
     ``waits`` are named, in order, and sum to ``heard_ms``.
     """
 
@@ -400,6 +401,8 @@ class TurnAnswered(_Event):
     """The engine by its name in the catalogue."""
     heard_ms: float
     """What the caller waited."""
+    told_of_delay_ms: float | None = None
+    """When the caller was told that it takes longer, if they were, as ``heard_ms``."""
     waits: dict[Fact, float]
     """What it was spent on, in ms by stage."""
 

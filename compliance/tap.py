@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
+NO_ANSWER = "patchbay.no_answer"
+"""Set in the ``userdata`` of the agent's frames that say that there is no answer yet, or none: they answer no turn."""
+
 RATE_HZ = 24_000
 """Sample rate of a call inside the service; LiveKit's room input and the realtime models use the same."""
 
@@ -250,17 +253,31 @@ class Playout:
     """Its audio as the caller heard it, where :attr:`AgentTap.keeps_audio`."""
 
 
+@dataclass(slots=True)
+class _Sound:
+    """A sample of a segment that listeners are told of when it is heard."""
+
+    at_ms: float
+    """Its offset in the audio of the segment."""
+    lag_ms: float
+    """How long playback stood still for want of audio before it."""
+    listeners: list[list[Callable[[float], None]]]
+    told: bool = False
+    due: asyncio.TimerHandle | None = None
+
+
 class _Segment:
     """What is known of the audio between the first frame and the end of its playback."""
 
     def __init__(self) -> None:
         self.captured_ms = 0.0
         self.started_ms: float | None = None
-        self.sound_at_ms: float | None = None
-        """Offset of the first sample that is not silence."""
         self.lag_ms = 0.0
-        """How long playback stood still for want of audio before that sample."""
-        self.told = False
+        """How long playback stood still for want of audio; followed until an answer sounds."""
+        self.sounds: list[_Sound] = []
+        """The first sample that is not silence, and that of an answer, if it is another."""
+        self.answers = False
+        """Whether an answer sounds in it."""
         self.kept: list[Stamped] = []
         """Its frames, each with the time at which it came."""
 
@@ -291,6 +308,7 @@ class AgentTap(io.AudioOutput):
             then or later.
         on_first_sound: called with the call time in milliseconds at which the caller hears the first sample
             of a reply that is not silence; not called for a reply that is cut before that.
+        on_answer: the same for the first such sample that is not marked as :data:`NO_ANSWER`.
         on_finished: called with the :class:`Playout` when a segment has ended.
         keeps_audio: whether a :class:`Playout` holds the audio.
     """
@@ -307,13 +325,13 @@ class AgentTap(io.AudioOutput):
         self._clock = clock
         self.on_begun: list[Callable[[float], None]] = []
         self.on_first_sound: list[Callable[[float], None]] = []
+        self.on_answer: list[Callable[[float], None]] = []
         self.on_finished: list[Callable[[Playout], None]] = []
         self.keeps_audio = False
         self.frames = 0
         self._segments: deque[_Segment] = deque()
         self._capturing = False
         self._filling: _Segment | None = None
-        self._due: asyncio.TimerHandle | None = None
         self.on("playback_started", self._started)
         self.on("playback_finished", self._finished)
 
@@ -341,33 +359,42 @@ class AgentTap(io.AudioOutput):
         self.frames += 1
         if self.keeps_audio:
             segment.kept.append(Stamped(self._clock.now_ms(), frame))
-        if segment.sound_at_ms is None:
+        if not segment.answers:
             if segment.started_ms is not None:
                 due_ms = segment.started_ms + segment.captured_ms + segment.lag_ms
                 segment.lag_ms += max(0.0, self._clock.now_ms() - due_ms)
             sound = first_sound(np.frombuffer(frame.data, np.int16))
             if sound is not None:
-                per_channel = sound // frame.num_channels
-                segment.sound_at_ms = segment.captured_ms + per_channel * 1000 / frame.sample_rate
-                self._announce(segment)
+                segment.answers = NO_ANSWER not in frame.userdata
+                told = [] if segment.sounds else [self.on_first_sound]
+                told += [self.on_answer] if segment.answers else []
+                if told:
+                    at_ms = sound // frame.num_channels * 1000 / frame.sample_rate
+                    segment.sounds.append(_Sound(segment.captured_ms + at_ms, segment.lag_ms, told))
+                    self._announce(segment)
         segment.captured_ms += frame.duration * 1000
 
     def _announce(self, segment: _Segment) -> None:
-        """Tell of the first sound at the moment it is heard, as far as start and sound are known."""
-        if segment.started_ms is None or segment.sound_at_ms is None or segment is not self._segments[0]:
+        """Tell of its sounds at the moment they are heard, as far as start and sounds are known."""
+        if segment.started_ms is None or segment is not self._segments[0]:
             return
-        ear_ms = segment.started_ms + segment.lag_ms + segment.sound_at_ms
-        wait_ms = ear_ms - self._clock.now_ms()
-        if wait_ms <= 0:
-            self._tell(segment, ear_ms)
-        else:
-            self._due = asyncio.get_running_loop().call_later(wait_ms / 1000, self._tell, segment, ear_ms)
+        for sound in segment.sounds:
+            if sound.told or sound.due is not None:
+                continue
+            ear_ms = segment.started_ms + sound.lag_ms + sound.at_ms
+            wait_ms = ear_ms - self._clock.now_ms()
+            if wait_ms <= 0:
+                self._tell(sound, ear_ms)
+            else:
+                loop = asyncio.get_running_loop()
+                sound.due = loop.call_later(wait_ms / 1000, self._tell, sound, ear_ms)
 
-    def _tell(self, segment: _Segment, ear_ms: float) -> None:
-        self._due = None
-        if not segment.told:
-            segment.told = True
-            _call(self.on_first_sound, ear_ms)
+    def _tell(self, sound: _Sound, ear_ms: float) -> None:
+        sound.due = None
+        if not sound.told:
+            sound.told = True
+            for listeners in sound.listeners:
+                _call(listeners, ear_ms)
 
     def _started(self, event: io.PlaybackStartedEvent) -> None:
         if self._segments:
@@ -375,9 +402,6 @@ class AgentTap(io.AudioOutput):
             self._announce(self._segments[0])
 
     def _finished(self, event: io.PlaybackFinishedEvent) -> None:
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
         if not self._segments:
             return
         segment = self._segments.popleft()
@@ -386,14 +410,17 @@ class AgentTap(io.AudioOutput):
         end_ms = self._clock.now_ms()
         heard_ms = event.playback_position * 1000
         start_ms = end_ms - heard_ms if segment.started_ms is None else segment.started_ms
-        sound_ms = None
-        if segment.sound_at_ms is not None and heard_ms > segment.sound_at_ms:
-            sound_ms = start_ms + segment.lag_ms + segment.sound_at_ms
-            self._tell(segment, sound_ms)
+        heard: list[float] = []
+        for sound in segment.sounds:
+            if sound.due is not None:
+                sound.due.cancel()
+            if heard_ms > sound.at_ms:
+                heard.append(start_ms + sound.lag_ms + sound.at_ms)
+                self._tell(sound, heard[-1])
         playout = Playout(
             start_ms=start_ms,
             end_ms=end_ms,
-            first_sound_ms=sound_ms,
+            first_sound_ms=heard[0] if heard else None,
             captured_ms=segment.captured_ms,
             heard_ms=heard_ms,
             interrupted=event.interrupted,

@@ -22,7 +22,6 @@ from livekit.agents import (
     ModelSettings,
     StopResponse,
     llm,
-    tts,
 )
 
 from engines.hedge import Reply, first_to_speak
@@ -30,6 +29,7 @@ from engines.race import Race
 from engines.unfinished import Unfinished, estimated, is_billed
 from engines.vault import NO_VEIL, Veil
 from engines.voiced import VoicedAgent
+from engines.voices import Voices
 
 if TYPE_CHECKING:
     from engines.desk import Desk
@@ -48,12 +48,12 @@ class Cascade:
 
     name: str
     mind: llm.LLM[Any]
-    voice: tts.TTS[Any]
+    voice: Voices
     tools: bool
     first_reply_s: float
     audio_aware: bool = False
     """Whether the model is told how the caller sounds."""
-    voices_when: Mapping[str, tts.TTS[Any]] = field(default_factory=dict)
+    voices_when: Mapping[str, Voices] = field(default_factory=dict)
     """Another voice, or the same in another style, for a caller who sounds so."""
     hedge_s: float | None = None
     """How long it may stay silent before another engine is asked too; ``None``: no other is."""
@@ -64,7 +64,7 @@ class Cascade:
     veil: Veil = NO_VEIL
     """What the model sees of the conversation."""
 
-    def voice_for(self, manner: str) -> tts.TTS[Any]:
+    def voice_for(self, manner: str) -> Voices:
         """The voice in which a caller who sounds like ``manner`` is answered."""
         return self.voices_when.get(manner, self.voice)
 

@@ -8,6 +8,7 @@ is spoken; and a turn that stays unanswered goes to the next engine.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,10 +19,10 @@ from livekit.agents import (
     Agent,
     AgentSession,
     SpeechCreatedEvent,
+    UserInputTranscribedEvent,
     UserStateChangedEvent,
     llm,
     stt,
-    tts,
 )
 from livekit.agents.voice.speech_handle import SpeechHandle
 
@@ -30,7 +31,7 @@ from compliance.events import Event
 from compliance.tap import CallerTap
 from engines.ahead import AskedAhead
 from engines.cascade import Cascade, CascadeAgent
-from engines.duplex import FullDuplex
+from engines.duplex import ASKED_AFTER, FullDuplex
 from engines.errors import NothingSaidError
 from engines.feed import TurnFeed
 from engines.generations import Generation, Generations
@@ -41,6 +42,7 @@ from engines.record import Record
 from engines.recovery import Recovery
 from engines.routing import CallerTurn, Route, Routing
 from engines.vault import NO_VEIL, Veil
+from engines.voices import Voices
 from engines.warm import WarmModel
 from engines.warmth import Warmth
 from engines.watch import SilenceWatch
@@ -50,6 +52,9 @@ ONSET_MS = 150.0
 """The voice detector reports speech this long after its onset: 50 ms of it, and its own windows."""
 _BEFORE_S = 0.001
 """What lies between two messages of a history, which is ordered by when they were made."""
+NOISE_S = 3.0
+"""A reply that was cut goes on when nothing is understood for this long after the sound that cut it."""
+GO_ON = "A noise on the line cut you off. Say what the caller has not heard of your answer yet."
 SILENCE_LIMIT_S = 8.0
 """A turn that nobody has begun to answer aloud for this long goes to the next engine."""
 
@@ -74,7 +79,6 @@ class Desk:
         silence_limit_s: how long a turn may stay without an audible answer.
         people: those who can be fetched, if any.
         full_duplex: the engines that take turns by themselves, if any.
-        unread: told of a voice and the characters that it was given, when it failed or was cut.
         veil: puts values back into what the caller hears.
     """
 
@@ -92,12 +96,11 @@ class Desk:
         call_id: str,
         instructions: str,
         tools: Sequence[llm.Tool],
-        voices: Mapping[str, tts.TTS[Any]] | None = None,
+        voices: Mapping[str, Voices] | None = None,
         wording: Wording | None = None,
         silence_limit_s: float = SILENCE_LIMIT_S,
         people: People | None = None,
         full_duplex: FullDuplex | None = None,
-        unread: Callable[[tts.TTS[Any], int], None] = lambda voice, characters: None,
         veil: Veil = NO_VEIL,
     ) -> None:
         self._closed = False
@@ -108,11 +111,9 @@ class Desk:
         self.people = people or People({})
         self.people.attach(self)
         self._full_duplex = full_duplex or FullDuplex({})
-        self._full_duplex.attach(self)
         self.tools = tools = (*tools, *self.people.tools)
         self.veil = veil
         self.wording = wording or Wording()
-        self.unread = unread
         self.generations = Generations()
         self._session = session
         self._clock = clock
@@ -121,9 +122,16 @@ class Desk:
         self._previews = Previews(cascades, self._record, aware=aware)
         self._watch = SilenceWatch(
             silence_limit_s,
-            paused=lambda: session.user_state == "speaking",
-            expired=lambda: self.recovery.rescue(),
+            paused=lambda: (
+                "speaking" in (session.user_state, session.agent_state) or bool(self._tools_at_work)
+            ),
+            expired=lambda: self._unanswered(),
         )
+        self._cut = SilenceWatch(
+            NOISE_S, paused=lambda: session.user_state == "speaking", expired=self._go_on
+        )
+        self._tools_at_work = 0
+        self._full_duplex.attach(self, self._watch)
         self.recovery = Recovery(
             self,
             session=session,
@@ -188,6 +196,16 @@ class Desk:
         return self._route
 
     @property
+    def takes_no_turns(self) -> bool:
+        """Whether the engine in charge takes turns by itself: the session does not read the recogniser then."""
+        return self._engine in self._full_duplex
+
+    @property
+    def denied(self) -> frozenset[str]:
+        """Who may not be given the call: as the turn in hand was decided, or by now where no turn is decided on."""
+        return self._routing.preview("").denied if self._full_duplex.on_its_own else self._route.denied
+
+    @property
     def has_turn(self) -> bool:
         """Whether there is a turn to answer: not before the caller's first, and not after the call."""
         return self._message is not None and not self._closed
@@ -196,6 +214,7 @@ class Desk:
         """Listen to the session; returns the agent to start it with."""
         self._session.on("speech_created", self._speech_created)
         self._session.on("user_state_changed", self._user_state_changed)
+        self._session.on("user_input_transcribed", self._understood)
         for name, model in self._realtime.items():
             model.generation = self._asked_for
             model.on_late = partial(self._record.late, name)
@@ -208,6 +227,7 @@ class Desk:
         """Let go of the warm sessions. Safe to call twice."""
         self._closed = True
         self._watch.stop()
+        self._cut.stop()
         for warmth in self._warmth.values():
             await warmth.aclose()
 
@@ -224,6 +244,7 @@ class Desk:
         return self._answer(route, message, turn_ctx)
 
     def _answer(self, route: Route, message: llm.ChatMessage, turn_ctx: llm.ChatContext) -> bool:
+        self._cut.stop()
         fits = self._previews.decided(route)
         self._ahead.decided(route)
         if route.engine in self.people:
@@ -286,12 +307,20 @@ class Desk:
         self._routing.moved(engine)
         self.recovery.settle()
         self._watch.stop()
+        self._cut.stop()
         for warmth in self._warmth.values():
             warmth.turn_ended()
             warmth.feed.discard()
             warmth.refresh()  # what the caller says to a person goes to no vendor that need not hear it
         self._session.interrupt(force=True)
         self._session.update_agent(agent)
+
+    def resume(self, asked: llm.ChatMessage | None = None) -> None:
+        """Who had the call for good leaves it: what is in hand is what was ``asked`` last, under today's guards."""
+        now = self._routing.preview("" if asked is None else asked.text_content or "")
+        self._route = replace(self._route, denied=now.denied, manner=now.manner)
+        self._message = asked or self._message
+        self.recovery.begin_turn()
 
     def _take_back(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> None:
         """Keep the words of a turn before ``message`` that a realtime engine was to answer and was not asked about."""
@@ -392,19 +421,23 @@ class Desk:
         if not generation.first_token_ms:
             generation.first_token_ms = self._clock.now_ms()
 
-    def voiced(self, generation: Generation | None) -> None:
-        """Audio of ``generation`` arrived."""
-        if generation is not None and not generation.first_audio_ms:
+    def voiced(self, generation: Generation | None, *, answers: bool = True) -> None:
+        """Audio of ``generation`` arrived; it ``answers``, or says that there is no answer yet, or none."""
+        if generation is None:
+            return
+        if not generation.first_audio_ms:
             generation.first_audio_ms = self._clock.now_ms()
             generation.voice_known.set()
+        if answers and not generation.answer_audio_ms:
+            generation.answer_audio_ms = self._clock.now_ms()
 
     def voiceless(self, generation: Generation | None) -> None:
         """No voice has audio for ``generation``: the recorded apology stands in for its words."""
         if generation is not None:
             generation.voiceless = True
-        self.voiced(generation)
+        self.voiced(generation, answers=False)
 
-    def voice_for(self, generation: Generation | None) -> tts.TTS[Any]:
+    def voice_for(self, generation: Generation | None) -> Voices:
         if generation is not None and (cascade := self.cascades.get(generation.engine)) is not None:
             return cascade.voice_for(generation.manner)
         return self.voice_of(self._engine if generation is None else generation.engine)
@@ -413,7 +446,7 @@ class Desk:
         """Whether it needs no voice of ours."""
         return engine in self._full_duplex or (engine in self._realtime and engine not in self._voices)
 
-    def voice_of(self, engine: str) -> tts.TTS[Any]:
+    def voice_of(self, engine: str) -> Voices:
         """The voice of an engine; of one that speaks for itself, what says the words of the service."""
         return self._voices.get(engine) or self.cascades.get(engine, self.first_cascade).voice
 
@@ -466,16 +499,35 @@ class Desk:
     def first_sound(self) -> None:
         """The caller hears the reply: the turn is answered."""
         self._watch.stop()
+        self._full_duplex.sounded(self._clock.now_ms())
         self._previews.heard()
         if (reply := self.answering) is not None and reply.engine in self._realtime and reply.first_audio_ms:
             self._routing.worked(reply.engine)
 
-    def working(self) -> None:
-        """A tool runs for the turn: allow it the time."""
-        self._watch.extend()
+    def tool_began(self) -> None:
+        """A tool runs, which has a limit of its own."""
+        self._tools_at_work += 1
+
+    def tool_done(self) -> None:
+        """A tool of the running task has ended: what is made of it is owed, whatever was said before."""
+        self._tools_at_work -= 1
+        reply = self.generations.current()
+        if reply is not None and self._is_in_hand(reply) and self.has_turn:
+            self._watch.start(ASKED_AFTER if self._full_duplex.on_its_own else 1.0)
+
+    def stalled(self, generation: Generation | None) -> None:
+        """An engine that had begun to answer sends nothing more, and does not end its answer."""
+        if generation is not None and self._is_in_hand(generation):
+            # Who notices is part of the reply, which ends by this.
+            asyncio.get_running_loop().call_soon(self._unanswered, TimeoutError())
+
+    def _is_in_hand(self, reply: Generation) -> bool:
+        """Whether it answers the turn in hand for the engine in charge, and somebody waits for it."""
+        return not reply.closed and reply.turn == self._route.turn and reply.engine == self._engine
 
     # -- the session's events -------------------------------------------------------------------------------
     def _speech_created(self, event: SpeechCreatedEvent) -> None:
+        self._cut.stop()
         speech = event.speech_handle
         self.generations.open(speech.id, engine=self._engine, turn=self._route.turn)
         speech.add_done_callback(self._speech_done)
@@ -484,17 +536,44 @@ class Desk:
         generation = self.generations.finish(speech.id)
         if generation is None or self._closed:
             return
-        for item in speech.chat_items:
-            if item.type == "message" and item.role == "assistant" and item.text_content:
+        said = [item for item in speech.chat_items if item.type == "message" and item.role == "assistant"]
+        generation.put_right(said)
+        for item in said:
+            if item.text_content:
                 self._record.said(generation, self.veil.reply_heard(item, generation.engine))
-        waiting = self._watch.running and generation.turn == self._route.turn and not speech.interrupted
-        if self.recovery.reply_over(generation, interrupted=speech.interrupted) or self._full_duplex.goes_on(
-            generation.engine, speech
-        ):
-            waiting = False
-        if waiting and generation.engine == self._engine and not generation.first_audio_ms:
-            self.recovery.rescue(speech.exception() or NothingSaidError())
+        mine = generation.turn == self._route.turn and generation.engine == self._engine
+        goes_on = self.recovery.reply_over(generation, interrupted=speech.interrupted) or (
+            self._full_duplex.goes_on(generation.engine, speech)
+        )
+        if mine and not goes_on and not self.people.coming:
+            if not speech.interrupted:
+                self._reply_ended(generation, speech)
+            elif self.has_turn and self._engine not in self._full_duplex:
+                self._cut.start()
         self._keep_warm()
+
+    def _reply_ended(self, generation: Generation, speech: SpeechHandle) -> None:
+        silent = self._watch.running and not generation.first_audio_ms
+        if (error := speech.exception()) is not None or silent or _owes_words(speech.chat_items):
+            self._unanswered(error or NothingSaidError())
+        elif not self._tools_at_work:
+            self._watch.stop()
+            self._full_duplex.reply_ended(self._clock.now_ms())
+
+    def _unanswered(self, reason: BaseException | None = None) -> None:
+        if self._full_duplex.on_its_own:
+            self._full_duplex.says_nothing(reason)
+        else:
+            self.recovery.rescue(reason)
+
+    def caller_said(self, text: str, end_ms: float) -> None:
+        """The recogniser has heard words, which ended at ``end_ms``, whoever has the call."""
+        self._full_duplex.caller_said(text, end_ms)
+        self._if_silent()
+
+    def _if_silent(self) -> None:
+        if "speaking" not in (self._session.user_state, self._session.agent_state):
+            self._full_duplex.fell_silent()
 
     def _user_state_changed(self, event: UserStateChangedEvent) -> None:
         if event.new_state == "speaking":
@@ -502,9 +581,21 @@ class Desk:
             for warmth in self._warmth.values():
                 warmth.speech_started(self._clock.now_ms() - ONSET_MS)
         else:
+            if self._cut.running:
+                self._cut.start()
             for warmth in self._warmth.values():
                 warmth.speech_stopped()
             self._ahead.caller_silent()
+            self._if_silent()
+
+    def _understood(self, event: UserInputTranscribedEvent) -> None:
+        if event.transcript.strip():
+            self._cut.stop()
+
+    def _go_on(self) -> None:
+        """The reply was cut by a sound that was no turn: the engine in charge gives the rest of it."""
+        self._watch.start()
+        self._session.generate_reply(instructions=GO_ON)
 
     def _connection_lost(self, engine: str, error: Exception, for_good: bool) -> None:
         """A realtime engine's connection broke. In mid-reply the next engine takes over, whatever the plugin does."""
@@ -554,6 +645,13 @@ class Desk:
 def _answers(item: llm.ChatItem, message: llm.ChatMessage) -> bool:
     """Whether ``item`` was said to the caller after ``message``."""
     return item.type == "message" and item.role == "assistant" and item.created_at >= message.created_at
+
+
+def _owes_words(items: Sequence[llm.ChatItem]) -> bool:
+    """Whether a reply ended when its tools had, and nothing was said of what they brought."""
+    brought = [item.created_at for item in items if item.type == "function_call_output"]
+    said = [item.created_at for item in items if item.type == "message" and item.role == "assistant"]
+    return bool(brought) and max(said, default=0.0) < max(brought)
 
 
 def _last_user_message(chat_ctx: llm.ChatContext) -> llm.ChatMessage | None:

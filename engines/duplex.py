@@ -16,10 +16,19 @@ from livekit.agents import llm
 from livekit.agents.voice.speech_handle import SpeechHandle
 
 from engines.cascade import CascadeAgent
+from engines.human import ReturningAgent
 from engines.realtime import RealtimeAgent
+from engines.watch import SilenceWatch
 
 if TYPE_CHECKING:
     from engines.desk import Desk
+
+ASKED_AFTER = 0.5
+"""The share of the silence limit after which an engine that says nothing is asked to speak."""
+_EARLY_MS = 300.0
+"""So long before the caller's last word is over an answer to it may begin."""
+_YIELDS_MS = 2000.0
+"""An engine that is heard for longer than this after the caller cut in does not yield to them."""
 
 
 class DuplexModel(llm.RealtimeModel):
@@ -131,6 +140,7 @@ class FullDuplex:
     """The full-duplex engines of one call."""
 
     _desk: Desk
+    _watch: SilenceWatch
 
     def __init__(self, models: Mapping[str, DuplexModel]) -> None:
         self._models = dict(models)
@@ -140,16 +150,25 @@ class FullDuplex:
             model.on_again = partial(self._again, name)
         self._owed: Exception | None = None
         """What broke a connection while an answer was being given or waited for."""
+        self._sounded_ms: float | None = None
+        """When the engine in charge was heard to begin last; ``None`` before its first answer."""
+        self._said: list[str] = []
+        """What the caller has said since, in the recogniser's words."""
+        self._said_ms = 0.0
+        """When that ended."""
+        self._asked = False
+        """Whether the engine was asked to speak of that."""
 
     def __contains__(self, engine: str) -> bool:
         return engine in self._models
 
-    def attach(self, desk: Desk) -> None:
-        """The desk that hands calls over."""
-        self._desk = desk
+    def attach(self, desk: Desk, watch: SilenceWatch) -> None:
+        """The desk that hands calls over, and its watch."""
+        self._desk, self._watch = desk, watch
 
     def take(self, engine: str, message: llm.ChatMessage) -> None:
         """Give the call to ``engine``, which answers ``message`` first."""
+        self._sounded_ms, self._said, self._asked = None, [], False
         self._desk.take_over(engine, DuplexAgent(self._desk, engine, self._models[engine], message))
 
     def goes_on(self, engine: str, speech: SpeechHandle) -> bool:
@@ -164,13 +183,75 @@ class FullDuplex:
         if said is not None and history.get_by_id(said.id) is None:
             history.insert(said)
 
-    def leave(self) -> None:
-        """Take the call back to a cascade; what was said and has no answer yet is answered there."""
-        desk = self._desk
+    # -- whether it answers ---------------------------------------------------------------------------------
+    # Such a model may say nothing for good reasons: "mm-hm" needs no answer, nor does a caller who looks for a card.
+    # So silence alone does not take the call from it. Half-way to the limit it is asked to speak, which one that
+    # works then does, at worst with a word too many; one that is still silent at the limit has failed. The watch
+    # begins when the caller first falls silent after words, and not anew when they call again: they are waiting.
+    # Where they cut in, it owes an answer if it yields; if it goes on, it took what they said for an "mm-hm".
+    @property
+    def on_its_own(self) -> bool:
+        """Whether such an engine has the call, and has answered the turn that it was chosen for."""
+        return self._desk.engine in self and self._sounded_ms is not None
+
+    def caller_said(self, text: str, end_ms: float) -> None:
+        """Words were recognised, the last of which ended at ``end_ms``."""
+        if self.on_its_own and self._sounded_ms is not None and end_ms - self._sounded_ms > _EARLY_MS:
+            self._said.append(text)
+            self._said_ms = end_ms
+
+    def fell_silent(self) -> None:
+        """Neither the caller nor the engine is speaking: what was said is to be answered."""
+        if self._said and self.on_its_own and not self._watch.running:
+            self._watch.start(ASKED_AFTER)
+
+    def reply_ended(self, at_ms: float) -> None:
+        """The engine has stopped speaking."""
+        if at_ms - self._said_ms > _YIELDS_MS:
+            self._said = []
+        self.fell_silent()
+
+    def sounded(self, at_ms: float) -> None:
+        """The engine in charge is heard."""
+        self._sounded_ms, self._said, self._asked = at_ms, [], False
+
+    def says_nothing(self, reason: BaseException | None = None) -> None:
+        """It is on its own and owes an answer: it is asked for it, and left when that was in vain."""
+        if self._asked:
+            self.leave(reason or TimeoutError())
+        elif self._desk.has_turn:
+            self._asked = True
+            self._watch.start(1 - ASKED_AFTER)
+            self._desk.ask_again()
+
+    def leave(self, error: BaseException | None = None) -> None:
+        """Take the call back to a cascade, which answers what was said and has no answer yet.
+
+        Where the guards leave no cascade, a person is fetched, or the caller is asked to say it again.
+
+        Args:
+            error: what the engine failed by, if it is left for that.
+        """
+        desk, engine = self._desk, self._desk.engine
         history = desk.history()
-        last = history.items[-1] if history.items else None
-        asked = last if isinstance(last, llm.ChatMessage) and last.role == "user" else None
-        desk.take_over(desk.recovery.next_machine(), CascadeAgent(desk, chat_ctx=history, answering=asked))
+        asked = _unanswered(history) or self._as_recognised()
+        desk.resume(asked)
+        machine = desk.recovery.next_machine()
+        taker = machine or desk.people.last_way_out(desk.route.denied, ())
+        if error is not None:
+            desk.recovery.lost(engine, self._models[engine].provider, error, taker)
+        if machine is not None:
+            desk.take_over(machine, CascadeAgent(desk, chat_ctx=history, answering=asked))
+        elif taker is None:
+            desk.take_over(desk.first_cascade.name, ReturningAgent(desk, desk.wording.cannot_help))
+        if machine is not None and asked is not None:
+            self._watch.start()
+            if error is not None:
+                desk.recovery.owe_a_word()
+
+    def _as_recognised(self) -> llm.ChatMessage | None:
+        """What the caller has said since the engine was heard, of which it has no transcript."""
+        return llm.ChatMessage(role="user", content=[" ".join(self._said)]) if self._said else None
 
     def _cut(self, engine: str, error: Exception) -> None:
         waits = self._desk.owes_an_answer or self._models[engine].being_said is not None
@@ -186,8 +267,7 @@ class FullDuplex:
 
     def _lost(self, engine: str, error: Exception) -> None:
         if self._desk.engine == engine:
-            self._desk.recovery.lost(engine, self._models[engine].provider, error)
-            self.leave()
+            self.leave(error)
 
 
 class DuplexAgent(RealtimeAgent):
@@ -201,3 +281,9 @@ class DuplexAgent(RealtimeAgent):
     async def on_enter(self) -> None:
         self._desk.entered()
         self.session.generate_reply(user_input=self._answering.text_content or "")
+
+
+def _unanswered(history: llm.ChatContext) -> llm.ChatMessage | None:
+    """What the caller said last, unless something was said to them since."""
+    said = [item for item in history.items if isinstance(item, llm.ChatMessage) and item.role != "system"]
+    return said[-1] if said and said[-1].role == "user" else None

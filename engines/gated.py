@@ -56,19 +56,30 @@ def shown_by(model: llm.RealtimeModel, shown: Shown) -> llm.RealtimeModel:
     return _Realtime(model, _OPEN, shown)
 
 
-class _LLM(llm.LLM[Any]):
+class _Behind:
+    """Goes by the name of what is behind the gate, and closes it."""
+
+    _inner: Any
+
+    @property
+    def model(self) -> str:
+        return str(self._inner.model)
+
+    @property
+    def provider(self) -> str:
+        return str(self._inner.provider)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _LLM(_Behind, llm.LLM[Any]):
+    _inner: llm.LLM[Any]
+
     def __init__(self, inner: llm.LLM[Any], door: _Door) -> None:
         super().__init__()
         self._inner, self._door = inner, door
         _relay(inner, self)
-
-    @property
-    def model(self) -> str:
-        return self._inner.model
-
-    @property
-    def provider(self) -> str:
-        return self._inner.provider
 
     def chat(self, **asked: Any) -> llm.LLMStream:
         self._door.pass_through()
@@ -78,25 +89,16 @@ class _LLM(llm.LLM[Any]):
         if self._door.is_open:
             self._inner.prewarm(loop=loop)
 
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
+class _TTS(_Behind, tts.TTS[Any]):
+    _inner: tts.TTS[Any]
 
-class _TTS(tts.TTS[Any]):
     def __init__(self, inner: tts.TTS[Any], door: _Door) -> None:
         super().__init__(
             capabilities=inner.capabilities, sample_rate=inner.sample_rate, num_channels=inner.num_channels
         )
         self._inner, self._door = inner, door
         _relay(inner, self)
-
-    @property
-    def model(self) -> str:
-        return self._inner.model
-
-    @property
-    def provider(self) -> str:
-        return self._inner.provider
 
     @property
     def markup(self) -> tts.TTS.Markup:
@@ -118,23 +120,14 @@ class _TTS(tts.TTS[Any]):
         if self._door.is_open:
             self._inner.prewarm()
 
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
+class _STT(_Behind, stt.STT[Any]):
+    _inner: stt.STT[Any]
 
-class _STT(stt.STT[Any]):
     def __init__(self, inner: stt.STT[Any], door: _Door) -> None:
         super().__init__(capabilities=inner.capabilities)
         self._inner, self._door = inner, door
         _relay(inner, self)
-
-    @property
-    def model(self) -> str:
-        return self._inner.model
-
-    @property
-    def provider(self) -> str:
-        return self._inner.provider
 
     async def _recognize_impl(
         self,
@@ -159,24 +152,15 @@ class _STT(stt.STT[Any]):
         if self._door.is_open:
             self._inner.prewarm()
 
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
+class _Decisions(_Behind, llm.DecisionModel):
+    _inner: llm.DecisionModel
 
-class _Decisions(llm.DecisionModel):
     def __init__(self, inner: llm.DecisionModel, door: _Door) -> None:
         super().__init__(capabilities=inner.capabilities)
         self._inner, self._door = inner, door
         self._label = inner.label
         _relay(inner, self)
-
-    @property
-    def model(self) -> str:
-        return self._inner.model
-
-    @property
-    def provider(self) -> str:
-        return self._inner.provider
 
     async def evaluate(
         self,
@@ -191,11 +175,10 @@ class _Decisions(llm.DecisionModel):
     async def _evaluate_impl(self, **asked: Any) -> DecisionResponse:
         raise NotImplementedError("the model behind the gate evaluates")
 
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
+class _Realtime(_Behind, llm.RealtimeModel):
+    _inner: llm.RealtimeModel
 
-class _Realtime(llm.RealtimeModel):
     def __init__(
         self, inner: llm.RealtimeModel, door: _Door | _OpenDoor, shown: Shown = lambda chat_ctx: chat_ctx
     ) -> None:
@@ -203,21 +186,10 @@ class _Realtime(llm.RealtimeModel):
         self._inner, self._door, self._shown = inner, door, shown
         self._label = inner.label
 
-    @property
-    def model(self) -> str:
-        return self._inner.model
-
-    @property
-    def provider(self) -> str:
-        return self._inner.provider
-
     def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession[Any]:
         self._door.pass_through()
         session = self._inner.session(turn_detection_disabled=turn_detection_disabled)
         return cast(llm.RealtimeSession[Any], _Session(session, self._door, self._shown))
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
 
 
 class _Session:

@@ -8,12 +8,16 @@ still arrives for it is dropped and counted, never spoken or stored (livekit/age
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+from livekit.agents import llm
 
 # The speech a task works for. LiveKit keeps it in a context variable that its own function tools read through
 # RunContext; the model and voice nodes get no such argument, so it is read here and nowhere else.
 from livekit.agents.voice.agent_activity import _SpeechHandleContextVar
+
+from engines.heard import Heard
 
 
 def current_speech_id() -> str | None:
@@ -43,11 +47,16 @@ class Generation:
     closed: bool = False
     dropped: int = 0
     first_token_ms: float = 0.0
+    """When the first token of its answer came; what is said about a delay is none."""
     first_audio_ms: float = 0.0
+    answer_audio_ms: float = 0.0
+    """When the first audio of its answer came."""
     voice_known: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once its first audio is there, or no voice has any."""
     voiceless: bool = False
     """Whether the recorded apology is played in place of its words."""
+    heard: list[Heard] = field(default_factory=list)
+    """Of each of its messages that a voice of ours reads aloud, in order."""
     apologised: bool = False
     failed: Failures = field(default_factory=Failures)
     """Who failed while it was a preview."""
@@ -58,6 +67,12 @@ class Generation:
 
     def close(self) -> None:
         self.closed = True
+
+    def put_right(self, said: Sequence[llm.ChatMessage]) -> None:
+        """Have its messages say what was heard of them, where a voice broke off."""
+        for message, heard in zip(said, self.heard, strict=False):
+            if (text := message.text_content) is not None:
+                message.content = [heard.of(text, interrupted=message.interrupted)]
 
     def drop(self) -> None:
         """Count something that arrived too late."""

@@ -100,9 +100,20 @@ class People:
         return person
 
     def give_back(self, words: str, told: str) -> None:
-        """The call is a machine's again, which says ``words`` and goes on from what it is ``told``."""
+        """The call is a machine's again, which says ``words`` and goes on from what it is ``told``.
+
+        Where the guards leave none by now, another person is fetched, or the caller is told that nobody can help.
+        """
         self.listener = lambda text: None
-        self._desk.take_over(self._desk.recovery.next_machine(), ReturningAgent(self._desk, words, told))
+        desk = self._desk
+        desk.resume()
+        machine = desk.recovery.next_machine()
+        other = None if machine else self._reachable({*desk.route.denied, desk.engine})
+        if other is not None:
+            self.fetch(other, "failure")
+            return
+        said = words if machine else f"{words} {desk.wording.cannot_help}"
+        desk.take_over(machine or desk.first_cascade.name, ReturningAgent(desk, said, told))
 
     def _fetch_soon(self, engine: str, cause: Cause, reason: str = "") -> None:
         def fetch() -> None:
@@ -118,7 +129,7 @@ class People:
         Args:
             reason: why, in a few words, without names or numbers.
         """
-        person = self._reachable(self._desk.route.denied)
+        person = self._reachable(self._desk.denied)
         if person is None:
             return "No colleague is free just now. Say so, and help as well as you can."
         self._fetch_soon(person, "tool", reason)
@@ -163,11 +174,12 @@ class HoldingAgent(VoicedAgent):
 
 
 class ReturningAgent(CascadeAgent):
-    """Takes a call back from a person, with a word to the caller."""
+    """Takes a call back from who had it for good, with a word to the caller; the next turn is routed again."""
 
-    def __init__(self, desk: Desk, words: str, told: str) -> None:
+    def __init__(self, desk: Desk, words: str, told: str = "") -> None:
         history = desk.history()
-        history.add_message(role="system", content=told)
+        if told:
+            history.add_message(role="system", content=told)
         super().__init__(desk, chat_ctx=history)
         self._words = words
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from livekit import rtc
 from livekit.agents import ModelSettings, StopResponse, llm
 from livekit.agents.types import TimedString
 
 from engines.voiced import VoicedAgent
+from engines.warm import WarmModel
 
 if TYPE_CHECKING:
     from engines.desk import Desk
+
+
+T = TypeVar("T")
 
 
 class RealtimeAgent(VoicedAgent):
@@ -52,6 +57,8 @@ class RealtimeAgent(VoicedAgent):
             turn_handling={"turn_detection": "realtime_llm" if takes_turns else "vad"},
         )
         self.engine = name
+        self._stall_s = model.stall_s if isinstance(model, WarmModel) else None
+        """How long the model may send nothing in mid-reply; one that takes turns by itself may do as it likes."""
         self._answering = answering
 
     async def on_enter(self) -> None:
@@ -74,12 +81,31 @@ class RealtimeAgent(VoicedAgent):
         self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
         generation = self._desk.generations.current()
-        async for frame in audio:
+        async for frame in self._while_it_comes(audio):
             if generation is not None and generation.closed:
                 generation.drop()
                 return
             self._desk.voiced(generation)
             yield frame
+
+    def tts_node(
+        self, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        return super().tts_node(self._while_it_comes(text), model_settings)
+
+    async def _while_it_comes(self, stream: AsyncIterable[T]) -> AsyncGenerator[T, None]:
+        """The same, until it ends or stalls: then another engine answers."""
+        generation, limit_s = self._desk.generations.current(), None
+        each = aiter(stream)
+        while True:
+            try:
+                yield await asyncio.wait_for(anext(each), limit_s)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                self._desk.stalled(generation)
+                return
+            limit_s = self._stall_s
 
     async def transcription_node(
         self, text: AsyncIterable[str | TimedString], model_settings: ModelSettings

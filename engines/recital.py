@@ -7,12 +7,12 @@ synthesised by itself, so that its place in the audio is known to the sample.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from livekit import rtc
-from livekit.agents import APIError
 
-from engines.voiced import VOICE, aloud
+from engines.heard import Heard
 
 if TYPE_CHECKING:
     from engines.desk import Desk
@@ -55,23 +55,34 @@ class Recital:
         """All passages by the voice of the engine in charge; where every voice fails, the recorded apology."""
         self.begun = True
         generation = self._desk.generations.current()
-        voice = self._desk.voice_for(generation)
-        spoke = False
+        voices, wording = self._desk.voice_for(generation), self._desk.wording
         try:
             for words in self._passages:
-                async with voice.stream(conn_options=VOICE) as stream:
-                    async for audio in aloud(stream, words, _nothing()):
+                said = voices.say(words, _nothing(), again=lambda: wording.start_again)
+                async with aclosing(said) as audio:
+                    async for frame in audio:
                         self._desk.voiced(generation)
-                        self._made_ms += audio.frame.duration * 1000
-                        spoke = True
-                        yield audio.frame
+                        self._made_ms += frame.duration * 1000
+                        yield frame
                 self._ends_ms.append(self._made_ms)
-        except (APIError, TimeoutError) as error:
+            if self._made_ms:
+                return
+        except Exception as error:  # whatever it is, the caller is not to wait in silence
             self._desk.recovery.voice_failed(generation, error)
-        if not spoke:
+        if not self._made_ms:
             self._desk.voiceless(generation)
-            for frame in self._desk.wording.recorded_apology():
-                yield frame
+        elif generation is not None:
+            generation.heard.append(self._heard(wording.recorded_words))
+        for frame in wording.recorded_apology():
+            yield frame
+
+    def _heard(self, instead: str) -> Heard:
+        """A voice broke off in the passage after those that were said, and ``instead`` is heard."""
+        heard, whole = Heard(), len(self._ends_ms)
+        begin = sum(len(words) + 1 for words in self._passages[:whole])
+        heard_s = (self._made_ms - (self._ends_ms[-1] if whole else 0.0)) / 1000
+        heard.broke_off(begin, begin + len(self._passages[whole]), heard_s, instead, again=False)
+        return heard
 
 
 async def _nothing() -> AsyncIterator[str]:

@@ -185,7 +185,7 @@ class Recovery:
         return generation.confirmed and generation.turn == self._desk.turn
 
     def _bind(self, generation: Generation, engine: str) -> None:
-        generation.engine = engine
+        generation.engine, generation.first_token_ms = engine, 0.0  # what had come of the answer is void
         if self._in_hand(generation):
             self._desk.bind(engine)
 
@@ -254,15 +254,24 @@ class Recovery:
         return owed
 
     # -- besides a turn ---------------------------------------------------------------------------------------
-    def next_machine(self) -> str:
-        """The cascade that goes on when a person, or an engine that had the call for good, has left."""
-        return self._next(self._desk.route, self._failed, over=False) or self._desk.first_cascade.name
+    def next_machine(self) -> str | None:
+        """The cascade that goes on when a person, or an engine that had the call for good, has left.
 
-    def lost(self, engine: str, provider: str, error: BaseException) -> None:
-        """An engine that had the call for good has failed; who takes it is the caller's to say."""
-        self._failed.engines.add(engine)
+        ``None`` when the guards leave none; one that has failed is better than none.
+        """
+        denied = self._desk.route.denied
+        left = (name for name in self._desk.cascades if name not in denied)
+        return self._next(self._desk.route, self._failed, over=False) or next(left, None)
+
+    def lost(self, engine: str, provider: str, error: BaseException, taker: str | None) -> None:
+        """An engine that had the call for good has failed, and ``taker`` has it now, if there is anybody."""
         self._failed_by(engine, error)
-        self._record.failed(self._desk.turn, engine, provider, error, f"moved to {self.next_machine()}")
+        action = f"moved to {taker}" if taker else "none left; asked the caller to say it again"
+        self._record.failed(self._desk.turn, engine, provider, error, action)
+
+    def owe_a_word(self) -> None:
+        """The reply to what is in hand begins with a word about the delay."""
+        self._apology, self._told = self._desk.wording.one_moment, True
 
     def asked_again(self, engine: str, provider: str, error: BaseException) -> None:
         """An engine that has the call for good broke off, and answers on a new connection."""
@@ -273,14 +282,20 @@ class Recovery:
         self._failed_by(engine, error)
         self._record.failed(self._desk.turn, engine, provider, error, "closed the warm session")
 
-    def voice_failed(self, generation: Generation | None, error: BaseException) -> None:
-        """Every voice that was to say a reply failed."""
+    def voice_failed(
+        self,
+        generation: Generation | None,
+        error: BaseException,
+        action: str = "played the recorded apology",
+    ) -> None:
+        """Every voice that was to say a reply failed; ``action`` is what was done, if somebody waits for the reply."""
         engine = self._desk.engine if generation is None else generation.engine
         turn = self._desk.turn if generation is None else generation.turn
-        self._record.failed(turn, engine, "voice", error, "played the recorded apology")
+        cut = generation is not None and generation.closed
+        self._record.failed(turn, engine, "voice", error, "nobody waited for it any more" if cut else action)
 
-    def one_voice_failed(self, provider: str, error: BaseException) -> None:
-        """A voice failed; where there is another, that one speaks."""
+    def one_voice_failed(self, provider: str, error: BaseException, action: str) -> None:
+        """A voice failed; ``action`` is what was done."""
         generation = self._desk.generations.current()
         turn = self._desk.turn if generation is None else generation.turn
-        self._record.failed(turn, "voice", provider, error, "the next voice speaks, if there is one")
+        self._record.failed(turn, "voice", provider, error, action)

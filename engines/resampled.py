@@ -1,6 +1,9 @@
-"""A caller's turn kept as audio of another rate, for a vendor that cannot take back what it was sent."""
+"""Audio at another rate: as it comes, or a caller's turn kept for a vendor that cannot take back what it was sent."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from livekit import rtc
 
@@ -38,3 +41,20 @@ class Resampled:
         whole, size = bytes(self._pcm), 2 * self._rate_hz * PIECE_MS // 1000
         self.clear()
         return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
+async def at_rate(
+    frames: AsyncGenerator[rtc.AudioFrame, None], rate_hz: int
+) -> AsyncGenerator[rtc.AudioFrame, None]:
+    """The same audio at another rate; all of ``frames`` have one rate and are mono."""
+    resampler: rtc.AudioResampler | None = None
+    async with aclosing(frames):
+        async for frame in frames:
+            if frame.sample_rate == rate_hz:
+                yield frame
+                continue
+            resampler = resampler or rtc.AudioResampler(frame.sample_rate, rate_hz)
+            for each in resampler.push(frame):
+                yield each
+    for each in [] if resampler is None else resampler.flush():
+        yield each

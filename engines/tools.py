@@ -74,7 +74,10 @@ class Toolbox:
         try:
             for url in self._servers:
                 server = mcp.MCPServerHTTP(
-                    url, transport_type="streamable_http", tool_result_resolver=_resolve
+                    url,
+                    transport_type="streamable_http",
+                    client_session_timeout_seconds=LIMIT_S + 1,  # or its own 5 s would come first
+                    tool_result_resolver=_resolve,
                 )
                 self._open.push_async_callback(server.aclose)
                 async with asyncio.timeout(CONNECT_LIMIT_S):

@@ -6,7 +6,7 @@ Vendors bill what was sent and what had been generated, and tell neither when th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from livekit.agents import APIConnectionError, APIStatusError, APITimeoutError, llm
@@ -24,6 +24,25 @@ class Unfinished:
     model: str
     input_text_tokens: float
     output_text_tokens: float
+    input_audio_tokens: float = 0.0
+    output_audio_tokens: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTokens:
+    """How many tokens a second of audio is, for a realtime model."""
+
+    heard_per_s: float
+    said_per_s: float
+
+
+OPENAI_AUDIO = AudioTokens(10.0, 20.0)
+"""https://developers.openai.com/api/docs/guides/realtime-costs: one per 100 ms heard, one per 50 ms said."""
+AUDIO_TOKENS: Mapping[str, AudioTokens] = {
+    "openai": OPENAI_AUDIO,
+    "google": AudioTokens(32.0, 32.0),  # https://ai.google.dev/gemini-api/docs/audio
+}
+"""By provider, as the catalogue names it; of others nothing is known, and OpenAI's are taken."""
 
 
 @dataclass(frozen=True, slots=True)

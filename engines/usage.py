@@ -33,6 +33,8 @@ def usage(event: object) -> Usage | None:
         quantities = {
             "input_text_tokens": event.input_text_tokens,
             "output_text_tokens": event.output_text_tokens,
+            "input_audio_tokens": event.input_audio_tokens,
+            "output_audio_tokens": event.output_audio_tokens,
         }
     elif isinstance(event, metrics.LLMMetrics):
         quantities = {
@@ -72,9 +74,8 @@ def usage(event: object) -> Usage | None:
 
 def _realtime(event: metrics.RealtimeModelMetrics) -> dict[str, float]:
     given, made = event.input_token_details, event.output_token_details
-    cached = given.cached_tokens_details
-    cached_audio = cached.audio_tokens if cached else 0
-    cached_text = min(given.text_tokens, given.cached_tokens - cached_audio)  # unless told otherwise
+    cached_audio = _cached_audio(given)
+    cached_text = min(given.text_tokens, given.cached_tokens - cached_audio)
     return {
         "audio_minutes": (event.session_duration or 0.0) / 60,  # where a session is paid by its length
         "input_text_tokens": float(given.text_tokens - cached_text),
@@ -84,3 +85,13 @@ def _realtime(event: metrics.RealtimeModelMetrics) -> dict[str, float]:
         "output_text_tokens": float(made.text_tokens),
         "output_audio_tokens": float(made.audio_tokens),
     }
+
+
+def _cached_audio(given: metrics.RealtimeModelMetrics.InputTokenDetails) -> int:
+    """How many of the cached tokens are audio; where that is not told, as many in a hundred as of the whole input."""
+    told = given.cached_tokens_details
+    if told and (told.audio_tokens or told.text_tokens):
+        return told.audio_tokens
+    # A plugin that is told nothing reports zeros.
+    sent = given.text_tokens + given.audio_tokens
+    return round(min(given.cached_tokens, sent) * given.audio_tokens / sent) if sent else 0

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from livekit import rtc
-from livekit.agents import Agent, APIConnectOptions, APIError, ModelSettings, tts
-from livekit.agents.metrics import TTSMetrics
+from livekit.agents import Agent, ModelSettings
 from livekit.agents.types import TimedString
 
+from compliance.tap import NO_ANSWER
 from engines.generations import Generation
+from engines.heard import CHARACTERS_PER_S, Heard
 from engines.wording import Wording
 
 if TYPE_CHECKING:
     from engines.desk import Desk
-
-VOICE = APIConnectOptions(max_retry=0, timeout=2.5)
-"""A voice that has nothing to say for longer than this has failed, where its plugin can tell."""
-VOICE_STALL_S = 5.0
-"""The voices have failed when nothing has come of them for longer than this since the last words or audio."""
 
 
 class VoicedAgent(Agent):
@@ -40,39 +35,45 @@ class VoicedAgent(Agent):
         self, text: AsyncIterable[str], model_settings: ModelSettings
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
         words = aiter(text)
-        try:
-            first: str | None = await anext(words)  # the engine is certain once it has said something
-        except StopAsyncIteration:
+        first = await anext(words, None)  # the engine is certain once it has said something
+        if first is None:
             return
-        generation = self._desk.generations.current()
+        generation, heard = self._desk.generations.current(), Heard()
         if generation is not None:
-            self._desk.thought(generation)
-        spoke = False
-        try:
-            while first is not None:
-                breath = Breath(first, words, self._desk.wording)
-                # Another engine, with another voice, may have taken over since the last breath.
-                voice = self._desk.voice_for(generation)
-                async with (
-                    billed(voice, breath, self._desk.unread),
-                    voice.stream(conn_options=VOICE) as stream,
-                ):
-                    async for audio in aloud(stream, first, breath.rest()):
+            if not self._desk.wording.is_no_answer(first):
+                self._desk.thought(generation)
+            generation.heard.append(heard)
+        spoke, begin = False, 0
+        while first is not None:
+            breath = Breath(first, words, self._desk.wording, begin, heard)
+            # Another engine, with another voice, may have taken over since the last breath.
+            said = self._desk.voice_for(generation).say(first, breath.rest(), again=breath.again)
+            try:
+                async with aclosing(said) as audio:
+                    async for frame in audio:
                         if generation is not None and generation.closed:
                             generation.drop()
                             return
-                        self._desk.voiced(generation)
+                        self._desk.voiced(generation, answers=breath.answers)
                         spoke = True
-                        yield audio.frame
-                    breath.over = True
-                first = await anext(words, None)
-        except (APIError, TimeoutError) as error:
-            self._desk.recovery.voice_failed(generation, error)
-        if not spoke and not _was_cut(generation):
-            # Every voice failed: a recorded sentence is better than silence.
+                        breath.heard_s += frame.duration
+                        yield frame if breath.answers else answerless(frame)
+            except Exception as error:  # whatever it is, the caller is not to wait in silence
+                self._desk.recovery.voice_failed(generation, error)
+                break
+            begin += breath.characters
+            first = await anext(words, None)
+        else:
+            if spoke:
+                return
+        if _was_cut(generation):
+            return
+        if spoke:
+            breath.broke_off(self._desk.wording.recorded_words)
+        else:
             self._desk.voiceless(generation)
-            for frame in self._desk.wording.recorded_apology():
-                yield frame
+        for frame in self._desk.wording.recorded_apology():
+            yield answerless(frame)
 
     async def transcription_node(
         self, text: AsyncIterable[str | TimedString], model_settings: ModelSettings
@@ -96,90 +97,59 @@ class Breath:
         first: the words that there are.
         words: those that follow.
         wording: has the words about delays.
+        begin: where in the reply it begins, in characters.
+        heard: is told where a voice broke off.
 
     Attributes:
-        characters: how many have been handed to the voice.
-        over: whether all of it was spoken.
+        characters: of the words so far.
+        heard_s: how long it was heard, since it was last begun.
     """
 
-    def __init__(self, first: str, words: AsyncIterator[str], wording: Wording) -> None:
+    def __init__(
+        self, first: str, words: AsyncIterator[str], wording: Wording, begin: int, heard: Heard
+    ) -> None:
         self.characters = len(first)
-        self.over = False
-        self._said = first
+        self.heard_s = 0.0
+        self._last = first
         self._words = words
-        self._ends = wording.about_delays
+        self._wording = wording
+        self._begin = begin
+        self._heard = heard
+
+    @property
+    def answers(self) -> bool:
+        """Whether it is of an answer, as far as it is known: not where it says that there is none yet, or none."""
+        return not self._wording.is_no_answer(self._last)
 
     async def rest(self) -> AsyncGenerator[str, None]:
         """What follows the first words."""
-        while not self._said.rstrip().endswith(self._ends):
+        while not self._last.rstrip().endswith(self._wording.about_delays):
             try:
-                self._said = await anext(self._words)
+                piece = await anext(self._words)
             except StopAsyncIteration:
                 return
-            self.characters += len(self._said)
-            yield self._said
+            if piece.strip():
+                self._last = piece
+            self.characters += len(piece)
+            yield piece
+
+    def again(self) -> str:
+        """A voice broke off and another one begins anew: what that one says first."""
+        self.broke_off(self._wording.start_again, again=True)
+        return self._wording.start_again
+
+    def broke_off(self, instead: str, *, again: bool = False) -> None:
+        """A voice broke off; ``instead`` is heard next."""
+        end = self._begin + self.characters
+        self._heard.broke_off(self._begin, end, self.heard_s, instead, again=again)
+        self.heard_s = -len(instead) / CHARACTERS_PER_S
 
 
-@asynccontextmanager
-async def billed(
-    voice: tts.TTS[Any], breath: Breath, unread: Callable[[tts.TTS[Any], int], None]
-) -> AsyncIterator[None]:
-    """Tells ``unread`` of characters that ``voice`` was given and reported no use of, as when it failed or was cut."""
-    reported = 0
-
-    def collected(event: object) -> None:
-        nonlocal reported
-        reported += event.characters_count if isinstance(event, TTSMetrics) else 0
-
-    voice.on("metrics_collected", collected)
-    try:
-        yield
-    finally:
-        voice.off("metrics_collected", collected)
-        if not breath.over and breath.characters > reported:
-            unread(voice, breath.characters - reported)
+def answerless(frame: rtc.AudioFrame) -> rtc.AudioFrame:
+    """``frame``, marked: hearing it answers no turn."""
+    frame.userdata[NO_ANSWER] = True
+    return frame
 
 
 def _was_cut(generation: Generation | None) -> bool:
     return generation is not None and generation.closed
-
-
-async def aloud(
-    stream: tts.SynthesizeStream, first: str, rest: AsyncIterator[str]
-) -> AsyncGenerator[tts.SynthesizedAudio, None]:
-    """What the voice makes of the words. Raises TimeoutError when it stalls."""
-    loop = asyncio.get_running_loop()
-    moved_s = loop.time()
-
-    async def read() -> None:
-        nonlocal moved_s
-        stream.push_text(first)
-        async for chunk in rest:
-            moved_s = loop.time()
-            stream.push_text(chunk)
-        stream.end_input()
-
-    async def following() -> tts.SynthesizedAudio | None:
-        return await anext(frames, None)
-
-    frames = aiter(stream)
-    reader = asyncio.create_task(read(), name="patchbay.read_aloud")
-    audio: asyncio.Task[tts.SynthesizedAudio | None] | None = None
-    try:
-        while True:
-            audio = asyncio.create_task(following(), name="patchbay.voice")
-            while not audio.done():
-                left_s = moved_s + VOICE_STALL_S - loop.time()
-                if left_s <= 0:
-                    raise TimeoutError
-                await asyncio.wait({audio}, timeout=left_s)
-            heard = audio.result()
-            if heard is None:
-                return
-            moved_s = loop.time()
-            yield heard
-    finally:
-        parts = [task for task in (reader, audio) if task is not None]
-        for task in parts:
-            task.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)

@@ -1,60 +1,257 @@
-"""Several voices as one, which begins with the first that is well.
+"""Several voices as one: what one breaks off, the next one says.
 
-LiveKit's adapter goes on to the next voice when one fails, and tries a failed one again by itself; but what it learns
-stays in the call, so every call would wait for the same voice to fail. Here each reply begins where the circuits say.
+LiveKit's adapter goes on to the next voice only where the caller has heard nothing yet: a voice that breaks off in
+mid-sentence leaves half of it. And what it learns stays in the call. Here each breath begins with the first voice that
+the circuits say is well, and is begun anew by the next one where it fails.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Protocol
 
+from livekit import rtc
 from livekit.agents import APIConnectOptions, tts
-from livekit.agents.llm.chat_context import MetricsMetadata
+from livekit.agents.metrics import TTSMetrics
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
+
+from compliance.tap import RATE_HZ
+from engines.gates import GateError
+from engines.resampled import at_rate
+from engines.unfinished import is_billed
+
+VOICE = APIConnectOptions(max_retry=0, timeout=2.5)
+"""A voice that has nothing to say for longer than this has failed, where its plugin can tell."""
+VOICE_STALL_S = 5.0
+"""A voice has failed when nothing has come of it for longer than this since the last words or audio."""
 
 
 class Well(Protocol):
-    """Whether a voice may be asked, by its name; and that it is."""
+    """Whether a voice may be asked, by its name; and how it does."""
 
     def may_ask(self, name: str) -> bool: ...
     def asked(self, name: str) -> None: ...
+    def failed(self, name: str) -> None: ...
 
 
-class HealthyVoices(tts.FallbackAdapter):
-    """Voices in order of preference.
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One voice.
 
-    Args:
-        voices: by name, two or more.
-        health: of voices, by name.
+    Attributes:
+        name: by which its health is known.
+        provider: as the catalogue names it.
+        plugin: speaks; it streams.
     """
 
-    def __init__(self, voices: Sequence[tuple[str, tts.TTS[Any]]], health: Well) -> None:
-        parts = [voice for _, voice in voices]
-        super().__init__(parts, max_retry_per_tts=0)
-        self._names = [name for name, _ in voices]
-        self._health = health
-        self._chosen = 0
-        self._from = [
-            tts.FallbackAdapter([*parts[at:], *parts[:at]], max_retry_per_tts=0, sample_rate=self.sample_rate)
-            for at in range(1, len(parts))
-        ]
-        """Adapters that begin with the second voice, the third, and so on, and come back to the first."""
+    name: str
+    provider: str
+    plugin: tts.TTS[Any]
 
-    def stream(self, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS) -> Any:
-        at = next((at for at, name in enumerate(self._names) if self._health.may_ask(name)), 0)
-        self._health.asked(self._names[at])
-        self._chosen = at
-        if at == 0:
-            return super().stream(conn_options=conn_options)
-        return self._from[at - 1].stream(conn_options=conn_options)
+
+class Voices(tts.TTS[Any]):
+    """Voices in order of preference, 24 kHz mono. LiveKit knows it as a voice; what is to be heard, :meth:`say` says.
+
+    Args:
+        voices: one or more.
+        health: of voices, by name.
+        unread: told of a voice and the characters that it was given and reported no use of, when it failed or was cut.
+        failed: told of a voice that failed, its error, and what was done.
+    """
+
+    def __init__(
+        self,
+        voices: Sequence[Voice],
+        health: Well,
+        *,
+        unread: Callable[[Voice, int], None] = lambda voice, characters: None,
+        failed: Callable[[Voice, Exception, str], None] = lambda voice, error, action: None,
+    ) -> None:
+        super().__init__(
+            capabilities=tts.TTSCapabilities(streaming=True), sample_rate=RATE_HZ, num_channels=1
+        )
+        self._voices = tuple(voices)
+        self._health = health
+        self._unread = unread
+        self._failed = failed
+        self._asked = self._voices[0]
 
     @property
-    def metrics_metadata(self) -> MetricsMetadata:
-        """Of the voice that spoke last."""
-        return self._from[self._chosen - 1].metrics_metadata if self._chosen else super().metrics_metadata
+    def model(self) -> str:
+        """Of the voice that was asked last."""
+        return self._asked.plugin.model
 
-    async def aclose(self) -> None:
-        for adapter in self._from:
-            await adapter.aclose()
-        await super().aclose()
+    @property
+    def provider(self) -> str:
+        return self._asked.plugin.provider
+
+    def prewarm(self) -> None:
+        self._voices[0].plugin.prewarm()
+
+    def synthesize(
+        self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    ) -> tts.ChunkedStream:
+        raise NotImplementedError("what is to be heard, say() says")
+
+    async def say(
+        self, first: str, rest: AsyncIterator[str], *, again: Callable[[], str] = lambda: ""
+    ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        """The audio of some words. Where a voice fails, the next one says them, from the beginning.
+
+        Args:
+            first: the words that there are.
+            rest: those that follow.
+            again: asked what is said before them where a part of them was heard; only then.
+
+        Raises:
+            Exception: of the last voice, where every one has failed.
+        """
+        order, before = self._in_order(), ""
+        async with _Words(first, rest) as words:
+            for voice, following in zip(order, [*order[1:], None], strict=True):
+                spoke = False
+                self._health.asked(voice.name)
+                self._asked = voice
+                try:
+                    async with aclosing(self._said_by(voice, before, words)) as audio:
+                        async for frame in audio:
+                            spoke = True
+                            yield frame
+                    return
+                except Exception as error:  # whatever a plugin raises, another voice may work
+                    if not isinstance(error, GateError):  # which says nothing of the provider
+                        self._health.failed(voice.name)
+                        self._failed(voice, error, _action(following, spoke=spoke))
+                    if following is None:
+                        raise
+                    before = again() if spoke else before
+
+    def _in_order(self) -> list[Voice]:
+        """Those that are well, and then the others."""
+        well = [voice for voice in self._voices if self._health.may_ask(voice.name)]
+        return [*well, *(voice for voice in self._voices if voice not in well)]
+
+    async def _said_by(
+        self, voice: Voice, before: str, words: _Words
+    ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        given = reported = 0
+
+        def collected(event: object) -> None:
+            nonlocal reported
+            reported += event.characters_count if isinstance(event, TTSMetrics) else 0
+
+        async def read() -> AsyncGenerator[str, None]:
+            nonlocal given
+            async for piece in words.from_the_beginning(before):
+                given += len(piece)
+                yield piece
+
+        spoke, over, error = False, False, None
+        voice.plugin.on("metrics_collected", collected)
+        try:
+            async with (
+                voice.plugin.stream(conn_options=VOICE) as stream,
+                aclosing(at_rate(aloud(stream, read()), RATE_HZ)) as audio,
+            ):
+                async for frame in audio:
+                    spoke = True
+                    yield frame
+            over = True
+        except Exception as failure:
+            error = failure
+            raise
+        finally:
+            voice.plugin.off("metrics_collected", collected)
+            if not over and given > reported and is_billed(error, began=spoke):
+                self._unread(voice, given - reported)
+
+
+async def aloud(
+    stream: tts.SynthesizeStream, words: AsyncIterator[str]
+) -> AsyncGenerator[rtc.AudioFrame, None]:
+    """What a voice makes of the words. Raises TimeoutError when it stalls."""
+    loop = asyncio.get_running_loop()
+    moved_s = loop.time()
+
+    async def read() -> None:
+        nonlocal moved_s
+        async for piece in words:
+            moved_s = loop.time()
+            stream.push_text(piece)
+        stream.end_input()
+
+    async def following() -> tts.SynthesizedAudio | None:
+        return await anext(frames, None)
+
+    frames = aiter(stream)
+    reader = asyncio.create_task(read(), name="patchbay.read_aloud")
+    audio: asyncio.Task[tts.SynthesizedAudio | None] | None = None
+    try:
+        while True:
+            audio = asyncio.create_task(following(), name="patchbay.voice")
+            while not audio.done():
+                left_s = moved_s + VOICE_STALL_S - loop.time()
+                if left_s <= 0:
+                    raise TimeoutError
+                await asyncio.wait({audio}, timeout=left_s)
+            heard = audio.result()
+            if heard is None:
+                return
+            moved_s = loop.time()
+            yield heard.frame
+    finally:
+        parts = [task for task in (reader, audio) if task is not None]
+        for task in parts:
+            task.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+
+
+class _Words:
+    """Words as they come, which whoever takes over reads from the beginning."""
+
+    def __init__(self, first: str, rest: AsyncIterator[str]) -> None:
+        self._pieces = [first]
+        self._over = False
+        self._more = asyncio.Event()
+        self._reader = asyncio.create_task(self._read(rest), name="patchbay.words")
+
+    async def __aenter__(self) -> _Words:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reader.cancel()
+        await asyncio.gather(self._reader, return_exceptions=True)
+
+    async def _read(self, rest: AsyncIterator[str]) -> None:
+        try:
+            async for piece in rest:
+                self._pieces.append(piece)
+                self._more.set()
+        finally:
+            self._over = True
+            self._more.set()
+
+    async def from_the_beginning(self, before: str) -> AsyncGenerator[str, None]:
+        """All of them, after ``before``."""
+        if before:
+            yield before
+        at = 0
+        while at < len(self._pieces) or not self._over:
+            if at < len(self._pieces):
+                yield self._pieces[at]
+                at += 1
+            else:
+                self._more.clear()
+                await self._more.wait()
+
+
+def _action(following: Voice | None, *, spoke: bool) -> str:
+    if following is None:
+        return "no voice is left"
+    return "the next voice says it again" if spoke else "the next voice speaks"

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from livekit.agents import llm
 
+from engines.owed import OwedSession
+from engines.unfinished import OPENAI_AUDIO, AudioTokens
 from engines.warm_session import WarmSession
+
+STALL_S = 4.0
+"""A model that sends nothing in mid-reply for longer than this has failed; voices wait longer for their words."""
 
 
 class WarmModel(llm.RealtimeModel):
@@ -23,7 +28,8 @@ class WarmModel(llm.RealtimeModel):
         inner: the plugin's model.
         first_reply_s: how long a reply may take to begin.
         previews: whether a reply may be asked for before its turn is certain to be over.
-        on_metrics: told what the plugin measures.
+        on_metrics: told what the plugin measures, and estimates in place of what it does not tell.
+        audio_tokens: how many tokens a second of audio is.
     """
 
     def __init__(
@@ -33,11 +39,13 @@ class WarmModel(llm.RealtimeModel):
         first_reply_s: float,
         previews: bool = False,
         on_metrics: Callable[[object], None] = lambda event: None,
+        audio_tokens: AudioTokens = OPENAI_AUDIO,
     ) -> None:
         self.previews = previews
         # The turn's words are ours in any case: LiveKit is to wait for no others.
         super().__init__(capabilities=replace(inner.capabilities, user_transcription=False))
         self._on_metrics = on_metrics
+        self._audio_tokens = audio_tokens
         self._inner = inner
         self._first_reply_s = first_reply_s
         self._open: WarmSession | None = None
@@ -64,6 +72,11 @@ class WarmModel(llm.RealtimeModel):
         return self._inner.provider
 
     @property
+    def stall_s(self) -> float:
+        """How long it may send nothing in mid-reply."""
+        return min(STALL_S, self._first_reply_s)
+
+    @property
     def transcribes(self) -> bool:
         """Whether the vendor writes down what it hears."""
         return self._inner.capabilities.user_transcription
@@ -77,8 +90,10 @@ class WarmModel(llm.RealtimeModel):
         """The open session; a new one begins to connect if there is none."""
         if self._open is None:
             inner = self._inner.session(turn_detection_disabled=True)
-            inner.on("metrics_collected", self._on_metrics)
-            self._open = WarmSession(self, inner, first_reply_s=self._first_reply_s)
+            owed = OwedSession(inner, self.model, self._audio_tokens, self._on_metrics)
+            self._open = WarmSession(
+                self, cast(llm.RealtimeSession[Any], owed), first_reply_s=self._first_reply_s
+            )
         return self._open
 
     def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -62,12 +62,13 @@ class Seeded(llm.RealtimeSession[Any]):
 class WarmSession(llm.RealtimeSession[Literal["warm"]]):
     """A realtime session whose audio comes from the turn feed and whose user items carry our transcript.
 
-    It differs from the plugin's session in six ways. The agent's continuous audio is ignored (the feed sends
+    It differs from the plugin's session in seven ways. The agent's continuous audio is ignored (the feed sends
     whole turns). A turn is committed together with the request for its reply, not when it ends, so a turn that
     another engine answers leaves no trace. What the caller said is written to the history under the server's
     own item id, in our recogniser's words (livekit/agents#4106). A reply that does not begin in
-    ``first_reply_s`` fails instead of hanging. A reply that nobody waits for is never spoken. And a reply can be
-    asked for ahead, by :meth:`ask_ahead`: the next :meth:`generate_reply` then gives it.
+    ``first_reply_s`` fails instead of hanging. A reply that nobody waits for is never spoken. Instructions and tools
+    that the server has are not given again. And a reply can be asked for ahead, by :meth:`ask_ahead`: the next
+    :meth:`generate_reply` then gives it.
     """
 
     def __init__(self, model: WarmModel, inner: llm.RealtimeSession[Any], *, first_reply_s: float) -> None:
@@ -82,6 +83,8 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         self._ahead: _Ahead | None = None
         self._strays = 0
         """Turns that were asked about and taken back before the server had given them an item."""
+        self._given_instructions: str | None = None
+        self._given_tools: list[llm.Tool] | None = None
         self._known: Sequence[tuple[str, str]] = ()
         """The conversation as the server was told it last."""
         self._out_of_step: llm.RealtimeError | None = None
@@ -102,6 +105,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         inner.on("generation_created", self._on_generation)
         inner.on("metrics_collected", self._on_metrics)
         inner.on("error", self._on_error)
+        inner.on("openai_server_event_received", self._on_server_event)
         inner.on("session_reconnected", self._on_reconnected)
 
     # -- the agent's side: what LiveKit calls -----------------------------------------------------------
@@ -118,7 +122,10 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         return self._inner.tools
 
     async def update_instructions(self, instructions: str) -> None:
-        await self._inner.update_instructions(instructions)
+        """Ignored where the server has them: every agent that enters gives them, with the caller waiting."""
+        if instructions != self._given_instructions:
+            await self._inner.update_instructions(instructions)
+            self._given_instructions = instructions
 
     async def update_chat_ctx(self, chat_ctx: llm.ChatContext) -> None:
         """Bring the server's conversation in step.
@@ -157,7 +164,10 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         )
 
     async def update_tools(self, tools: list[llm.Tool]) -> None:
-        await self._inner.update_tools(tools)
+        """Ignored where the server has them, likewise."""
+        if tools != self._given_tools:
+            await self._inner.update_tools(tools)
+            self._given_tools = list(tools)
 
     def update_options(self, *, tool_choice: NotGivenOr[llm.ToolChoice | None] = NOT_GIVEN) -> None:
         self._inner.update_options(tool_choice=tool_choice)
@@ -338,6 +348,17 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         if isinstance(collected, RealtimeModelMetrics) and collected.request_id and not collected.cancelled:
             self.busy = False  # they come with the end of a response, and with a connection
         self.emit("metrics_collected", collected)
+
+    def _on_server_event(self, event: Mapping[str, Any]) -> None:
+        """As plugins that speak OpenAI's protocol tell it: a reply can fail with its connection in order.
+
+        Source: OpenAI, *Realtime API reference*, ``response.done``.
+        """
+        response = event.get("response")
+        if event.get("type") != "response.done" or not isinstance(response, Mapping):
+            return
+        if (status := response.get("status")) in ("failed", "incomplete"):
+            self._model.on_lost(llm.RealtimeError(f"the reply is {status}", code=str(status)), False)
 
     def _on_error(self, error: llm.RealtimeModelError) -> None:
         if not error.recoverable or isinstance(error.error, APIConnectionError):

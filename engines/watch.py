@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 
 class SilenceWatch:
-    """Runs from a turn's decision until its answer is heard.
+    """Runs while a turn waits to be answered, or for the rest of its answer.
 
     Args:
-        limit_s: how long a turn may stay without an audible answer.
-        paused: whether the caller is speaking just now; then the limit starts anew.
+        limit_s: how long the caller may wait for the next sound.
+        paused: whether somebody speaks or a tool works just now; then the limit starts anew.
         expired: called when the limit has passed.
     """
 
@@ -19,6 +19,7 @@ class SilenceWatch:
         self._limit_s = limit_s
         self._paused = paused
         self._expired = expired
+        self._share = 1.0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -26,15 +27,11 @@ class SilenceWatch:
         """Whether the turn in hand still waits for its answer."""
         return self._timer is not None
 
-    def start(self) -> None:
-        """A turn waits for its answer from now on."""
+    def start(self, share: float = 1.0) -> None:
+        """A turn waits for its answer from now on, for this share of the limit."""
         self.stop()
-        self._timer = asyncio.get_running_loop().call_later(self._limit_s, self._due)
-
-    def extend(self) -> None:
-        """Work is being done for the turn: allow it the whole time again."""
-        if self.running:
-            self.start()
+        self._share = share
+        self._timer = asyncio.get_running_loop().call_later(share * self._limit_s, self._due)
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -43,6 +40,6 @@ class SilenceWatch:
 
     def _due(self) -> None:
         if self._paused():
-            self.start()
+            self.start(self._share)
         else:
             self._expired()

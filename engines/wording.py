@@ -8,6 +8,8 @@ from pathlib import Path
 
 from livekit import rtc
 
+from compliance.tap import RATE_HZ
+
 APOLOGY = Path(__file__).parent / "apology.wav"
 
 
@@ -32,15 +34,21 @@ class Wording:
         """What is said while an answer is being worked on."""
         return self.one_moment.strip(), self.still_here.strip(), self.start_again.strip()
 
+    def is_no_answer(self, words: str) -> bool:
+        """Whether ``words`` end by saying that there is no answer yet, or none."""
+        return words.rstrip().endswith((*self.about_delays, self.cannot_help.strip()))
+
     def recorded_apology(self) -> tuple[rtc.AudioFrame, ...]:
-        """The recorded apology as 20 ms frames, mono, at the recording's rate."""
+        """The recorded apology as 20 ms frames, mono, at the rate of what voices say, for it may follow on that."""
         with wave.open(str(self.recording)) as file:
-            rate_hz, pcm = file.getframerate(), file.readframes(file.getnframes())
-        size = rate_hz // 50 * 2
+            resampler = rtc.AudioResampler(file.getframerate(), RATE_HZ)
+            frames = [*resampler.push(bytearray(file.readframes(file.getnframes()))), *resampler.flush()]
+        pcm = b"".join(frame.data.cast("b") for frame in frames)
+        size = RATE_HZ // 50 * 2
         whole = len(pcm) - len(pcm) % size
         return tuple(
             rtc.AudioFrame(
-                data=pcm[at : at + size], sample_rate=rate_hz, num_channels=1, samples_per_channel=size // 2
+                data=pcm[at : at + size], sample_rate=RATE_HZ, num_channels=1, samples_per_channel=size // 2
             )
             for at in range(0, whole, size)
         )

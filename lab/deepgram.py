@@ -24,7 +24,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from lab.context import Heard, LabContext
 from lab.errors import LabError
-from lab.faults import Fault, Provider
+from lab.faults import Fault, Provider, stall
 from lab.wire import cut, fail_at_the_door
 
 _SHORTEST_ENDPOINTING_MS = 300
@@ -185,6 +185,8 @@ class Stream:
         if fault is not None and (last or self._sent_of_utterance == fault.after):
             if fault.kind == "drop":
                 self._cut()
+            if fault.kind == "stall":
+                await stall()
             if fault.kind == "malformed":
                 await self._websocket.send_str('{"type": "Results", "channel')
                 self._fault = None

@@ -18,7 +18,7 @@ from aiohttp import WSMsgType, web
 
 from lab.context import LabContext, Speech
 from lab.errors import LabError
-from lab.faults import IN_STREAM, Fault, Provider
+from lab.faults import IN_STREAM, Fault, Provider, stall
 from lab.wire import cut, fail_at_the_door
 from service.audio import resample
 
@@ -236,6 +236,8 @@ class _Context:
         if fault.kind == "drop":
             self._socket.cut()
             raise ConnectionResetError("dropped by a fault")
+        if fault.kind == "stall":
+            await stall()
         if fault.kind == "malformed":
             await self._socket.send_broken()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, cast, get_args
+from typing import Literal, NoReturn, cast, get_args
 
 from lab.errors import LabError
 
@@ -20,14 +21,14 @@ Provider = Literal[
     "elevenlabs",
     "google.live",
 ]
-Kind = Literal["refuse", "rate_limited", "server_error", "hang", "drop", "malformed", "slow"]
+Kind = Literal["refuse", "rate_limited", "server_error", "hang", "drop", "stall", "malformed", "slow"]
 
 PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 AT_CONNECT: tuple[Kind, ...] = ("refuse", "rate_limited", "server_error", "hang")
 """What a provider can do when it is first called."""
-IN_STREAM: tuple[Kind, ...] = ("drop", "malformed", "slow")
+IN_STREAM: tuple[Kind, ...] = ("drop", "stall", "malformed", "slow")
 """What it can do while it answers."""
 
 
@@ -36,10 +37,11 @@ class Fault:
     """One thing that goes wrong.
 
     ``refuse`` closes the connection at once; ``rate_limited`` answers 429; ``server_error`` 500; ``hang``
-    accepts and never answers; ``drop`` closes in mid-stream; ``malformed`` sends a broken frame in
+    accepts and never answers; ``drop`` closes in mid-stream; ``stall`` sends nothing more from there on, on an open
+    connection; ``malformed`` sends a broken frame in
     mid-stream; ``slow`` multiplies every delay by ``factor``. ``times`` limits it: it clears itself after
     that many occurrences (``None``: until cleared). ``after`` is how many frames of an answer pass before
-    ``drop`` or ``malformed``.
+    ``drop``, ``stall`` or ``malformed``.
     """
 
     kind: Kind
@@ -62,6 +64,12 @@ class Fault:
             return cls(**cast("dict[str, object]", dict(value)))  # type: ignore[arg-type]
         except TypeError as error:
             raise LabError(f"{dict(value)!r} is not a fault: it has kind, times, factor and after") from error
+
+
+async def stall() -> NoReturn:
+    """Send nothing more; whoever waits for it leaves."""
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 class Faults:

@@ -17,7 +17,7 @@ from typing import Any
 
 from lab.context import LabContext
 from lab.errors import LabError
-from lab.faults import Fault, Provider
+from lab.faults import Fault, Provider, stall
 from lab.gemini_conversation import SPEAKS_HZ, Conversation, Entry
 from lab.script import Call, Say
 
@@ -165,7 +165,9 @@ class Generation:
                 self.garble()
             elif self.fault.kind == "drop":
                 self.cut()
-                await asyncio.Event().wait()
+                await stall()
+            elif self.fault.kind == "stall":
+                await stall()
         self._frames += 1
         self.send(message)
         await asyncio.sleep(0)

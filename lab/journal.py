@@ -64,7 +64,7 @@ class Journal:
         return self._counts[provider, name]
 
     async def until(
-        self, provider: Provider, name: str, *, count: int = 1, timeout_s: float = 10.0
+        self, provider: Provider, name: str, *, count: int = 1, timeout_s: float = 60.0
     ) -> list[Entry]:
         """Wait until ``count`` messages called ``name`` have arrived since the start, and return them all.
 

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from lab.context import LabContext
-from lab.faults import IN_STREAM
+from lab.faults import IN_STREAM, stall
 from lab.tokens import PER_MESSAGE, count
 from lab.wire import cut, fail_at_the_door, failure
 
@@ -60,6 +60,8 @@ async def _decide(request: web.Request, context: LabContext) -> web.StreamRespon
         raise
     text = json.dumps(answer)
     headers = {"x-request-id": request_id}
+    if fault is not None and fault.kind == "stall":
+        await stall()
     if fault is not None and fault.kind == "drop":
         response = web.StreamResponse(headers={**headers, "Content-Length": str(len(text))})
         await response.prepare(request)

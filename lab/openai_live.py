@@ -21,7 +21,7 @@ from aiohttp import WSMsgType, web
 
 from lab.context import LabContext
 from lab.errors import LabError
-from lab.faults import Fault, Provider
+from lab.faults import Fault, Provider, stall
 from lab.realtime_conversation import BYTES_PER_MS, SAMPLE_RATE_HZ
 from lab.realtime_ears import RealtimeEars
 from lab.realtime_vad import ServerVad
@@ -235,6 +235,8 @@ class _Session:
         began_s, base_ms, said = time.monotonic(), self._now_ms(), 0
         place = len(self._messages)
         for index in range(frames):
+            if fault is not None and index == fault.after and fault.kind == "stall":
+                await stall()
             if fault is not None and index == fault.after and fault.kind in ("drop", "malformed"):
                 if fault.kind == "drop":
                     cut(self._request)

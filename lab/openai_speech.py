@@ -14,7 +14,7 @@ from aiohttp import web
 
 from lab.context import LabContext
 from lab.errors import LabError
-from lab.faults import IN_STREAM, Fault
+from lab.faults import IN_STREAM, Fault, stall
 from lab.tokens import count
 from lab.wire import EventStream, cut, fail_at_the_door, failure
 
@@ -86,6 +86,8 @@ async def _as_audio(
     response = web.StreamResponse(headers={"Content-Type": "audio/pcm", "x-request-id": request_id})
     await response.prepare(request)
     for index, chunk in enumerate(chunks):
+        if fault is not None and index == fault.after and fault.kind == "stall":
+            await stall()
         if fault is not None and index == fault.after and fault.kind in ("drop", "malformed"):
             # Raw audio has no frames to malform: an odd number of bytes and the end is what breaks it.
             await response.write(chunk[:1])

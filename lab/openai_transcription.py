@@ -19,7 +19,7 @@ from aiohttp import web
 
 from lab.context import LabContext
 from lab.errors import LabError
-from lab.faults import IN_STREAM, Provider
+from lab.faults import IN_STREAM, Provider, stall
 from lab.wire import cut, fail_at_the_door, failure
 
 _PROVIDER: Provider = "openai.transcription"
@@ -63,6 +63,8 @@ async def _transcribe(request: web.Request, context: LabContext) -> web.StreamRe
     delay_s = await context.wait("stt", slow=slow, spent_s=spent_s)
     if spent_s > delay_s > 0:
         context.journal.record(_PROVIDER, request_id, "lab.overrun", {"ms": 1000 * (spent_s - delay_s)})
+    if fault is not None and fault.kind == "stall":
+        await stall()
     if fault is not None and fault.kind == "drop":
         cut(request)
         return web.Response(status=503)

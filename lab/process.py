@@ -28,12 +28,17 @@ _ROOT = Path(__file__).parent.parent
 class LabProcess(Reachable):
     """``async with LabProcess() as lab``: starts ``python -m lab.server`` and ends it.
 
+    Args:
+        settings: of the lab.
+        program: the module that serves it, if another one does: its options are the same.
+
     Raises:
         LabError: the process died or did not become ready; the message holds what it printed.
     """
 
-    def __init__(self, settings: LabSettings | None = None) -> None:
+    def __init__(self, settings: LabSettings | None = None, *, program: str = "lab.server") -> None:
         self.settings = settings or LabSettings()
+        self._program = program
         self._process: asyncio.subprocess.Process | None = None
         self._client: aiohttp.ClientSession | None = None
         self._complaints = bytearray()
@@ -41,7 +46,7 @@ class LabProcess(Reachable):
 
     async def __aenter__(self) -> Self:
         s = self.settings
-        arguments = ["-m", "lab.server", "--with-parent", "--port", str(s.port), "--seed", str(s.seed)]
+        arguments = ["-m", self._program, "--with-parent", "--port", str(s.port), "--seed", str(s.seed)]
         arguments += ["--delays", s.delays.describe(), "--scenario", str(s.scenario), "--ears", str(s.ears)]
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         self._process = await asyncio.create_subprocess_exec(

@@ -17,7 +17,7 @@ from typing import Any
 
 from lab.context import LabContext
 from lab.errors import LabError
-from lab.faults import Fault
+from lab.faults import Fault, stall
 from lab.realtime_conversation import (
     AGENT_TOKENS_PER_S,
     BYTES_PER_MS,
@@ -250,7 +250,9 @@ class Response:
                 self.send("lab.malformed")
             elif self.fault.kind == "drop":
                 self.send("lab.drop")
-                await asyncio.Event().wait()
+                await stall()
+            elif self.fault.kind == "stall":
+                await stall()
         self._frames += 1
         self.send(event, **self._address(), **fields)
         await asyncio.sleep(0)

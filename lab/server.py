@@ -152,12 +152,14 @@ class Lab(Reachable):
         await asyncio.gather(self.context.hearing.aclose(), self.context.voices.aclose())
 
 
-async def _serve(settings: LabSettings, *, with_parent: bool) -> None:
+async def _serve(
+    settings: LabSettings, *, with_parent: bool, hearing: Hearing | None, voices: Voices | None
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Lab(settings) as lab:
+    async with Lab(settings, hearing=hearing, voices=voices) as lab:
         print(json.dumps({"url": lab.url, "stand_ins": lab.stand_ins}), flush=True)
         orphaned = (
             asyncio.create_task(_stdin_closed(), name="lab watches its parent") if with_parent else None
@@ -182,8 +184,15 @@ async def _stdin_closed() -> None:
         transport.close()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """``python -m lab.server``: see ``--help``. Returns the exit status."""
+def main(
+    arguments: Sequence[str] | None = None, *, hearing: Hearing | None = None, voices: Voices | None = None
+) -> int:
+    """``python -m lab.server``: see ``--help``. Returns the exit status.
+
+    Args:
+        hearing: ears to use instead of its own, for programs that serve a lab like this one.
+        voices: likewise.
+    """
     parser = argparse.ArgumentParser(prog="python -m lab.server", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes a free one")
     parser.add_argument(
@@ -202,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=options.seed,
             ears=options.ears,
         )
-        asyncio.run(_serve(settings, with_parent=options.with_parent))
+        asyncio.run(_serve(settings, with_parent=options.with_parent, hearing=hearing, voices=voices))
     except (LabError, DocumentError, OSError) as error:
         print(f"the lab cannot start: {error}", file=sys.stderr)
         return 1

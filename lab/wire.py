@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from lab.context import LabContext
-from lab.faults import AT_CONNECT, Fault, Provider
+from lab.faults import AT_CONNECT, Fault, Provider, stall
 
 
 async def fail_at_the_door(
@@ -111,6 +111,8 @@ class EventStream:
             if self._fault.kind == "drop":
                 cut(self._request)
                 raise ConnectionResetError("dropped by a fault")
+            if self._fault.kind == "stall":
+                await stall()
             if self._fault.kind == "malformed":
                 await self.response.write(b'data: {"id": "chatcmpl-\n\n')
         self._sent += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,9 +20,9 @@ from engines.gated import gated, shown_by
 from engines.gates import Gates
 from engines.network import RoundTrips
 from engines.plugins import Endpoints, build
-from engines.unfinished import Unread
+from engines.unfinished import AUDIO_TOKENS, OPENAI_AUDIO, Unread
 from engines.vault import NO_VEIL, Veil
-from engines.voices import HealthyVoices
+from engines.voices import Voice, Voices
 from engines.warm import WarmModel
 from service.health import ALL_WELL, Health, voice_name
 
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 OnMetrics = Callable[[str, str, Any], None]
 """Called with the engine (or part) that was used, its provider, and LiveKit's metrics event."""
 
-OnVoiceFailed = Callable[[str, Exception], None]
-"""Called with the voice's provider and its error."""
+OnVoiceFailed = Callable[[str, Exception, str], None]
+"""Called with the voice's provider, its error and what was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +41,13 @@ class Cast:
 
     cascades: Mapping[str, Cascade]
     realtime: Mapping[str, WarmModel]
-    half_cascades: Mapping[str, tts.TTS[Any]]
+    half_cascades: Mapping[str, Voices]
     """The voices of those realtime models that answer in text."""
     transcriber: stt.STT[Any]
     duplex: Mapping[str, DuplexModel]
     voices: tuple[tts.TTS[Any], ...]
     decisions: llm.DecisionModel | None
     """Answers a policy's questions."""
-    unread: Callable[[tts.TTS[Any], int], None]
-    """To be told of a voice and the characters that it was given, when it failed or was cut: they are billed."""
 
     async def aclose(self) -> None:
         """Close every connection that the call's own agents do not close."""
@@ -74,7 +72,7 @@ def cast(
     veil: Veil = NO_VEIL,
     health: Health = ALL_WELL,
     round_trips: RoundTrips | None = None,
-    on_voice_failed: OnVoiceFailed = lambda provider, error: None,
+    on_voice_failed: OnVoiceFailed = lambda provider, error, action: None,
 ) -> Cast:
     """Build every engine of ``catalogue``; metrics of all of them go to ``on_metrics``.
 
@@ -91,8 +89,6 @@ def cast(
         if round_trips is not None:
             round_trips.of_client(getattr(part, "_client", None))
         if known_as:
-            part.on("error", lambda _: health.failed(known_as))
-            part.on("error", lambda failed: on_voice_failed(component.provider, failed.error))
             part.on("metrics_collected", lambda _: health.worked(known_as))
         if role != "realtime":  # a realtime model's metrics come from its sessions
             part.on("metrics_collected", lambda event: on_metrics(used_by, component.provider, event))
@@ -100,15 +96,26 @@ def cast(
             part = shown_by(part, veil.shown)
         return part if gates is None else gated(role, part, component, used_by, gates)
 
-    voices = {
+    parts = {
         name: made("tts", component, "voice", voice_name(name))
         for name, component in catalogue.voices.items()
     }
-    chains: dict[tuple[str, ...], tts.TTS[Any]] = {}
+    voices = {
+        name: Voice(voice_name(name), catalogue.voices[name].provider, _streaming(part))
+        for name, part in parts.items()
+    }
+    chains: dict[tuple[str, ...], Voices] = {}
     cascades, realtime, half_cascades, duplex = {}, {}, {}, {}
     for engine in catalogue.engines.values():
         for names in {engine.voices, *engine.voices_when.values()} - {(), *chains}:
-            chains[names] = _one_voice([(voice_name(voice), voices[voice]) for voice in names], health)
+            chains[names] = Voices(
+                [voices[name] for name in names],
+                health,
+                unread=lambda voice, characters: on_metrics(
+                    "voice", voice.provider, Unread(voice.plugin.model, characters)
+                ),
+                failed=lambda voice, error, action: on_voice_failed(voice.provider, error, action),
+            )
     for name, engine in catalogue.engines.items():
         if engine.kind == "duplex":
             duplex[name] = DuplexModel(
@@ -124,6 +131,7 @@ def cast(
                 first_reply_s=engine.first_reply_s,
                 previews=engine.previews,
                 on_metrics=partial(on_metrics, name, engine.mind.provider),
+                audio_tokens=AUDIO_TOKENS.get(engine.mind.provider, OPENAI_AUDIO),
             )
             if engine.kind == "half_cascade":
                 half_cascades[name] = chains[engine.voices]
@@ -141,7 +149,6 @@ def cast(
             partial(on_metrics, name, engine.mind.provider),
             veil,
         )
-    every = {id(voice): voice for voice in (*chains.values(), *voices.values())}
     judge = catalogue.decisions
     return Cast(
         cascades,
@@ -149,22 +156,11 @@ def cast(
         half_cascades,
         made("stt", catalogue.transcriber, "transcriber"),
         duplex,
-        tuple(every.values()),
+        tuple(parts.values()),
         made("decisions", judge.model, "questions") if judge else None,
-        partial(_unread, {part.model: part.provider for part in catalogue.voices.values()}, on_metrics),
     )
 
 
-def _unread(
-    provider_of: Mapping[str, str], on_metrics: OnMetrics, voice: tts.TTS[Any], characters: int
-) -> None:
-    model = str(voice.metrics_metadata.get("model_name", ""))
-    on_metrics("voice", provider_of.get(model, voice.provider), Unread(model, characters))
-
-
-def _one_voice(chosen: Sequence[tuple[str, tts.TTS[Any]]], health: Health) -> tts.TTS[Any]:
-    """Voices in order of preference as one that streams; a voice that does not is given a sentence at a time."""
-    if len(chosen) > 1:
-        return HealthyVoices(chosen, health)
-    [(_, voice)] = chosen
+def _streaming(voice: tts.TTS[Any]) -> tts.TTS[Any]:
+    """``voice``; one that does not stream is given a sentence at a time."""
     return voice if voice.capabilities.streaming else tts.StreamAdapter(tts=voice)

@@ -10,9 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-MARKED = ("transcription", "endpointing", "decision", "hand_off", "thinking", "voice", "playout")
-"""In the order of a turn: last word recognised, turn judged over, engine decided, engine in charge, first token,
-first synthesised audio, first sound at the caller's ear."""
+MARKED = (
+    "transcription",
+    "endpointing",
+    "decision",
+    "failed_attempts",
+    "hand_off",
+    "thinking",
+    "voice",
+    "playout",
+)
+"""In the order of a turn: last word recognised, turn judged over, engine decided, last engine failed that was to answer
+before, engine in charge, first token, first synthesised audio, first sound at the caller's ear."""
 WITHIN: Mapping[str, tuple[str, ...]] = {
     "context_sync": ("hand_off", "thinking", "voice"),
     "network": ("thinking", "voice"),
@@ -23,6 +32,7 @@ STAGES = (
     "transcription",
     "endpointing",
     "decision",
+    "failed_attempts",
     "hand_off",
     "context_sync",
     "thinking",
@@ -103,6 +113,8 @@ class Heard:
     turn: int
     heard_ms: float
     waits: dict[str, float]
+    told_of_delay_ms: float | None = None
+    """After how long the caller was told that it takes longer, if they were."""
 
 
 @dataclass(slots=True)
@@ -110,14 +122,16 @@ class TurnWait:
     """Follows the wait of the running turn. Times are milliseconds on the call's clock."""
 
     _turn: int = 0
-    """The turn that waits for a sound; 0: none does."""
+    """The turn that waits for its answer; 0: none does."""
     _speech_end_ms: float = 0.0
+    _sounded_ms: float | None = None
+    """When anything was first heard in it."""
     _marks: dict[str, float] = field(default_factory=dict)
     _spans: list[Span] = field(default_factory=list)
 
     def turn_ended(self, turn: int, *, speech_end_ms: float, at_ms: float) -> None:
         """The turn was judged over at ``at_ms``; its last voiced sample was at ``speech_end_ms``."""
-        self._turn, self._speech_end_ms = turn, speech_end_ms
+        self._turn, self._speech_end_ms, self._sounded_ms = turn, speech_end_ms, None
         self._spans.clear()
         self.mark("endpointing", at_ms)
 
@@ -131,7 +145,12 @@ class TurnWait:
         if self._turn and took_ms and until_ms:
             self._spans.append(Span(name, until_ms - took_ms, until_ms))
 
-    def sounded(
+    def sounded(self, at_ms: float) -> None:
+        """Something was heard at ``at_ms``, be it the answer or not."""
+        if self._sounded_ms is None:
+            self._sounded_ms = at_ms
+
+    def answered(
         self,
         at_ms: float,
         *,
@@ -139,7 +158,7 @@ class TurnWait:
         voice_ms: float = 0,
         trips: Trips = UNKNOWN,
     ) -> Heard | None:
-        """The agent's first sound reached the ear. ``None`` when no turn waited for it, which leaves no mark.
+        """The answer's first sound reached the ear. ``None`` when no turn waited for it, which leaves no mark.
 
         Args:
             at_ms: when.
@@ -158,4 +177,7 @@ class TurnWait:
         heard_ms = max(0.0, at_ms - self._speech_end_ms)
         spent = waits(self._speech_end_ms, self._speech_end_ms + heard_ms, self._marks, self._spans)
         self._marks.clear()
-        return Heard(turn, heard_ms, spent)
+        told_ms = None
+        if self._sounded_ms is not None and self._sounded_ms < at_ms:
+            told_ms = max(0.0, self._sounded_ms - self._speech_end_ms)
+        return Heard(turn, heard_ms, spent, told_ms)

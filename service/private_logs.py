@@ -7,13 +7,17 @@ import re
 
 _MARKED = "lk.pii."
 """LiveKit's own mark on fields that may hold words of a call."""
-_LONG_NUMBER = re.compile(r"\+?\d{7,}")
-_MASK = "<PHONE_NUMBER>"
+_LONG_NUMBER = re.compile(
+    r"(?P<date>\b\d{4}-\d\d-\d\d(?:[T ]\d\d(?=:)|\b(?![- ()]{0,3}\d)))"
+    r"|\+?\d(?:[- ()]{0,3}\d){6,}|\b\d{3}\.\d{3}\.\d{4}\b"
+)
+"""Seven digits or more, also with what people write between them; days and times are none."""
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _OURS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
 class PrivateLogs(logging.Filter):
-    """Drops what LiveKit marks as personal, and masks long numbers in messages and in what is attached to them.
+    """Drops what LiveKit marks as personal, and masks long numbers and e-mail addresses in what else is logged.
 
     The identity of a participant on the telephone and the name of its room hold the caller's number.
     """
@@ -45,4 +49,5 @@ def keep_private() -> None:
 
 
 def _masked(text: str) -> str:
-    return _LONG_NUMBER.sub(_MASK, text)
+    text = _LONG_NUMBER.sub(lambda found: found["date"] or "<PHONE_NUMBER>", text)
+    return _EMAIL.sub("<EMAIL_ADDRESS>", text)

@@ -241,7 +241,10 @@ def every_turn_is_answered(record: Record) -> Iterator[_Found]:
 
 
 def heard_latency_adds_up(record: Record) -> Iterator[_Found]:
-    """What the caller waited for is measured once per answered turn, and its named parts sum to it."""
+    """What the caller waited for is measured once per answered turn, and its named parts sum to it.
+
+    What is heard of an engine that failed the turn may be no more than that it takes longer.
+    """
     counts = Counter(event.turn for event in record.events if isinstance(event, TurnAnswered))
     for turn, count in sorted(counts.items()):
         if count > 1:
@@ -255,7 +258,11 @@ def heard_latency_adds_up(record: Record) -> Iterator[_Found]:
             )
     for ended in _distinct(record.turns):
         heard = [
-            reply for reply in record.replies_to(ended.turn) if reply.text.strip() and not reply.interrupted
+            reply
+            for reply in record.replies_to(ended.turn)
+            if reply.text.strip()
+            and not reply.interrupted
+            and (ended.turn, reply.engine) not in record.failed
         ]
         complete = record.ended is not None or not record.left_no_time(ended)
         if heard and ended.turn not in record.answered and complete:

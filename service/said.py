@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from classifiers import words
@@ -42,6 +42,11 @@ class Said:
         self._tools = tools
         self._earlier = Earlier()
         self._ready: tuple[tuple[str, int, Earlier], Ready] | None = None
+        self._latest: tuple[tuple[str, str, int, Earlier], Told] | None = None
+        """What was read last, by all that it rests on."""
+        self._before: tuple[str, str] | None = None
+        """The turn before, and what the agent had said, while topic and language are yet to take it in: they do when
+        the next words are read, for nobody waits for an answer to those yet."""
         self._topic = words.TopicChange()
         self._language = words.CallLanguage() if language else None
         self._asked_human = False
@@ -65,6 +70,33 @@ class Said:
         self._asked_human = False
 
     def _told(self, text: str, agent: str, turn: int, *, ended: bool) -> Told:
+        read = self._read(text, agent, turn)
+        cues = read.cues
+        asked_human = self._asked_human or cues.asks_for_human
+        repeats, corrections = self._repeats + cues.repeats, self._corrections + cues.corrects
+        if ended:
+            self._asked_human, self._repeats, self._corrections = asked_human, repeats, corrections
+            if all(part != "tool_need" for part, _ in read.failures):
+                self._earlier = self._earlier.then(text)
+            self._before = text, agent
+        so_far = {
+            "call.asked_human": asked_human,
+            "call.repeats": repeats,
+            "call.corrections": corrections,
+        }
+        return replace(read, signals=read.signals | so_far)
+
+    def _read(self, text: str, agent: str, turn: int) -> Told:
+        """What the words tell by themselves: for the same words the same, so a right preview has told it already."""
+        known = text, agent, turn, self._earlier
+        if self._latest is not None and self._latest[0] == known:
+            return self._latest[1]
+        read = self._judged(text, agent, turn)
+        if text and not read.failures:  # what failed is tried again
+            self._latest = known, read
+        return read
+
+    def _judged(self, text: str, agent: str, turn: int) -> Told:
         cues = WordCues(
             words=len(text.split()),
             complains=words.complains(text),
@@ -72,10 +104,6 @@ class Said:
             corrects=words.corrects(text),
             asks_for_human=words.asks_for_human(text),
         )
-        asked_human = self._asked_human or cues.asks_for_human
-        repeats, corrections = self._repeats + cues.repeats, self._corrections + cues.corrects
-        if ended:
-            self._asked_human, self._repeats, self._corrections = asked_human, repeats, corrections
         spoken = digits(text)
         failures: list[tuple[Part, Exception]] = []
         signals: dict[str, Any] = {
@@ -85,9 +113,6 @@ class Said:
             "turn.ends_in_digits": spoken.at_end,
             "turn.complains": cues.complains,
             "turn.asks_if_machine": words.asks_if_machine(text),
-            "call.asked_human": asked_human,
-            "call.repeats": repeats,
-            "call.corrections": corrections,
         }
         need = ToolNeed(0.0, 0.0)
         try:
@@ -95,18 +120,20 @@ class Said:
             if self._ready is None or self._ready[0] != known:  # the same for every preview of a turn
                 self._ready = known, self._tool_need.ready(agent, turn=turn, earlier=self._earlier)
             need = self._tool_need.judge(text, self._ready[1], self._tools)
-            if ended:
-                self._earlier = self._earlier.then(text)
         except Exception as error:
             failures.append(("tool_need", error))
         signals["turn.tool_p"] = need.probability
         signals["turn.needs_tools"] = need.probability >= NEEDS_TOOLS_AT
+        before, self._before = self._before, None
         try:
             signals["turn.reading_out"] = words.reading_out(text, agent)
-            topic, language = self._topic, self._language
-            signals["turn.topic_change"] = (topic.turn_ended if ended else topic.probability)(text, agent)
-            if language is not None:
-                signals[SPOKEN_LANGUAGE] = (language.turn_ended if ended else language.guess)(text).tag
+            if before is not None:
+                self._topic.turn_ended(*before)
+            signals["turn.topic_change"] = self._topic.probability(text, agent)
+            if self._language is not None:
+                if before is not None:
+                    self._language.turn_ended(before[0])
+                signals[SPOKEN_LANGUAGE] = self._language.guess(text).tag
         except Exception as error:
             failures.append(("words", error))
         return Told(signals, cues, tuple(failures))

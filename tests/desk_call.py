@@ -10,10 +10,10 @@ one takes, and the end of a reply is when the desk says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import numpy as np
@@ -23,7 +23,9 @@ from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 import engines.cascade
-import engines.voiced
+import engines.voices
+import lab.hearing.pool
+import lab.voices
 from compliance.clock import CallClock
 from compliance.events import Event
 from compliance.shared_stt import SharedSTT
@@ -51,12 +53,8 @@ HOURS, HOURS_TEXT = "01_quick_question_t01", "hi what are your opening hours on 
 ORDER, ORDER_TEXT = "02_order_status_t01", "hello i'd like to know where my order is"
 THANKS, THANKS_TEXT = "01_quick_question_t02", "great thank you that is all i needed"
 BYE, BYE_TEXT = "01_quick_question_t03", "goodbye"
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """No machine is so busy that anything here takes longer; an answer takes well under a second on an idle one."""
-AT_ONCE = 8
-"""More calls than this beside each other would keep a small machine busy."""
-
-T = TypeVar("T")
 
 
 def recording(name: str) -> Samples:
@@ -73,20 +71,11 @@ def patient(*, voice_s: float = PATIENCE_S, voice_stall_s: float = 2 * PATIENCE_
     """Give the models time to go on and the voices time to begin and to go on."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engines.cascade, "STALL_S", PATIENCE_S)
-        patch.setattr(engines.voiced, "VOICE", APIConnectOptions(max_retry=0, timeout=voice_s))
-        patch.setattr(engines.voiced, "VOICE_STALL_S", voice_stall_s)
+        patch.setattr(engines.voices, "VOICE", APIConnectOptions(max_retry=0, timeout=voice_s))
+        patch.setattr(engines.voices, "VOICE_STALL_S", voice_stall_s)
+        patch.setattr(lab.hearing.pool, "_PATIENCE_S", PATIENCE_S)
+        patch.setattr(lab.voices, "_TIMEOUT_S", PATIENCE_S)
         yield
-
-
-async def make_all(names: Iterable[str], make: Callable[[str], Awaitable[T]]) -> dict[str, T]:
-    """What ``make`` makes of each name, :data:`AT_ONCE` at a time."""
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def one(name: str) -> tuple[str, T]:
-        async with room:
-            return name, await make(name)
-
-    return dict(await asyncio.gather(*map(one, names)))
 
 
 ENDPOINTING_S = 0.9
@@ -203,7 +192,7 @@ class DeskCall:
             clock,
             persistence=Persistence(connect_within_ms=1000 * PATIENCE_S, answer_within_ms=1000 * PATIENCE_S),
         )
-        self.transcriber.on_segment.append(self.segments.append)
+        self.transcriber.on_segment.append(self._segment)
         self.transcriber.start()
         opened.push_async_callback(self.transcriber.aclose)
         self.session: AgentSession[Any] = AgentSession(
@@ -254,6 +243,10 @@ class DeskCall:
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
+
+    def _segment(self, segment: Segment) -> None:
+        self.segments.append(segment)
+        self.desk.caller_said(segment.text, segment.end_ms)
 
     def _sounded(self, at_ms: float) -> None:
         self.sounds_ms.append(at_ms)

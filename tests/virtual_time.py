@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import is_dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Any, TypeVar
 
 import pytest
@@ -70,6 +70,26 @@ def run(main: Coroutine[Any, Any, _T]) -> _T:
     """Run ``main`` to its end in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
+
+
+def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """An ``async`` test, run in virtual time."""
+
+    @wraps(test)
+    def tested(*arguments: Any, **named: Any) -> None:
+        run(test(*arguments, **named))
+
+    return tested
+
+
+def in_virtual_time_with_sockets(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """An ``async`` test, run by :func:`run_with_sockets`."""
+
+    @wraps(test)
+    def tested(*arguments: Any, **named: Any) -> None:
+        run_with_sockets(lambda: test(*arguments, **named))
+
+    return tested
 
 
 def run_with_sockets(main: Callable[[], Coroutine[Any, Any, _T]]) -> _T:

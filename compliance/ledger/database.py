@@ -137,6 +137,11 @@ class Database:
                 raise LedgerError(
                     f"{self.name}: this is a database, but not a Patchbay ledger. Choose another place for the ledger."
                 )
+            if gone := sorted(set(store.schema.tables) - tables):
+                raise LedgerError(
+                    f"{self.name}: the ledger's table {gone[0]} was removed or replaced by something else."
+                    " Restore the ledger from a copy and verify that."
+                )
             version = connection.scalar(select(store.format_.c.format))
         if version != store.FORMAT:
             raise LedgerError(

@@ -153,6 +153,14 @@ class Ledger:
         with self._database.transaction() as connection:
             return rows.calls(connection, self.log)
 
+    def calls_without_key(self) -> tuple[str, ...]:
+        """The calls that cannot be read any more, in the order they began.
+
+        Whether somebody erased them says :func:`compliance.erasure.lost`.
+        """
+        with self._database.transaction() as connection:
+            return rows.without_key(connection, self.log)
+
     def events(self, call_id: str, *, kinds: Collection[str] = ()) -> tuple[Event, ...]:
         """The events of a call in the order they were appended; empty for an unknown call.
 

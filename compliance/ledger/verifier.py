@@ -33,8 +33,9 @@ from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from hashlib import sha256
 from heapq import merge
@@ -218,13 +219,12 @@ def _hashes(
             for digest in islice(published, seq - found.events):
                 found.events += 1
                 yield digest
-        true, bad = next(published, None), ""
+        true, bad, expected = next(published, None), "", places[call] + 1
         try:
             digest = sha256(b"\0" + leaf).digest()
             time_ms = told_time_ms(leaf, name, seq, call, call_seq, kind)
-            expected = places[call] + 1
         except (TypeError, ValueError, AttributeError):
-            bad = "is not stored as it was"
+            bad, places[call] = "is not stored as it was", expected
         else:
             if true and digest != true:
                 bad = "was changed, added or moved: it is not what was anchored"
@@ -306,11 +306,21 @@ class _Places(dict[bytes, int]):
 
 
 # -- A ledger in SQLite ---------------------------------------------------------------------------------------
-_QUERIES = (
-    "SELECT seq, call_id, call_seq, kind, leaf, CAST(ifnull(leaf_hash, '') AS BLOB) FROM entries"
-    " WHERE log = ? ORDER BY seq",
-    "SELECT ifnull(CAST(size AS INTEGER), 0), note FROM checkpoints WHERE log = ? ORDER BY 1",
-    "SELECT ifnull(CAST(size AS INTEGER), 0), frontier, note FROM heads WHERE log = ?",
+_TABLES = {
+    "CREATE TABLE entries ( log TEXT NOT NULL, seq BIGINT NOT NULL, call_id TEXT NOT NULL, call_seq BIGINT NOT NULL,"
+    " kind TEXT NOT NULL, leaf BLOB NOT NULL, leaf_hash BLOB NOT NULL, PRIMARY KEY (log, seq) )",
+    "CREATE TABLE checkpoints ( log TEXT NOT NULL, size BIGINT NOT NULL, note TEXT NOT NULL, PRIMARY KEY (log, size) )",
+    "CREATE TABLE heads ( log TEXT NOT NULL, size BIGINT NOT NULL, frontier BLOB NOT NULL, note TEXT NOT NULL,"
+    " kept_size BIGINT NOT NULL, kept_ms BIGINT NOT NULL, PRIMARY KEY (log) )",
+}  # a view may show something else to each who reads it
+_QUERIES = (  # a value of another type than its column's is none: it reads the same, but nobody would find it
+    "SELECT seq, call_id, call_seq, kind,"  # text is less than every blob
+    " iif(call_id < x'' AND kind < x'' AND leaf >= x'' AND leaf_hash >= x'', leaf, NULL),"
+    " CAST(ifnull(leaf_hash, '') AS BLOB) FROM entries WHERE log = ? ORDER BY seq",
+    "SELECT iif(typeof(size) = 'integer', size, 0), iif(typeof(note) = 'text', note, NULL) FROM checkpoints"
+    " WHERE log = ? ORDER BY 1",
+    "SELECT iif(typeof(size) = 'integer', size, 0), iif(typeof(frontier) = 'blob', frontier, NULL),"
+    " iif(typeof(note) = 'text', note, NULL) FROM heads WHERE log = ?",
 )
 
 
@@ -326,8 +336,11 @@ def verify_ledger(path: Path, key: Key, *, log: str = "", anchor: Anchor = ()) -
         if not os.access(path.absolute().parent, os.W_OK) and not Path(f"{path}-wal").exists():
             uri += "&immutable=1"  # where nobody can write, SQLite cannot make the files that it shares a ledger by
         with ThreadPoolExecutor(1) as beside, closing(sqlite3.connect(uri, uri=True)) as db:
-            db.text_factory = bytes
             db.execute("BEGIN")  # one state of the ledger, though it may grow meanwhile
+            made = db.execute("SELECT sql FROM sqlite_master WHERE type = 'table'")
+            if not {" ".join(sql.split()) for (sql,) in made} >= _TABLES:
+                raise VerifierError(f"{path}: this is no ledger, or its tables were replaced, as by views")
+            db.text_factory = bytes
             if not any(db.execute(query, (log,)).fetchone() for query in _QUERIES):
                 raise VerifierError(f"{path}: there is no log {log!r} in this ledger, or it is empty")
             damage = beside.submit(_damage, uri)
@@ -365,8 +378,8 @@ def verify_export(path: Path, key: Key) -> Verification:
                 _check_vcon(json.load(file), key, found)
             else:
                 _check_proofs(map(json.loads, file), key, found)
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise VerifierError(f"{path}: this is no export that can be read ({type(error).__name__})") from error
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError) as e:
+        raise VerifierError(f"{path}: this is no export that can be read ({type(e).__name__})") from e
     return found
 
 
@@ -389,35 +402,58 @@ def _check_files(folder: Path, key: Key, found: Verification) -> None:
 
 
 def _check_vcon(vcon: Any, key: Key, found: Verification) -> None:
-    """The proofs are an attachment; dialog and analysis have to be what the proved events say, in their order."""
+    """The proofs are an attachment; everything for people to read has to be what the proved events say."""
     (proofs,) = [one["body"] for one in vcon["attachments"] if one.get("purpose") == "patchbay-proofs"]
     _check_proofs(iter(proofs), key, found)
     events = [json.loads(one["event"]) for one in proofs[1:]]
+    added_ms = [json.loads(b64decode(one["leaf"]).partition(b"\n")[0])["time_ms"] for one in proofs[1:]]
+    first, last = (datetime.fromtimestamp(at_ms / 1000, UTC) for at_ms in (added_ms[0], added_ms[-1]))
+    began = next((event["started_at"] for event in events if event["kind"] == "call_started"), "")
+    with suppress(ValueError):
+        first = datetime.fromisoformat(began)
+        first = first if first.tzinfo else first.replace(tzinfo=UTC)
+
+    def at(ms: float) -> str:
+        return (first + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")
+
     who = [(event["kind"], event.get("person", "")) for event in events]
     parties = [("caller_said", ""), ("agent_said", "")]
     parties += dict.fromkeys(one for one in who if one[0] == "human_said")
+    text = {"type": "text", "mediatype": "text/plain", "encoding": "none"}
     said = [
-        (event["text"], parties.index(one)) for event, one in zip(events, who, strict=True) if one in parties
-    ]
-    parts = [(one["body"], one["parties"]) for one in vcon["dialog"] if one["type"] == "text"]
-    for number, (part, true) in enumerate(zip_longest(parts, said)):
+        text
+        | {"body": event["text"], "parties": parties.index(one), "start": at(event["start_ms"])}
+        | {"duration": round(max(event["end_ms"] - event["start_ms"], 0) / 1000, 3)}
+        for event, one in zip(events, who, strict=True)
+        if one in parties
+    ] or [{"type": "incomplete", "start": at(0), "disposition": "hung-up"}]
+    for number, (part, true) in enumerate(zip_longest(vcon["dialog"], said)):
         if part != true:
             found.add(f"part {number} of the dialog is not what the events say")
-    roles = [("bot" if kind == "agent_said" else "person", name) for kind, name in parties]
-    if [(one["type"], one.get("name", "")) for one in vcon["parties"]] != roles:
+    people = [{"type": "person"} | ({"name": name} if name else {}) for _, name in parties[2:]]
+    if vcon["parties"] != [{"type": "person", "validation": "none"}, {"type": "bot"}, *people]:
         found.add("the parties are not who spoke in the events")
     if [one["body"] for one in vcon["analysis"]] != [events]:
         found.add("the analysis is not of the events")
+    if [vcon["subject"]] != [f"Support call {call}" for call in {event["call_id"] for event in events}]:
+        found.add("the subject is not the call of the events")
+    if vcon["created_at"] != last.isoformat(timespec="milliseconds").replace("+00:00", "Z"):
+        found.add("it was not made when the last event was added")
+    if [one["body"] for one in vcon["attachments"]] != [proofs, proofs[0]["checkpoint"]] or len(vcon) != 8:
+        found.add("something was added that no event says")
 
 
 def _check_proofs(lines: Iterator[Any], key: Key, found: Verification) -> None:
-    """First the signed checkpoint, then events, each with its leaf and the proof that the leaf is in the log."""
+    """First the signed checkpoint, then events, each with its leaf and the proof that the leaf is in the log.
+
+    Of a call that was erased no event has its text, and of another every one.
+    """
     start: Any = next(lines, {})
     signed = signed_checkpoint(start["checkpoint"].encode(), key)
     if signed is None:
         return found.add(f"the checkpoint is not signed by the key {key.name}")
     found.root = signed.root.hex()
-    places: dict[str, int] = {}
+    places, erased = dict[str, int](), dict[str, bool]()
     for line in lines:
         leaf, *proof = (b64decode(part, validate=True) for part in (line["leaf"], *line["proof"]))
         try:
@@ -430,6 +466,8 @@ def _check_proofs(lines: Iterator[Any], key: Key, found: Verification) -> None:
             bad = "was changed or moved: it is not in the log that was signed"
         elif number != expected:
             bad = f"is number {number} of its call, but number {expected} is missing"
+        elif erased.setdefault(call, line["event"] is None) != (line["event"] is None):
+            bad = "was changed: it has its text and others of its call have not, or the other way round"
         elif line["event"] is None:
             found.unread += 1
         else:
@@ -441,6 +479,8 @@ def _check_proofs(lines: Iterator[Any], key: Key, found: Verification) -> None:
             found.add(bad, line["seq"], call, kind)
         places[call] = number + 1 if type(number) is int else 0
         found.events += 1
+    if not found.events:
+        raise ValueError("no event to check")
     return None
 
 

@@ -73,11 +73,11 @@ _GAP = r"[^\w\[]"
 _LINK = (
     rf"(?:{_GAP}+(?:number|no|code|address|name|details?|digits|is|was|are|will|would|should|be|it|it's|its|that|that's|this"
     r"|ends?|ending|starts?|starting|in|with|on|at|by|file|my|the|a|of|i|you|can|use|set|got|have|one|whole|full|thing"
-    r"|well|just|uh|um|so|okay|ok|yes|yeah|sure|again|as|and|then)\b)"
+    r"|well|just|uh|um|so|okay|ok|yes|yeah|sure|again|as|and|then)\b(?:'s)?)"
 )
 _MISHEARD = rf"(?:{_GAP}+(?:for|to|too|won|ate|tree|free))?"
 """A first digit that a recogniser wrote as a word."""
-_LEFT_OPEN = re.compile(r"\b(?:is|was|are|it's|its|number|code|address|name)\W*$")
+_LEFT_OPEN = re.compile(r"\b(?:is|was|are|its|[a-z]+'s|number|code|address|name)\W*$")
 
 
 def _spec(
@@ -98,8 +98,8 @@ def _spec(
         entity,
         shape,
         asked=re.compile(asked),
-        announced=re.compile(rf"{name}{link}{_MISHEARD}{_GAP}*$"),
-        opening=re.compile(rf"{name}{_LINK}{'*' if shape is Shape.DATE else '+'}{_GAP}+"),
+        announced=re.compile(rf"{name}(?:'s)?{link}{_MISHEARD}{_GAP}*$"),
+        opening=re.compile(rf"{name}(?:'s{_LINK}*|{_LINK}{'*' if shape is Shape.DATE else '+'}){_GAP}+"),
         fewest=fewest,
         usual=usual,
     )

@@ -2,7 +2,8 @@
 
 An expectation is opened by the agent's question or by the caller's own announcement (``my card number is ...``). It
 survives back-channels and numbers said in several breaths, and closes when enough digits were said, when the agent goes
-on to something else, or after four utterances that do not answer it. What is masked is what has the *shape* of an
+on to something else (for a secret: when the agent asks for something else), or after four utterances that do not answer
+it. What is masked is what has the *shape* of an
 answer: somebody who was asked for a card number and says "I have two questions" is not masked.
 """
 
@@ -61,6 +62,8 @@ _NEVER = re.compile(r"(?!)")
 _UNNAMED = Spec(Entity.NUMBER, Shape.DIGITS, _NEVER, _NEVER, _NEVER, usual=12)
 _READ_BACK = frozenset({Kind.NUMBER, Kind.LETTERS, Kind.EMAIL})
 _NUMERIC = frozenset({Shape.DIGITS, Shape.CODE})
+_PATIENT = SECRETS | {Entity.SSN}
+"""What is waited for whatever the agent says meanwhile: an answer has few digits, and nothing else to know it by."""
 _ASKS_FOR = re.compile(
     r"\b(?:what(?:'s| is| are| was)|which is|where(?:'s| is)|(?:give|tell|send|show|text) me|find(?: me| out)?"
     r"|looking for|look up|do you have)\s+(?:the|its|their)\s+(?:full |exact |postal |street |e-?mail )?$"
@@ -127,7 +130,10 @@ class Expectations:
         self.open.clear()
 
     def agent_said(self, heard: Heard) -> None:
-        """Opens what the agent asks for; a statement closes what was open, unless a number is half said."""
+        """Opens what the agent asks for; a statement closes what was open, unless a number is half said.
+
+        A secret stays open: ``it is on the back of your card`` explains the question, and the answer is still to come.
+        """
         asked = asked_for(heard.original)
         self.counting = asks_to_count(heard.original)
         if asked:
@@ -142,9 +148,10 @@ class Expectations:
         self.open = [e for e in self.open if not (e.spec.entity in SECRETS and e.complete)]
         if is_back_channel(heard):
             return  # "mhm, go ahead"
-        self.open = [e for e in self.open if e.begun]
+        self.open = [e for e in self.open if e.begun or e.spec.entity in _PATIENT]
         for expectation in self.open:
-            expectation.life = min(expectation.life, _LIFE_WHEN_DOUBTFUL)
+            if expectation.begun:
+                expectation.life = min(expectation.life, _LIFE_WHEN_DOUBTFUL)
 
     def caller_said(self, heard: Heard, amounts: list[tuple[int, int]]) -> Answer:
         """The answer in a caller's utterance. What is still missing of it stays expected."""

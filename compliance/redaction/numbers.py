@@ -61,13 +61,20 @@ def _cardinal(tokens: list[Token], i: int) -> tuple[str, int] | None:
 
 
 def _hundreds(tokens: list[Token], i: int) -> tuple[int, int] | None:
-    a_hundred = i < len(tokens) and tokens[i].low == "a"
-    found = (1, i + 1) if a_hundred else _below(tokens, i, 2)
+    found = _how_many_hundreds(tokens, i)
     if found is None or found[1] >= len(tokens) or tokens[found[1]].low != "hundred":
         return None
     value, j = found[0] * 100, found[1] + 1
     rest = _remainder(tokens, j, 2)
     return (value + rest[0], rest[1]) if rest else (value, j)
+
+
+def _how_many_hundreds(tokens: list[Token], i: int) -> tuple[int, int] | None:
+    """What stands before ``hundred``, and the token after it: one, if nothing does in ``hundred and twenty three``."""
+    low = tokens[i].low if i < len(tokens) else ""
+    if low == "hundred":
+        return (1, i) if _remainder(tokens, i + 1, 2) else None
+    return (1, i + 1) if low == "a" else _below(tokens, i, 2)
 
 
 def _remainder(tokens: list[Token], i: int, digits: int) -> tuple[int, int] | None:

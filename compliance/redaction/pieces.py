@@ -33,6 +33,12 @@ class Piece:
     parts: tuple[Part, ...]
     certain: bool = True
     """For letters: spelled with an example word, or three or more in a row."""
+    digits: str = field(init=False, repr=False, compare=False)
+    """The decimal digits in it, in order."""
+
+    def __post_init__(self) -> None:
+        digits = "".join([c for part in self.parts for c in part.written if c.isdecimal()])
+        object.__setattr__(self, "digits", digits)
 
     @property
     def start(self) -> int:
@@ -45,11 +51,6 @@ class Piece:
     @property
     def written(self) -> str:
         return "".join(part.written for part in self.parts)
-
-    @property
-    def digits(self) -> str:
-        """The decimal digits in it, in order."""
-        return "".join(c for part in self.parts for c in part.written if c.isdecimal())
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from compliance.redaction.kept import amounts_and_dates, recent_dates
 from compliance.redaction.masks import Masks, is_mask, without_masks
 from compliance.redaction.memory import Memory
 from compliance.redaction.pieces import Found, Heard, Kind
+from compliance.redaction.plain import plain
 from compliance.redaction.policy import RedactionPolicy
 from compliance.redaction.redacted import Redacted, joined, parts_of
 from compliance.redaction.spans import Span, resolved
@@ -174,7 +175,7 @@ class Redactor:
     def _in_parts(self, redact: Callable[[Heard, str], Redacted], text: str) -> Redacted:
         """A long text is read as several breaths, so that what it costs grows with its length and no faster."""
         parts = list(parts_of(_storable(text)))
-        return joined(parts, [redact(hear(without_masks(part)), part) for part in parts])
+        return joined(parts, [redact(hear(plain(without_masks(part))), part) for part in parts])
 
     def _failed(self, error: Exception) -> None:
         self.failures += 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from compliance.redaction.pieces import Found
 from compliance.redaction.traits import traits_of
@@ -43,41 +44,24 @@ def _clusters(found: Iterable[Found]) -> Iterator[list[Found]]:
 
 
 def _shared_out(cluster: list[Found]) -> list[Found]:
-    """Each character of a cluster to one entity."""
+    """Each character of a cluster to one entity: to the surest that has it."""
     if len(cluster) == 1:
         return cluster
-    taken: list[Found] = []
-    for one in sorted(cluster, key=_rank, reverse=True):
-        if not any(_swallows(other, one) for other in cluster if other is not one):
-            taken += [replace(one, start=a, end=b) for a, b in _rest(one, taken)]
-    return sorted(taken, key=lambda f: f.start)
+    first, end = cluster[0].start, max(one.end for one in cluster)
+    owners: list[Found | None] = [None] * (end - first)
+    for one in reversed(sorted(cluster, key=_rank, reverse=True)):  # of equals the first to begin
+        owners[one.start - first : one.end - first] = [one] * (one.end - one.start)
+    shared: list[Found] = []
+    at = first
+    for owner, run in groupby(owners):
+        start, at = at, at + len(list(run))
+        shared += [replace(owner, start=start, end=at)] if owner else []
+    return shared
 
 
 def _rank(found: Found) -> tuple[bool, float, int, str]:
     secret = not traits_of(found.entity).may_be_revealed
     return secret, found.score, found.end - found.start, str(found.entity)
-
-
-def _swallows(outer: Found, inner: Found) -> bool:
-    """Whether ``inner`` disappears in ``outer``."""
-    if not (outer.start <= inner.start and inner.end <= outer.end):
-        return False
-    if (outer.start, outer.end) == (inner.start, inner.end):
-        return _rank(outer) > _rank(inner)
-    return _rank(outer)[:2] >= _rank(inner)[:2]
-
-
-def _rest(one: Found, taken: Sequence[Found]) -> list[tuple[int, int]]:
-    """What of ``one`` nothing has taken yet."""
-    left = [(one.start, one.end)]
-    for other in taken:
-        left = [
-            (a, b)
-            for start, end in left
-            for a, b in ((start, min(end, other.start)), (max(start, other.end), end))
-            if a < b
-        ]
-    return left
 
 
 def _joined(text: str, found: list[Found]) -> list[Span]:

@@ -1,4 +1,8 @@
-"""What a call with a faulty provider is judged by: its record, its line's audio, and the caller."""
+"""What a call with a faulty provider is judged by: its record, its line's audio, and the caller.
+
+After a failure two sounds are told apart: the first one, which may be the word about the delay and is held to a limit,
+and the first of the answer itself, which has none.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from compliance.events import Decided, Event, PartFailed, ProviderFailed, UsageIncurred
+from compliance.events import Decided, Event, PartFailed, ProviderFailed, TurnAnswered, UsageIncurred
 from compliance.tap import RATE_HZ
 from compliance.voiced import SOUND_LEVEL, Samples
 from lab.caller import CallerReport
 from service.promises import promises
 
 EXTRA_MS = 300.0
-"""From a provider's time-out to the next engine's first audio."""
+"""From a provider's time-out to the next sound: the word about the delay, or the next engine's answer."""
 TIMED_OUT = "TimeoutError"
 
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """A failure, and when the caller heard who took over. Times in ms."""
+    """A failure, and what the caller heard next. Times in ms."""
 
     turn: int
     engine: str
@@ -30,12 +34,14 @@ class TakeOver:
     """From the failure, or the end of the turn if that is later, to the next sound; ``None``: there was none."""
     since_decided_ms: float | None
     """The same from the decision of the turn: what the failed provider was waited for is in it."""
+    answer_after_ms: float | None
+    """From the failure, or the end of the turn, to the first sound of the answer; ``None``: there was none."""
     limit_ms: float
     """The provider's time-out, and :data:`EXTRA_MS`."""
 
     @property
     def in_time(self) -> bool:
-        """Whether the next engine was heard in time: at the limit for whoever waits for a provider to fail."""
+        """Whether the next sound was heard in time: at the limit for whoever waits for a provider to fail."""
         if self.after_failure_ms is None or self.since_decided_ms is None:
             return False
         waited_out = self.error.startswith(TIMED_OUT)
@@ -52,7 +58,7 @@ class Verdict:
     broken: tuple[str, ...]
     """Promises that it broke, in sentences."""
     heard_ms: tuple[float, ...]
-    """What the caller waited in each turn that was answered, measured on the audio."""
+    """What the caller waited for the first sound in each turn that was answered, measured on the audio."""
     unanswered: int
     """Turns that the caller gave up on."""
     take_overs: tuple[TakeOver, ...]
@@ -128,6 +134,7 @@ def _take_overs(
 ) -> Iterator[TakeOver]:
     decided = {event.turn: event.at_ms for event in events if isinstance(event, Decided)}
     failures = [event for event in events if isinstance(event, ProviderFailed)]
+    answers = [event for event in events if isinstance(event, TurnAnswered)]
     for event in failures:
         if not event.action.startswith("moved to") or event.turn not in decided:
             continue  # nobody waited for it, or nobody took over
@@ -135,12 +142,16 @@ def _take_overs(
         sound_ms = _sound_after(agent, from_ms)
         if sound_ms is None and len(agent) * 1000 / RATE_HZ - from_ms < EXTRA_MS:
             continue  # the caller had gone
+        answer_ms = next(
+            (one.at_ms for one in answers if one.turn == event.turn and one.at_ms > from_ms), None
+        )
         yield TakeOver(
             event.turn,
             event.engine,
             event.error,
             None if sound_ms is None else sound_ms - from_ms,
             None if sound_ms is None else sound_ms - decided[event.turn],
+            None if answer_ms is None else answer_ms - from_ms,
             time_outs_ms.get(event.engine, 0.0) + EXTRA_MS,
         )
 

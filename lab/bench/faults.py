@@ -1,8 +1,11 @@
 """Whole calls with a faulty provider: ``python -m lab.bench faults [--calls 200] [--at-once 2] [--json]``.
 
-One provider at a time refuses, hangs, cuts its answers, sends malformed frames or answers ten times slower, for as long
-as the calls of its row last; a recorded caller says three short things in each, to engines by a plan. A row begins with
-circuits that know nothing. Every call is judged by :mod:`lab.bench.fault_verdicts`, and the log of a row is verified.
+One provider at a time refuses, hangs, cuts its answers, stalls in them, sends malformed frames or answers ten times
+slower, for as long as the calls of its row last; a recorded caller says three short things in each, to engines by a
+plan. A row begins with circuits that know nothing. Every call is judged by :mod:`lab.bench.fault_verdicts`, and the log
+of a row is verified.
+*Failure → sound* is the time to whatever is heard first, mostly the word about the delay; *failure → answer* that to
+the answer itself, of the engine that took over.
 
 Verdicts are kept in ``--out`` as they come: run again, only what is missing is called. Everything is *simulated*: the
 language model is scripted, and delays are fixed at the published medians. Waits are real time on this machine: run it
@@ -52,7 +55,7 @@ PROVIDERS: tuple[Provider, ...] = (
     "deepgram",
 )
 """Those of the catalogue that ships."""
-KINDS: tuple[Kind, ...] = ("refuse", "hang", "drop", "malformed", "slow")
+KINDS: tuple[Kind, ...] = ("refuse", "hang", "drop", "stall", "malformed", "slow")
 SLOWER = 10.0
 ANSWER_WITHIN_MS = 4000
 ROUTES = (
@@ -187,7 +190,13 @@ def missing(calls: int, kept: Sequence[Verdict]) -> list[tuple[Row, list[int]]]:
 
 def table(verdicts: Sequence[Verdict]) -> Table:
     """One line per provider and fault."""
-    shown = Table(box=box.SIMPLE_HEAD, title="calls with a faulty provider (simulated)", title_justify="left")
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        title="calls with a faulty provider (simulated)",
+        title_justify="left",
+        caption="sound: the word about the delay, or the answer; late is judged on it. answer: its own first sound",
+        caption_justify="left",
+    )
     for name in ("provider", "fault"):
         shown.add_column(name)
     for name in (
@@ -198,6 +207,7 @@ def table(verdicts: Sequence[Verdict]) -> Table:
         "failures",
         "taken over",
         "failure → sound P50 / max ms",
+        "failure → answer P50 / max ms",
         "late",
         "cut, USD",
     ):
@@ -208,6 +218,7 @@ def table(verdicts: Sequence[Verdict]) -> Table:
             continue
         overs = [over for one in mine for over in one.take_overs]
         gaps = [over.after_failure_ms for over in overs if over.after_failure_ms is not None]
+        answers = [over.answer_after_ms for over in overs if over.answer_after_ms is not None]
         shown.add_row(
             row.provider or "none",
             row.fault or "",
@@ -218,6 +229,7 @@ def table(verdicts: Sequence[Verdict]) -> Table:
             str(sum(one.failures for one in mine)),
             str(len(overs)),
             _spread(gaps),
+            _spread(answers),
             str(sum(one.late for one in mine)),
             f"{sum(one.estimated_usd for one in mine):.4f}",
         )
@@ -261,7 +273,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         json.dump({"verified": verified, "calls": [one.as_json() for one in shown]}, sys.stdout, indent=2)
         print()
     else:
-        console = Console(width=150)
+        console = Console(width=170)
         console.print(table(shown))
         for one in shown:
             for sentence in one.broken:

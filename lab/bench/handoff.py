@@ -28,14 +28,15 @@ from compliance.events import Decided, PreviewSettled
 from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
 from engines.plugins import Endpoint, Endpoints
+from lab.addresses import Reachable
+from lab.bench import known_lab
 from lab.bench.calls import FIXED
 from lab.bench.limits import Row, report
-from lab.callers import load_pcm, recorded_call
 from lab.faults import Fault, Provider
-from lab.known_speech import KnownSpeech, Utterance, excerpts
+from lab.known_speech import KnownSpeech, Utterance
+from lab.process import LabProcess
 from lab.rehearsal import planned_policy
 from lab.server import Lab, LabSettings
-from lab.standins import ToneVoices
 from router import Policy
 from service.call import Call
 from service.cast import cast
@@ -50,7 +51,6 @@ from service.settled import settle
 FRAME_MS = 20.0
 ROUND_TRIP_MS = 2 * FIXED.network.p50_ms
 BREATH_MS = 700.0
-_TEXTS = tuple(f"where is order {number}" for number in ("one", "two", "three", "four", "five", "six"))
 _PATIENCE_S = 30.0
 _AHEAD_S = 0.9
 """Silence that ends a turn where an engine is asked ahead: long enough that its reply is there by then."""
@@ -63,12 +63,6 @@ class Conversed:
     waits_ms: tuple[float | None, ...]
     heard_at_ms: tuple[float | None, ...]
     said: tuple[str, ...]
-
-
-def speech() -> Sequence[Utterance]:
-    """What the bench's caller can say: six utterances of one second."""
-    long = load_pcm(recorded_call("10").turns[0].path, sample_rate_hz=RATE_HZ)
-    return tuple(excerpts(long, _TEXTS, seconds=1.0).values())
 
 
 async def converse(line: Line, turns: int, known: Sequence[Utterance]) -> Conversed:
@@ -103,11 +97,8 @@ class Bench:
     async def bare(self, engine: str, turns: int) -> Conversed:
         """A plain session with the realtime model of ``engine``, which the framework itself keeps open."""
         line, catalogue = Line(), self.exchange.catalogue
-        endpoints = Endpoints(
-            {}, {name: Endpoint("lab", url, True) for name, url in self.lab.stand_ins.items()}
-        )
         async with aiohttp.ClientSession() as http:
-            parts = cast(catalogue, endpoints, http, lambda *_: None)
+            parts = cast(catalogue, _endpoints(self.lab), http, lambda *_: None)
             session: AgentSession[None] = AgentSession(
                 stt=parts.transcriber,
                 llm=parts.realtime[engine]._inner,
@@ -162,7 +153,14 @@ class Bench:
         return conversed, lost_at_tap_ms(caller, tapped), at_engine
 
     async def ahead(self, route: Sequence[str]) -> tuple[tuple[float, ...], int]:
-        """From the decision for a realtime engine that was asked ahead to its first sound, ms; and vain requests."""
+        """From the decision for a realtime engine that was asked ahead to its first sound, ms; and vain requests.
+
+        The vendors are in a process of their own: theirs is no work of ours, and this little is told apart.
+        """
+        async with LabProcess(LabSettings(delays=FIXED), program=known_lab.__name__) as lab:
+            return await self._ahead(route, _endpoints(lab))
+
+    async def _ahead(self, route: Sequence[str], endpoints: Endpoints) -> tuple[tuple[float, ...], int]:
         catalogue = self.exchange.catalogue
         previewing = replace(
             catalogue,
@@ -175,7 +173,7 @@ class Bench:
         line = Line()
         policy = Policy.parse(planned_policy(route), engines=catalogue.names)
         call = Call(
-            replace(self.exchange, policy=policy, catalogue=previewing),
+            replace(self.exchange, policy=policy, catalogue=previewing, endpoints=endpoints),
             port=LinePort(line),
             clock=line.clock,
             source="bench:ahead",
@@ -223,6 +221,11 @@ class Bench:
         return heard_ms - asked_ms
 
 
+def _endpoints(lab: Reachable) -> Endpoints:
+    """Every provider is ``lab``."""
+    return Endpoints({}, {name: Endpoint("lab", url, True) for name, url in lab.stand_ins.items()})
+
+
 def lost_at_tap_ms(caller: Samples, tapped: Sequence[Samples]) -> float:
     """What the caller sent and the tap did not have, or had otherwise; the frame under way at the end is none."""
     had = np.concatenate([*tapped, np.zeros(0, np.int16)])
@@ -251,9 +254,9 @@ def lost_ms(text: str, turns: Sequence[Samples], known: Sequence[Utterance]) -> 
 @asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[Bench]:
     """A bench in this process, its ledger in ``folder``."""
-    known = speech()
-    ears = KnownSpeech(known, endpointing=True)
-    async with Lab(LabSettings(delays=FIXED), hearing=ears, voices=ToneVoices(8.0)) as lab:
+    known = known_lab.speech()
+    ears = known_lab.ears(known)
+    async with Lab(LabSettings(delays=FIXED), hearing=ears, voices=known_lab.voices()) as lab:
         settings = Settings().model_copy(
             update={"stand_ins": lab.stand_ins, "ledger": str(folder / "ledger.sqlite")}
         )
@@ -294,7 +297,12 @@ async def measure(turns: int) -> list[Row]:
             15,
             30,
         ),
-        Row(f"cascade → realtime asked ahead, decision → sound ({wrong} asked in vain)", ahead, 15, 15),
+        Row(
+            f"cascade → realtime asked ahead, decision → sound; vendors in their own process ({wrong} asked in vain)",
+            ahead,
+            15,
+            15,
+        ),
         Row("a provider hangs → the next engine's first sound, after its time-out", tuple(failed), 300, 300),
         Row("caller audio lost at the tap", (tap_ms,), 0, 0),
         Row("caller audio lost at the realtime engine, by turn", engine_ms, 20, 20),

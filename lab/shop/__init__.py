@@ -13,7 +13,7 @@ from typing import Self
 from lab.errors import LabError
 
 _ROOT = Path(__file__).parents[2]
-_START_S = 30.0
+_START_S = 120.0
 _STOP_S = 5.0
 
 

@@ -173,9 +173,12 @@ def _figures(line: Position) -> tuple[str, ...]:
 
 def _table(first: str, *others: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, no_wrap=True)
+    table.add_column(first, overflow="fold")
     for name in others:
-        table.add_column(name, justify="left" if name.startswith("priced") else "right")
+        if name == "priced by":
+            table.add_column(name, max_width=20)
+        else:
+            table.add_column(name, justify="right", no_wrap=True)
     return table
 
 

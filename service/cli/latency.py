@@ -43,7 +43,7 @@ def latency(
         print_json(value)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(by, no_wrap=True)
+    table.add_column(by, overflow="fold")
     for name in ("turns", "P50", "P90", "P95", "P99", "max"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in found:

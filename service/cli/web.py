@@ -13,8 +13,8 @@ from pathlib import Path
 from aiohttp import web
 from rich.console import Console
 
-from service.cli.audit.desk import verifier
 from service.cli.errors import CommandError
+from service.cli.issuer import verifier
 from service.cli.rig import rig
 from service.exchange import Exchange
 from service.settings import Settings

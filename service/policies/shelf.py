@@ -5,9 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any
 
 from service.policies.errors import ShelfError
 from service.policies.offers import Offer, read
+from service.whole_file import write_whole
 
 POLICY = "policy.yaml"
 BUNDLE = "bundle.json"
@@ -97,16 +96,7 @@ class Shelf:
     def _write(self, name: str, data: bytes) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            handle, written = tempfile.mkstemp(prefix=f".{name}.", dir=self.folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(written, self.folder / name)
-            except BaseException:
-                os.unlink(written)
-                raise
+            write_whole(self.folder / name, data)
         except OSError as error:
             raise ShelfError(
                 f"{self.folder}: the policy that was accepted cannot be kept there ({error.strerror}): "

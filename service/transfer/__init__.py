@@ -11,9 +11,9 @@ from service.transfer.calling import Calling
 from service.transfer.line import Line
 from service.transfer.livekit import LiveKitServer
 from service.transfer.telling import Telling
-from service.transfer.transfers import CALLER_LEFT, NUMBER, Transfers
+from service.transfer.transfers import NUMBER, Transfers
 
-__all__ = ["CALLER_LEFT", "NUMBER", "Line", "Transfers", "transfers"]
+__all__ = ["NUMBER", "Line", "Transfers", "transfers"]
 
 
 def transfers(

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 
 from livekit import api, rtc
-from livekit.agents import APIError
 
 from engines.desk import Desk
 from engines.people import PersonSpec, Target
-from engines.voiced import VOICE, aloud
 from service.transfer.errors import NotTakenError
 from service.transfer.leg import Leg
 from service.transfer.livekit import DIALLED, LiveKitServer, needed
 
 CLOSE_LIMIT_S = 5.0
+UNTOLD = "the person was not told what the call is about, and may take it all the same"
+"""What is done when no voice works on a person's leg."""
 
 
 class Calling:
@@ -95,11 +95,13 @@ class Calling:
     async def _aloud(self, words: str) -> AsyncGenerator[rtc.AudioFrame, None]:
         """``words`` by the voice of the line; without a voice the person is given the caller all the same."""
         try:
-            async with self._desk.first_cascade.voice.stream(conn_options=VOICE) as stream:
-                async for audio in aloud(stream, words, _nothing()):
-                    yield audio.frame
-        except (APIError, TimeoutError) as error:
-            self._desk.recovery.voice_failed(None, error)
+            again = self._desk.wording.start_again
+            said = self._desk.first_cascade.voice.say(words, _nothing(), again=lambda: again)
+            async with aclosing(said) as audio:
+                async for frame in audio:
+                    yield frame
+        except Exception as error:  # whatever it is, the caller is not to wait for a sentence
+            self._desk.recovery.voice_failed(None, error, UNTOLD)
 
 
 async def _nothing() -> AsyncIterator[str]:

@@ -13,12 +13,12 @@ from livekit.agents.voice import io
 
 from compliance.clock import CallClock
 from compliance.events import Event, HumanSaid, PartFailed
-from compliance.heard import Condition, Ears, Recogniser, Segment
+from compliance.heard import Recogniser, Segment
 from compliance.tap import CallerTap
 from compliance.transcriber import Transcriber
-from engines.gates import GateError
 from engines.human import Asked
 from engines.record import name_of
+from service.hearing_failures import HearingFailures
 
 KEPT = "reconnecting to hear a person; their audio is kept meanwhile"
 LOST = "what a person says is not on record; still trying, and the call goes on"
@@ -58,8 +58,8 @@ class Hearing:
         self._tap = CallerTap(self._audio, clock)
         self._transcriber = Transcriber(recogniser, self._tap, clock)
         self._transcriber.on_segment.append(self._said)
-        self._transcriber.on_condition.append(self._changed)
-        self._lost = False
+        failures = HearingFailures(self._failed, kept=KEPT, lost=LOST)
+        self._transcriber.on_condition.append(failures.changed)
         self._listening: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -101,20 +101,14 @@ class Hearing:
             )
         )
 
-    def _changed(self, condition: Condition) -> None:
-        if condition.error is None or isinstance(condition.error, GateError):
-            self._lost = False
-            return  # a gate has told why it is closed
-        was_lost, self._lost = self._lost, condition.state is Ears.DEAF
-        if was_lost:
-            return
+    def _failed(self, error: Exception, action: str) -> None:
         self._emit(
             PartFailed(
                 call_id=self._call_id,
                 at_ms=self._clock.now_ms(),
                 part="transcriber",
-                error=name_of(condition.error),
-                action=LOST if self._lost else KEPT,
+                error=name_of(error),
+                action=action,
             )
         )
 

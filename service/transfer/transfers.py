@@ -21,6 +21,7 @@ from compliance.events import (
 from engines.human import LEFT, NOBODY, Asked
 from engines.people import PersonSpec, Target, Way
 from engines.record import name_of
+from service.ending import CALLER_LEFT
 from service.transfer.bridge import Bridge
 from service.transfer.callback import CallbackForm
 from service.transfer.calling import Calling
@@ -36,8 +37,6 @@ REMIND_S = 15.0
 """A caller who waits hears from the line so often."""
 AGAIN_AFTER_S = 60.0
 """Nobody is asked for sooner again when nobody came."""
-CALLER_LEFT = "the caller hung up"
-"""Why a call ends, in the words of its record, when nobody but the caller ended it."""
 ANSWER_S = 20.0
 """A caller who says nothing for so long has no number to give."""
 FRESH_S = 3.0
@@ -133,8 +132,11 @@ class Transfers:
             "callback": self._callback,
         }
         for way in person.ways:
-            if await by[way](asked):
-                return
+            try:
+                if await by[way](asked):
+                    return
+            except Exception as error:  # whatever it is, nobody else would ever give the caller back
+                self._failed(asked, way, "", error)
         self._again_ms[person.name] = self._line.clock.now_ms() + 1000 * AGAIN_AFTER_S
         self._changed(any(map(self._rested, self._free)))
         self._line.desk.people.give_back(person.words.nobody, NOBODY)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from livekit.agents import llm
@@ -14,14 +14,14 @@ from openai.types.realtime import RealtimeSessionCreateRequestParam
 from classifiers.tool_need import Tool, ToolSet
 from compliance.clock import CallClock
 from compliance.consent import Passage
-from compliance.events import Event, Part, PartFailed, ToolCalled, Topic, UsageIncurred
+from compliance.events import Event, Part, PartFailed, Topic
 from compliance.redaction.entities import asked_for
 from engines.catalogue import EngineSpec
-from engines.errors import ToolsUnavailableError
-from engines.meter import Meter
-from engines.tools import Toolbox, ToolHooks, ToolReport, described
+from engines.tools import ToolHooks, ToolReport, described
 from engines.usage import Usage
 from router import Policy
+from service.bill import Bill
+from service.call_tools import called, connected
 from service.exchange import Exchange
 from service.facts import CallFacts
 from service.web.conversation import BUSY, Conversation
@@ -32,8 +32,6 @@ from service.web.session import WRAP_UP, first_words, say, session_of, transcrib
 from service.web.tampering import SessionWatch
 from service.web.telling import DirectConsents, wanted
 from service.web.tool_use import use
-
-logger = logging.getLogger(__name__)
 
 OPUS_HZ = 48_000
 
@@ -66,7 +64,7 @@ class Attendant:
         send: Callable[[Mapping[str, Any]], None],
         end: Callable[[str], None],
     ) -> None:
-        self.meter = Meter(exchange.prices)
+        self.bill = Bill(exchange.prices, clock=clock, emit=emit, call_id=call_id)
         self.conversation = Conversation(
             emit,
             clock=clock,
@@ -117,10 +115,11 @@ class Attendant:
         (self._consents.answered_in_page if self._stated else self._consents.answered)()
         if closed := why_closed(self._exchange, self._engine, self._consents.given):
             return closed
-        tools = await self._connect_tools(stack) if self._engine.tools else ()
+        settings = self._exchange.settings
+        failed = partial(self._part_failed, "tools")
+        tools = await connected(settings, self._hooks, stack, failed) if self._engine.tools else ()
         self._tools = {tool.id: tool for tool in tools if isinstance(tool, llm.RawFunctionTool)}
         self._watch.tools = self._tools.keys()
-        settings = self._exchange.settings
         self._guards = Guards(
             self._policy,
             self._engine.name,
@@ -228,23 +227,8 @@ class Attendant:
             self._recite(owed)
 
     def used(self, turn: int, used: Usage) -> None:
-        provider = self._engine.mind.provider
-        charge = self.meter.charge(provider, used)
-        self._guards.tally.cost_usd = self.meter.cost_usd
-        self._emit(
-            UsageIncurred(
-                call_id=self._call_id,
-                at_ms=self._clock.now_ms(),
-                turn=turn,
-                engine=self._engine.name,
-                provider=provider,
-                model=used.model,
-                quantities=used.quantities,
-                cost_usd=charge.cost_usd,
-                again_usd=charge.again_usd,
-                estimated=used.estimated,
-            )
-        )
+        self.bill.add(used, turn=turn, engine=self._engine.name, provider=self._engine.mind.provider)
+        self._guards.tally.cost_usd = self.bill.cost_usd
 
     def foreign(self, event: Mapping[str, Any]) -> None:
         what = self._watch.foreign(event)
@@ -252,15 +236,6 @@ class Attendant:
             self._end(f"the page meddled with {what}")
 
     # -- tools ------------------------------------------------------------------------------------------------
-    async def _connect_tools(self, stack: AsyncExitStack) -> Sequence[llm.Tool]:
-        servers = self._exchange.settings.tool_servers()
-        try:
-            return (await stack.enter_async_context(Toolbox(servers, self._hooks))).tools
-        except ToolsUnavailableError as error:
-            logger.error("%s", error)
-            self._part_failed("tools", error, "the call goes on without tools")
-            return ()
-
     async def _use(self, calls: Sequence[ToolCall]) -> None:
         outputs = await asyncio.gather(*(use(self._tools, call, self._hooks) for call in calls))
         for call, output in zip(calls, outputs, strict=True):
@@ -272,16 +247,12 @@ class Attendant:
     def _tool_done(self, report: ToolReport) -> None:
         self._guards.tool_called(report.name, failed=report.failed)
         self.conversation.add(
-            ToolCalled(
+            called(
+                report,
                 call_id=self._call_id,
                 at_ms=self._clock.now_ms(),
                 turn=self.conversation.turns,
                 engine=self._engine.name,
-                name=report.name,
-                arguments=report.arguments,
-                result=report.result,
-                failed=report.failed,
-                took_ms=report.took_ms,
             )
         )
 

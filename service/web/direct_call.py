@@ -10,19 +10,17 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from enum import Enum
 
 from openai.types.realtime import RealtimeSessionCreateRequestParam
 
 from compliance.clock import CallClock
-from compliance.events import CallEnded, CallStarted, Event, Part, PartFailed
-from compliance.recorder import Recorder
+from compliance.events import Part
 from engines.catalogue import EngineSpec
+from service.call_record import CallRecord
+from service.ending import CALLER_LEFT
 from service.exchange import Exchange
-from service.record_demand import REASON, RecordDemand
-from service.redaction_line import RedactionLine
-from service.sealing import Sealing
+from service.record_demand import REASON
 from service.web.attending import Attendant, denied
 from service.web.sideband import Ending, Sideband
 from service.web.vendor import Vendor, VendorRefusedError
@@ -64,34 +62,14 @@ class DirectCall:
     def __init__(
         self, exchange: Exchange, vendor: Vendor, engine: EngineSpec, *, call_id: str, stated: bool
     ) -> None:
-        settings = exchange.settings
         self.call_id = call_id
         self.stage = Stage.OPENING
         self._exchange = exchange
         self._vendor = vendor
         self._engine = engine
-        self._policy = exchange.policy.for_tenant(settings.tenant)
+        self._policy = exchange.policy.for_tenant(exchange.settings.tenant)
         self._clock = CallClock()
-        self._redaction = RedactionLine(
-            exchange.redaction.address,
-            came_back=lambda *what: self._recorder.remark(*what),
-            closing_s=settings.redaction_closing_s,
-        )
-        self._recorder = Recorder(
-            exchange.ledger,
-            self._redaction,
-            call_id,
-            seal=Sealing(exchange.ledger, call_id, exchange.redaction_policy),
-            on_keeping=lambda keeping: self._demand.kept_in(keeping),
-        )
-        for watcher in exchange.watchers:
-            self._recorder.subscribe(watcher)
-        self._demand = RecordDemand(
-            fail_open=settings.fail_open_audio,
-            grace_s=settings.record_grace_s,
-            retry=self._recorder.flush,
-            end=self._end_without_record,
-        )
+        self._record = CallRecord(exchange, call_id, self._clock, end=self._end_without_record)
         self._sideband = Sideband(
             lambda: vendor.sideband(self._vendor_call),
             opened=self._connected,
@@ -105,7 +83,7 @@ class DirectCall:
             clock=self._clock,
             call_id=call_id,
             stated=stated,
-            emit=self._emit,
+            emit=self._record.emit,
             send=self._sideband.send,
             end=self.end,
         )
@@ -113,7 +91,7 @@ class DirectCall:
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._attached = asyncio.Event()
         self._ending = asyncio.Event()
-        self._reason = "the caller hung up"
+        self._reason = CALLER_LEFT
         self._task: asyncio.Task[None] | None = None
 
     # -- from outside ---------------------------------------------------------------------------------------
@@ -165,7 +143,12 @@ class DirectCall:
     async def _live(self, within_s: float) -> None:
         try:
             async with AsyncExitStack() as stack:
-                self._emit(self._started())
+                self._record.started(
+                    self._policy,
+                    source=f"webrtc:{self._engine.mind.provider}",
+                    simulated=self._exchange.endpoints.simulated((self._engine.mind,)),
+                    without=WITHOUT,
+                )
                 guard = await self._attendant.prepare(stack)
                 if guard is not None:
                     self.end(denied(self._engine.name, guard))
@@ -182,20 +165,6 @@ class DirectCall:
                 self._opened.set_exception(error)
         finally:
             await self._close()
-
-    def _started(self) -> CallStarted:
-        return CallStarted(
-            call_id=self.call_id,
-            at_ms=0,
-            started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            source=f"webrtc:{self._engine.mind.provider}",
-            policy=self._policy.name,
-            policy_hash=self._policy.hash,
-            policy_version=self._policy.version,
-            tenant=self._exchange.settings.tenant,
-            simulated=self._exchange.endpoints.simulated((self._engine.mind,)),
-            without=WITHOUT,
-        )
 
     async def _is_attached(self, within_s: float) -> bool:
         waiting = [
@@ -245,20 +214,15 @@ class DirectCall:
 
     async def _close(self) -> None:
         self.stage = Stage.ENDED
-        self._redaction.closing()
-        await self._demand.aclose()
+        await self._record.closing()
         ended_ms = self._clock.now_ms()
         self._attendant.ended(ended_ms)
-        self._emit(
-            CallEnded(
-                call_id=self.call_id,
-                at_ms=ended_ms,
-                reason=self._reason,
-                turns=self._attendant.conversation.turns,
-                cost_usd=self._attendant.meter.cost_usd,
-            )
+        await self._record.ended(
+            ended_ms,
+            reason=self._reason,
+            turns=self._attendant.conversation.turns,
+            cost_usd=self._attendant.bill.cost_usd,
         )
-        await self._recorder.aclose()
 
     async def _end_without_record(self) -> None:
         self.end(REASON)
@@ -277,13 +241,5 @@ class DirectCall:
     def _disconnected(self, error: str) -> None:
         self._failed(error, "the connection that watches the call was lost; trying again")
 
-    # -- the record -------------------------------------------------------------------------------------------
-    def _emit(self, event: Event) -> None:
-        self._recorder.record(event)
-
     def _failed(self, error: str, action: str) -> None:
-        self._emit(
-            PartFailed(
-                call_id=self.call_id, at_ms=self._clock.now_ms(), part="call", error=error, action=action
-            )
-        )
+        self._record.part_failed("call", error, action)

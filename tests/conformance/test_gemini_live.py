@@ -26,6 +26,7 @@ from lab.journal import Entry
 from lab.script import Call, Reply, Request, Say, Script
 from lab.server import Lab, LabSettings
 from lab.standins import GivenHearing, ToneVoices
+from tests.virtual_time import in_virtual_time_with_sockets
 
 pytestmark = pytest.mark.conformance
 
@@ -38,10 +39,16 @@ LONG = "can you explain the difference between the basic and the premium plan"
 OF_THE_PLUGIN = pytest.mark.filterwarnings("ignore:Setting .LiveConnectConfig.generation_config")
 
 
-@pytest.fixture
-async def lab() -> AsyncIterator[Lab]:
+@asynccontextmanager
+async def a_lab() -> AsyncIterator[Lab]:
     voices = ToneVoices(character_ms=4.0)
     async with Lab(LabSettings(Delays.none()), hearing=GivenHearing(), voices=voices) as running:
+        yield running
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    async with a_lab() as running:
         yield running
 
 
@@ -473,32 +480,36 @@ async def test_usage_is_told_by_modality(lab: Lab) -> None:
 
 
 # -- sessions that end --------------------------------------------------------------------------------------
-async def test_a_connection_that_is_told_to_end_is_replaced_before_it_does(lab: Lab) -> None:
-    hears(lab, "goodbye")
-    lab.context.session_limit_s = 0.6
-    async with opened(lab) as session:
-        errors = listen(session, "error")
-        await connections(lab, 3)
-        lab.context.session_limit_s = 600
-        await connections(lab, 4)
-        assert (await spoken(await ask(session, "goodbye")))[0] == "Thank you for calling. Goodbye."
-        assert seeded(lab) == [("user", "hello"), ("model", "How can I help?")]
-        assert errors.empty()
+@in_virtual_time_with_sockets
+async def test_a_connection_that_is_told_to_end_is_replaced_before_it_does() -> None:
+    async with a_lab() as lab:
+        hears(lab, "goodbye")
+        lab.context.session_limit_s = 0.6
+        async with opened(lab) as session:
+            errors = listen(session, "error")
+            await connections(lab, 3)
+            lab.context.session_limit_s = 600
+            await connections(lab, 4)
+            assert (await spoken(await ask(session, "goodbye")))[0] == "Thank you for calling. Goodbye."
+            assert seeded(lab) == [("user", "hello"), ("model", "How can I help?")]
+            assert errors.empty()
 
 
-async def test_a_reply_in_hand_is_finished_before_its_connection_is_replaced(lab: Lab) -> None:
-    hears(lab, HOURS, "goodbye")
-    lab.context.session_limit_s = 2.0  # its end is announced after one second, in the middle of a reply
-    lab.context.delays = Delays.parse("none,realtime=1200")
-    async with opened(lab) as session:
-        errors = listen(session, "error")
-        words, _ = await spoken(await ask(session, HOURS))
-        lab.context.session_limit_s = 600
-        await connections(lab, 2)
-        assert errors.empty()
-        await spoken(await ask(session, "goodbye"))
-        assert seeded(lab)[2:] == [("user", HOURS), ("model", words)]
-        assert told(lab, 0) == ["clientContent", *HEARD]
+@in_virtual_time_with_sockets
+async def test_a_reply_in_hand_is_finished_before_its_connection_is_replaced() -> None:
+    async with a_lab() as lab:
+        hears(lab, HOURS, "goodbye")
+        lab.context.session_limit_s = 2.0  # its end is announced after one second, in the middle of a reply
+        lab.context.delays = Delays.parse("none,realtime=1200")
+        async with opened(lab) as session:
+            errors = listen(session, "error")
+            words, _ = await spoken(await ask(session, HOURS))
+            lab.context.session_limit_s = 600
+            await connections(lab, 2)
+            assert errors.empty()
+            await spoken(await ask(session, "goodbye"))
+            assert seeded(lab)[2:] == [("user", HOURS), ("model", words)]
+            assert told(lab, 0) == ["clientContent", *HEARD]
 
 
 async def test_a_connection_that_breaks_while_nobody_needs_it_is_replaced_without_a_word(lab: Lab) -> None:
@@ -603,8 +614,9 @@ async def test_the_results_of_tools_do_not_go_to_a_connection_that_never_asked(l
         assert told(lab) == []
 
 
-async def test_a_service_that_never_answers_is_left_when_its_time_is_up(lab: Lab) -> None:
-    async with warm(lab, first_reply_s=0.5) as (_, session):
+@in_virtual_time_with_sockets
+async def test_a_service_that_never_answers_is_left_when_its_time_is_up() -> None:
+    async with a_lab() as lab, warm(lab, first_reply_s=0.5) as (_, session):
         lab.context.faults.set(PROVIDER, Fault("hang", times=1))
         for frame in frames(700):
             session.hear(frame)

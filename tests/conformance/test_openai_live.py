@@ -17,6 +17,7 @@ from lab.faults import Fault
 from lab.openai_live import PROVIDER
 from lab.server import Lab, LabSettings
 from lab.standins import GivenHearing, ToneVoices
+from tests.virtual_time import in_virtual_time_with_sockets
 
 pytestmark = pytest.mark.conformance
 
@@ -100,6 +101,7 @@ def speak(session: llm.RealtimeSession, seconds: float = 0.6) -> None:
         session.push_audio(frame)
 
 
+@in_virtual_time_with_sockets
 async def test_what_the_caller_says_is_answered_in_words_and_audio() -> None:
     async with a_lab(HOURS) as lab, opened(lab) as session:
         replies, heard = (
@@ -118,6 +120,7 @@ async def test_what_the_caller_says_is_answered_in_words_and_audio() -> None:
         assert first.transcript == HOURS
 
 
+@in_virtual_time_with_sockets
 async def test_a_typed_question_is_answered_at_once() -> None:
     async with a_lab() as lab, opened(lab, ("assistant", "Hello."), ("user", HOURS)) as session:
         words, _ = await spoken(await session.generate_reply())
@@ -125,6 +128,7 @@ async def test_a_typed_question_is_answered_at_once() -> None:
         assert "saturday" in words.lower()
 
 
+@in_virtual_time_with_sockets
 async def test_it_says_what_it_is_told_to_say() -> None:
     async with a_lab() as lab, opened(lab) as session:
         words, _ = await spoken(await session.generate_reply(instructions="This call is recorded."))
@@ -132,6 +136,7 @@ async def test_it_says_what_it_is_told_to_say() -> None:
         assert words == "This call is recorded."
 
 
+@in_virtual_time_with_sockets
 async def test_it_falls_silent_when_the_caller_speaks_over_it() -> None:
     long = "can you explain the difference between the basic and the premium plan"
     async with a_lab(HOURS) as lab, opened(lab, ("user", long)) as session:
@@ -149,6 +154,7 @@ async def test_it_falls_silent_when_the_caller_speaks_over_it() -> None:
         assert seconds < whole / 2
 
 
+@in_virtual_time_with_sockets
 async def test_a_tool_is_called_by_the_backend_and_its_result_is_spoken() -> None:
     async with (
         a_lab() as lab,
@@ -177,6 +183,7 @@ async def test_a_tool_is_called_by_the_backend_and_its_result_is_spoken() -> Non
         assert all(m.prompt_tokens > 0 for m in backend)
 
 
+@in_virtual_time_with_sockets
 async def test_seconds_are_billed_and_none_twice() -> None:
     async with a_lab() as lab, opened(lab, ("user", HOURS)) as session:
         metrics = listen(session, "metrics_collected")
@@ -187,6 +194,7 @@ async def test_seconds_are_billed_and_none_twice() -> None:
         assert 0.3 < seconds < 30
 
 
+@in_virtual_time_with_sockets
 async def test_a_connection_that_is_lost_comes_back_with_the_conversation() -> None:
     async with a_lab() as lab, opened(lab, ("user", HOURS)) as session:
         lab.context.faults.set(PROVIDER, Fault("drop", times=1, after=1))
@@ -200,6 +208,7 @@ async def test_a_connection_that_is_lost_comes_back_with_the_conversation() -> N
         assert HOURS in str(starts[-1].payload)
 
 
+@in_virtual_time_with_sockets
 async def test_a_broken_frame_does_no_harm_to_the_rest_of_the_reply() -> None:
     async with a_lab() as lab, opened(lab, ("user", HOURS)) as session:
         lab.context.faults.set(PROVIDER, Fault("malformed", times=1, after=1))

@@ -20,6 +20,7 @@ from lab.delays import Delays
 from lab.faults import Fault
 from lab.server import Lab, LabSettings
 from lab.standins import GivenHearing, Tone, ToneVoices
+from tests.virtual_time import in_virtual_time_with_sockets
 
 pytestmark = pytest.mark.conformance
 
@@ -440,9 +441,10 @@ async def test_work_longer_than_the_drawn_delay_is_noted_as_an_overrun(lab: Lab)
     assert overrun.payload["ms"] > 0
 
 
-async def test_work_shorter_than_the_drawn_delay_is_part_of_it(lab: Lab) -> None:
-    lab.context.delays = Delays.parse("none,realtime=2000")
-    async with opened(lab) as session:
+@in_virtual_time_with_sockets
+async def test_work_shorter_than_the_drawn_delay_is_part_of_it() -> None:
+    drawn = LabSettings(Delays.parse("none,realtime=2000"))
+    async with Lab(drawn, hearing=GivenHearing(), voices=ToneVoices()) as lab, opened(lab) as session:
         await spoken(await session.generate_reply())
     assert lab.context.journal.of(REALTIME, "lab.overrun") == []
 

@@ -19,6 +19,7 @@ from lab.server import Lab, LabSettings
 from lab.standins import ToneVoices
 from service.heard import voiced_spans
 from service.line import Line
+from tests.conformance.stalls import Stalls
 
 pytestmark = [pytest.mark.conformance, pytest.mark.asyncio(loop_scope="module")]
 
@@ -44,6 +45,7 @@ class Heard:
 
     def __init__(self, line: Line, transcriber: Transcriber) -> None:
         self.line, self.transcriber = line, transcriber
+        self.stalls = Stalls()
         self.states: list[Ears] = []
         self._segments: asyncio.Queue[Segment] = asyncio.Queue()
         transcriber.on_segment.append(self._segments.put_nowait)
@@ -75,11 +77,12 @@ async def heard_by(component: Component, lab: Lab) -> AsyncIterator[Heard]:
 
         draining = asyncio.create_task(drain())
         try:
-            yield heard
+            with heard.stalls.noted():
+                yield heard
         finally:
             line.hang_up()
             await draining
-            await heard.transcriber.aclose()
+            await heard.transcriber.aclose(within_ms=1000 * SEGMENT_S)
             await recogniser.aclose()
 
 
@@ -100,8 +103,8 @@ async def test_a_failure_loses_no_word_and_no_time(
         segment = await call.say(THANKS)
         assert segment.text == THANKS_TEXT
         spoken = voiced_spans(call.line.recording()[0], join_ms=500)[-1]
-        assert segment.start_ms == pytest.approx(spoken.start_ms, abs=250)
-        assert segment.end_ms == pytest.approx(spoken.end_ms, abs=250)
+        assert segment.start_ms == pytest.approx(spoken.start_ms, abs=250 + call.stalls.ms)
+        assert segment.end_ms == pytest.approx(spoken.end_ms, abs=250 + call.stalls.ms)
         assert call.transcriber.streams == 2
         assert call.states == [Ears.LISTENING, Ears.RECONNECTING, Ears.LISTENING]
 

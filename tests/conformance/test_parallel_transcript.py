@@ -23,6 +23,7 @@ from lab.standins import ToneVoices
 from service.heard import voiced_spans
 from service.line import FRAME_MS, FRAME_SAMPLES, Line
 from service.transfer.hearing import Hearing
+from tests.conformance.stalls import Stalls
 
 pytestmark = [pytest.mark.conformance, pytest.mark.asyncio(loop_scope="module")]
 
@@ -36,6 +37,7 @@ async def lab() -> AsyncIterator[Lab]:
 class Call:
     def __init__(self, line: Line, transcriber: Transcriber) -> None:
         self.line = line
+        self.stalls = Stalls()
         self.transcriber = transcriber
         self.segments: asyncio.Queue[Segment] = asyncio.Queue()
         self.conditions: list[Condition] = []
@@ -68,11 +70,12 @@ async def call(lab: Lab) -> AsyncIterator[Call]:
 
         draining = asyncio.create_task(drain())
         try:
-            yield made
+            with made.stalls.noted():
+                yield made
         finally:
             line.hang_up()
             await draining
-            await made.transcriber.aclose()
+            await made.transcriber.aclose(within_ms=60_000)
             await plugin.aclose()
 
 
@@ -83,8 +86,8 @@ async def test_finalising_brings_the_words_at_the_times_they_were_said(lab: Lab)
         segment = await made.final()
         spoken = voiced_spans(made.line.recording()[0])[0]
         assert segment.text == "goodbye"
-        assert segment.start_ms == pytest.approx(spoken.start_ms, abs=250)
-        assert segment.end_ms == pytest.approx(spoken.end_ms, abs=250)
+        assert segment.start_ms == pytest.approx(spoken.start_ms, abs=250 + made.stalls.ms)
+        assert segment.end_ms == pytest.approx(spoken.end_ms, abs=250 + made.stalls.ms)
         assert made.transcriber.streams == 1
 
 
@@ -97,8 +100,8 @@ async def test_a_dropped_connection_loses_no_word_and_no_time(lab: Lab) -> None:
         segment = await made.final()
         assert segment.text == "great thank you that is all i needed"
         spoken = voiced_spans(made.line.recording()[0], join_ms=500)[-1]
-        assert segment.start_ms == pytest.approx(spoken.start_ms, abs=250)
-        assert segment.end_ms == pytest.approx(spoken.end_ms, abs=250)
+        assert segment.start_ms == pytest.approx(spoken.start_ms, abs=250 + made.stalls.ms)
+        assert segment.end_ms == pytest.approx(spoken.end_ms, abs=250 + made.stalls.ms)
         assert made.transcriber.streams == 2
         states = [condition.state for condition in made.conditions]
         assert states == [Ears.LISTENING, Ears.RECONNECTING, Ears.LISTENING]
@@ -133,5 +136,5 @@ async def test_a_person_who_has_the_call_is_heard_by_the_same_recogniser_beside_
     assert isinstance(said, HumanSaid)
     assert (said.person, said.text) == ("anna", "great thank you that is all i needed")
     [spoken] = voiced_spans(samples, join_ms=500)
-    assert said.start_ms == pytest.approx(began_ms + spoken.start_ms, abs=250)
-    assert said.end_ms == pytest.approx(began_ms + spoken.end_ms, abs=250)
+    assert said.start_ms == pytest.approx(began_ms + spoken.start_ms, abs=250 + made.stalls.ms)
+    assert said.end_ms == pytest.approx(began_ms + spoken.end_ms, abs=250 + made.stalls.ms)

@@ -18,6 +18,7 @@ from lab.delays import Delays
 from lab.faults import Provider
 from lab.server import Lab, LabSettings
 from lab.standins import GivenHearing, ToneVoices
+from tests.virtual_time import in_virtual_time_with_sockets
 
 pytestmark = pytest.mark.conformance
 
@@ -27,15 +28,19 @@ VENDORS_LIMIT_S = 3600.0
 RATE_HZ = 24_000
 
 
-@pytest.fixture
-async def lab() -> AsyncIterator[Lab]:
+@asynccontextmanager
+async def a_lab() -> AsyncIterator[Lab]:
     voices = ToneVoices(character_ms=4.0)
     async with Lab(LabSettings(Delays.none()), hearing=GivenHearing(), voices=voices) as running:
         yield running
 
 
 @asynccontextmanager
-async def warm(lab: Lab, **options: Any) -> AsyncIterator[tuple[WarmModel, WarmSession]]:
+async def warm(
+    lab: Lab, *, limit_s: float = VENDORS_LIMIT_S, **options: Any
+) -> AsyncIterator[tuple[WarmModel, WarmSession]]:
+    """A session in step with its history; the vendor ends it after ``limit_s``."""
+    lab.context.session_limit_s = limit_s
     component = Component("openai", "gpt-realtime", {"voice": "marin", **options})
     async with aiohttp.ClientSession() as http:
         inner = build("realtime", component, Endpoint("lab", lab.openai_url, simulated=True), http)
@@ -74,9 +79,9 @@ def conversation(lab: Lab) -> list[list[str]]:
     return list(given.values())
 
 
-async def test_a_session_that_the_vendor_ended_is_there_again_with_its_history(lab: Lab) -> None:
-    lab.context.session_limit_s = 0.3
-    async with warm(lab) as (model, session):
+@in_virtual_time_with_sockets
+async def test_a_session_that_the_vendor_ended_is_there_again_with_its_history() -> None:
+    async with a_lab() as lab, warm(lab, limit_s=30.0) as (model, session):
         lost: list[bool] = []
         anew = asyncio.Event()
         model.on_lost = lambda error, for_good: lost.append(for_good)
@@ -94,9 +99,10 @@ async def test_a_session_that_the_vendor_ended_is_there_again_with_its_history(l
         assert True not in lost
 
 
-async def test_a_session_is_renewed_before_the_vendor_ends_it_and_after_the_reply_in_hand(lab: Lab) -> None:
-    lab.context.delays = Delays.parse("none,realtime=900")
-    async with warm(lab, max_session_duration=0.6) as (model, session):
+@in_virtual_time_with_sockets
+async def test_a_session_is_renewed_before_the_vendor_ends_it_and_after_the_reply_in_hand() -> None:
+    async with a_lab() as lab, warm(lab, max_session_duration=6.0) as (model, session):
+        lab.context.delays = Delays.parse("none,realtime=9000")
         anew = asyncio.Event()
         lost: list[bool] = []
         model.on_lost = lambda error, for_good: lost.append(for_good)

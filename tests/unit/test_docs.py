@@ -396,7 +396,7 @@ def check(path: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
         check=False,
         cwd=path.parent,
         env={"PYTHONUTF8": "1"},
@@ -432,7 +432,7 @@ def test_the_verifier_says_what_the_page_says(ledger: Path) -> None:
         key = verifier.Key(opened.vkey)
     good = verifier.verify_ledger(ledger, key).sentence
     with unguarded(ledger) as db:
-        db.execute("UPDATE entries SET leaf = leaf || X'00' WHERE seq = 3")
+        db.execute("UPDATE entries SET leaf = CAST(leaf || X'00' AS BLOB) WHERE seq = 3")
     bad = verifier.verify_ledger(ledger, key).sentence
     for shown in (
         good.partition("events: ")[2].partition(" (root")[0],

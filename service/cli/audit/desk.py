@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from compliance.access import Issuer, Role, Tokens, Verifier, identify
+from compliance.access import Tokens, identify
 from compliance.access.overseer import Overseer
 from compliance.errors import LedgerError
 from compliance.ledger import Ledger
 from compliance.ledger.anchors import FileAnchor
 from compliance.redaction import Redactor
 from compliance.redaction.policy import RedactionPolicy
-from service.cli.errors import CommandError
+from service.cli.issuer import verifier
 from service.settings import Settings
 
 
@@ -66,27 +66,6 @@ def overseer(at: At) -> Iterator[Overseer]:
         yield Overseer(ledger, principal, redactor=redactor)
     finally:
         ledger.close()
-
-
-def verifier(settings: Settings) -> Verifier | None:
-    """Who verifies tokens of the configured issuer; ``None`` without one. Raises :class:`CommandError`."""
-    if not settings.oidc_issuer:
-        return None
-    if not settings.oidc_audience:
-        raise CommandError(
-            "PATCHBAY_OIDC_ISSUER is set without PATCHBAY_OIDC_AUDIENCE: say for whom tokens must be"
-        )
-    roles = {theirs: Role(ours) for theirs, ours in settings.oidc_roles.items()}
-    return Verifier(
-        Issuer(
-            settings.oidc_issuer,
-            settings.oidc_audience,
-            role_claim=settings.oidc_role_claim,
-            roles=roles or {role.value: role for role in Role},
-            tenant_claim=settings.oidc_tenant_claim,
-            tenant=settings.tenant,
-        )
-    )
 
 
 def known_calls(ledger: Ledger, names: Sequence[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from compliance.access import Permission
+from compliance.erasure import lost, sentence_of_lost
 from compliance.export import FORMATS, Format, ProvedCall, Statement, export, file_name
 from compliance.ledger import Ledger, verifier
 from compliance.ledger.leaf import UnreadableLeafError, header_of
@@ -31,7 +32,7 @@ def export_calls(
     out: Path,
     as_json: bool,
 ) -> int:
-    """Write calls into the folder ``out``; returns 1 when there was none.
+    """Write calls into the folder ``out``; returns 1 when the key of one is gone though nobody erased it.
 
     Args:
         at: the ledger.
@@ -49,6 +50,7 @@ def export_calls(
     formats: dict[str, Format] = {**FORMATS, "html": html}
     if form not in formats:
         raise CommandError(f"there is no format '{form}': there are {', '.join(formats)}")
+    messages = Console(stderr=True)
     with overseer(at) as desk:
         desk.require(Permission.EXPORT)
         names = known_calls(desk.ledger, calls) if calls else desk.ledger.calls()
@@ -73,9 +75,21 @@ def export_calls(
             events += len(call.events)
             erased += call.erased
         key = desk.ledger.vkey
+        strays = [name for name in lost(desk.ledger) if name in chosen] if erased else []
+    for name in strays:
+        messages.print(sentence_of_lost(name), style="red", markup=False, highlight=False, soft_wrap=True)
+    status = 1 if strays else 0
     if as_json:
-        print_json({"folder": str(out), "calls": exported, "events": events, "erased": erased, "key": key})
-        return 0
+        told = {
+            "folder": str(out),
+            "calls": exported,
+            "events": events,
+            "erased": erased,
+            "lost": strays,
+            "key": key,
+        }
+        print_json(told)
+        return status
     console = Console()
     gone = f"; {count(erased, 'call')} erased, of which only the proofs are left" if erased else ""
     console.print(f"{count(exported, 'call')}, {count(events, 'event')} in {out}{gone}", soft_wrap=True)
@@ -83,7 +97,7 @@ def export_calls(
         f"Whoever receives it checks it with {Path(verifier.__file__).name} and the key", soft_wrap=True
     )
     console.print(key, markup=False, highlight=False, soft_wrap=True)
-    return 0
+    return status
 
 
 def html(calls: Iterable[ProvedCall], statement: Statement, folder: Path) -> Iterator[ProvedCall]:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from compliance.access import Permission
 from compliance.access.overseer import Overseer
-from compliance.erasure import Destroyed, Due, Shreddable, erase
+from compliance.erasure import Destroyed, Due, Shreddable, erase, lost, sentence_of_lost
 from compliance.errors import ErasedError, LedgerError
 from compliance.holding import HeldError, hold, refuse_held, release
 from compliance.oversight import Accessed
@@ -101,7 +101,7 @@ class _Plan:
 
     def __iter__(self) -> Iterator[Due]:
         standing = Standing.of(self.desk.ledger.oversight())
-        now = self.desk.now()
+        now, strays = self.desk.now(), lost(self.desk.ledger)
         for name in each([n for n in self.desk.ledger.calls() if not standing.is_gone(n)], "Reading"):
             try:
                 call = call_facts(self.desk.ledger.events(name, kinds=FACTS))
@@ -113,10 +113,11 @@ class _Plan:
                     for place in self.places
                     if not standing.is_gone(name, place.kind) and place.keeps(name)
                 }
-            except ErasedError:
-                continue  # its order has effect and is carried out first
             except LedgerError as error:
-                self.unreadable.append(str(error))
+                if name in strays:
+                    self.unreadable.append(sentence_of_lost(name))
+                elif not isinstance(error, ErasedError):  # else its order has effect and is carried out first
+                    self.unreadable.append(str(error))
                 continue
             for due in self.policy.due(call, sorted(kept), now):
                 (self.held if name in standing.holds else self.due).append(due)
@@ -139,6 +140,7 @@ def retain(at: At, file: Path | None, *, dry_run: bool, as_json: bool) -> int:
         gone: list[Destroyed] = []
         if dry_run:
             list(plan)
+            desk.record(Permission.RETAIN, Accessed, what="retention", events=len(plan.due))
         else:
             gone = list(erase(desk, plan, places, permission=Permission.RETAIN))
     if as_json:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from compliance.access import Permission
 from compliance.oversight import Accessed
-from compliance.reveal import approve, request, requests, reveal, sealed_values
+from compliance.reveal import LONGEST, approve, request, requests, reveal, sealed_values
 from service.cli.audit.desk import At, known_calls, overseer
 from service.cli.audit.printing import say, say_table
 from service.cli.errors import CommandError
@@ -29,7 +29,16 @@ def list_sealed(at: At, call: str, *, as_json: bool) -> int:
 
 
 def ask(at: At, call: str, numbers: tuple[int, ...], *, reason: str, hours: float, as_json: bool) -> int:
-    """Ask to see values of a call."""
+    """Ask to see values of a call.
+
+    Raises:
+        CommandError: a request cannot stand that long.
+        compliance.errors.ComplianceError: it is not permitted, or there are no such values.
+    """
+    if not 0 < hours <= LONGEST / timedelta(hours=1):  # nor is it "nan"
+        raise CommandError(
+            f"--hours {hours:g}: a request stands for more than 0 and up to {LONGEST.days * 24} hours"
+        )
     with overseer(at) as desk:
         (name,) = known_calls(desk.ledger, [call])
         asked = request(desk, name, numbers, reason=reason, lasting=timedelta(hours=hours))

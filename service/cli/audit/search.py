@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from compliance.access import Permission
+from compliance.erasure import lost, sentence_of_lost
 from compliance.errors import ErasedError, LedgerError
 from compliance.oversight import Accessed, Searched
 from service.cli.audit.desk import At, known_calls, overseer
@@ -50,15 +51,17 @@ def search(at: At, query: Query, *, calls: tuple[str, ...], limit: int, as_json:
             until=query.until.isoformat() if query.until else "",
             calls=len(names),
         )
+        strays = lost(desk.ledger)
         for name in each(names, "Searching"):
             try:
                 found = hit(name, desk.ledger.events(name), query)
-            except ErasedError:
-                erased += 1
-                continue
             except LedgerError as error:
+                if isinstance(error, ErasedError) and name not in strays:
+                    erased += 1
+                    continue
                 unreadable += 1
-                messages.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+                told = sentence_of_lost(name) if name in strays else str(error)
+                messages.print(told, style="red", markup=False, highlight=False, soft_wrap=True)
                 continue
             if found is None:
                 continue

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from compliance.erasure import lost, sentence_of_lost
 from compliance.ledger import Ledger
 from compliance.ledger.verifier import Key, Verification, VerifierError, verify_export, verify_ledger
 from service.cli.audit.desk import At
@@ -67,12 +68,19 @@ def _verify_open(where: str, tenant: str, key: str, anchor: Iterable[bytes]) -> 
         if key and _key(key).vkey != ledger.vkey:
             raise CommandError(f"the key given is not that of this log, which is {ledger.vkey}")
         if ledger.path is None:
-            return ledger.verify(anchor=anchor)
-        return verify_ledger(ledger.path, Key(ledger.vkey), log=ledger.log, anchor=anchor)
+            found = ledger.verify(anchor=anchor)
+        else:
+            found = verify_ledger(ledger.path, Key(ledger.vkey), log=ledger.log, anchor=anchor)
+        if found.ok:  # what does not hold is not believed about erasures
+            for call in lost(ledger):
+                found.add(sentence_of_lost(call), call=call)
+        return found
 
 
 def _key(text: str) -> Key:
     file = Path(text)
+    if "+" not in text and not file.is_file():
+        raise CommandError(f"--key {text}: this is no file, and no key, which reads name+id+base64")
     return Key(file.read_text(encoding="utf-8") if file.is_file() else text)
 
 

@@ -148,9 +148,9 @@ def _clause(clause: Clause) -> RenderableType:
 
 def _smoothed(smoothed: Iterable[Smoothed]) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("smoothed", no_wrap=True)
-    table.add_column("before", justify="right")
-    table.add_column("after", justify="right")
+    table.add_column("smoothed", overflow="fold")
+    table.add_column("before", justify="right", no_wrap=True)
+    table.add_column("after", justify="right", no_wrap=True)
     table.add_column("")
     for one in smoothed:
         before = "–" if one.before is None else f"{one.before:.3f}"

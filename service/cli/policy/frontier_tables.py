@@ -42,10 +42,10 @@ def _headline(found: Frontier) -> Text:
 def _standings(standings: Sequence[Standing]) -> RenderableType:
     """Two tables, so that both fit 80 columns: what came of it, and what that is worth."""
     done, worth = _table(), _table()
-    done.add_column("", no_wrap=True)
+    done.add_column("", overflow="fold")
     for name in ("quality", "$/call", "P50 s", "P95 s", "switches", "guards"):
         done.add_column(name, justify="right", no_wrap=True)
-    worth.add_column("", no_wrap=True)
+    worth.add_column("", overflow="fold")
     worth.add_column("utility (95 %)", justify="right", no_wrap=True)
     worth.add_column("policy better by (95 %)", justify="right", no_wrap=True)
     for number, one in enumerate(standings):
@@ -85,10 +85,10 @@ def _verdict(found: Frontier) -> list[Text]:
 
 def _corpora(found: Frontier) -> RenderableType:
     table = _table()
-    table.add_column("corpus", no_wrap=True)
+    table.add_column("corpus", overflow="fold")
     table.add_column("calls", justify="right", no_wrap=True)
     table.add_column("policy better by (95 %)", justify="right", no_wrap=True)
-    table.add_column("than its best rival", no_wrap=True)
+    table.add_column("than its best rival", overflow="fold")
     table.add_column("oracle", justify="right", no_wrap=True)
     for one in found.by_corpus:
         table.add_row(
@@ -104,7 +104,7 @@ def _corpora(found: Frontier) -> RenderableType:
 def _engines(assumptions: Assumptions) -> RenderableType:
     """What is assumed of the engines: quality by what a turn needs, waits as P50/P99, dollars without tools."""
     table = _table()
-    table.add_column("assumed", no_wrap=True)
+    table.add_column("assumed", overflow="fold")
     for name in ("plain", "tools", "upset", "both", "wait ms", "with tools", "$/turn"):
         table.add_column(name, justify="right", no_wrap=True)
     for engine in assumptions.engines.values():
@@ -146,7 +146,7 @@ def _basis(found: Frontier) -> list[Text]:
 def _sensitivities(found: Frontier) -> RenderableType:
     """The lead over the best rival, and the factors on the figure at which it is gone."""
     table = _table()
-    table.add_column("policy better by, with", no_wrap=True)
+    table.add_column("policy better by, with", overflow="fold")
     table.add_column(f"{SHIFT:.0%} less", justify="right", no_wrap=True)
     table.add_column(f"{SHIFT:.0%} more", justify="right", no_wrap=True)
     table.add_column("gone at", no_wrap=True)
@@ -171,7 +171,7 @@ def _circumstances(found: Frontier) -> RenderableType:
     table = _table()
     table.add_column("when", ratio=1)
     table.add_column("policy better by (95 %)", justify="right", no_wrap=True)
-    table.add_column("than", no_wrap=True)
+    table.add_column("than", overflow="fold")
     table.add_column("sw.", justify="right", no_wrap=True)
     for one in found.circumstances:
         table.add_row(one.what, _lead(one.lead.by), one.lead.rival, f"{one.switches_median:g}")

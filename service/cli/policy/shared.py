@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +22,7 @@ from router.whatif.figures import Stated
 from router.whatif.statistics import Interval
 from service.cli.app import settings
 from service.cli.errors import CommandError
+from service.whole_file import write_whole
 
 T = TypeVar("T")
 
@@ -78,15 +77,7 @@ def write_text(path: Path, text: str) -> None:
     target = path.resolve()
     try:
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o644
-        handle, written = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            os.chmod(written, mode)
-            os.replace(written, target)
-        except BaseException:
-            os.unlink(written)
-            raise
+        write_whole(target, text.encode(), mode=mode)
     except OSError as error:
         raise CommandError(f"{path}: cannot be written: {error.strerror}") from error
 

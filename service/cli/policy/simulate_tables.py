@@ -119,9 +119,9 @@ _SHOWN: Sequence[tuple[str, Callable[[float], str]]] = (
 
 def _switches(view: View) -> RenderableType:
     table = _table()
-    table.add_column("switches a call", no_wrap=True)
+    table.add_column("switches a call", overflow="fold")
     for policy in view.wanted.policies:
-        table.add_column(_name(policy), justify="right", no_wrap=True)
+        table.add_column(_name(policy), justify="right", overflow="fold")
     last = len(view.switches[0]) - 1
     for times in range(last + 1):
         name = f"{times} or more" if times == last else str(times)
@@ -134,9 +134,9 @@ def _by_turns(
 ) -> RenderableType:
     """Turns by engine, rule or guard; the commonest of the first policy first."""
     table = _table()
-    table.add_column(what, no_wrap=True)
+    table.add_column(what, overflow="fold")
     for policy in view.wanted.policies:
-        table.add_column(_name(policy), justify="right", no_wrap=True)
+        table.add_column(_name(policy), justify="right", overflow="fold")
     totals = [int(one.outcomes.turns.sum()) for one in view.found]
     names = sorted(
         {**counts[0], **counts[-1]}, key=lambda name: (-counts[0].get(name, 0), -counts[-1].get(name, 0))
@@ -161,7 +161,7 @@ def _share(turns: int | None, of: int) -> Text:
 
 def _callers(view: View) -> RenderableType:
     table = _table()
-    table.add_column("utility by caller", no_wrap=True)
+    table.add_column("utility by caller", overflow="fold")
     table.add_column("calls", justify="right", no_wrap=True)
     _add_policies(table, view)
     for one in view.callers:
@@ -204,7 +204,7 @@ def _basis(view: View) -> Text:
 # -- columns --------------------------------------------------------------------------------------------------
 def _add_policies(table: Table, view: View) -> None:
     for policy in view.wanted.policies:
-        table.add_column(_name(policy), justify="right", no_wrap=True)
+        table.add_column(_name(policy), justify="right", overflow="fold")
     if len(view.found) > 1:
         table.add_column("difference", justify="right", no_wrap=True)
 

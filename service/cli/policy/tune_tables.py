@@ -48,7 +48,7 @@ def tuned_view(
 
 def _changes(found: Tuned) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("param", no_wrap=True)
+    table.add_column("param", overflow="fold")
     table.add_column("old", justify="right", no_wrap=True)
     table.add_column("new", justify="right", no_wrap=True)
     table.add_column("worth, on calls held out (95 %)", justify="right", no_wrap=True)

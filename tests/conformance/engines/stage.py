@@ -6,7 +6,7 @@ every engine's voice hums at a pitch of its own, so that what the caller heard t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -119,6 +119,7 @@ class Staged:
         asked: what the model behind every reply was given, whichever protocol carried it.
         tools: what the tools were used for.
         tools_begun: how many uses of tools have begun.
+        on_tool: called when one has ended.
         tapped: the caller's audio as the tap had it.
         somebody: who can be fetched, where there are people.
     """
@@ -129,6 +130,7 @@ class Staged:
     asked: list[Request]
     tools: list[ToolReport] = field(default_factory=list)
     tools_begun: int = 0
+    on_tool: Callable[[], None] = lambda: None
     tapped: list[Samples] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -198,11 +200,12 @@ class Staged:
 
     def tool_began(self) -> None:
         self.tools_begun += 1
-        self.call.desk.working()
+        self.call.desk.tool_began()
 
     def tool_done(self, report: ToolReport) -> None:
         self.tools.append(report)
-        self.call.desk.working()
+        self.on_tool()
+        self.call.desk.tool_done()
 
     @property
     def lost_at_the_tap(self) -> int:

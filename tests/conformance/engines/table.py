@@ -18,10 +18,13 @@ CASES = {
     "tool time-out": "a tool that does not return is given up, and the caller is told",
     "barge-in": "a reply that the caller cuts off ends, and what was not heard leaves every history",
     "empty transcript": "a sound without words is no turn, and the next turn has no trace of it",
+    "noise in a turn": "a sound without words that cuts a reply is no turn either: the reply is given to its end",
     "long silence": "nothing is said into a quarter of a minute of silence, and the turn after it is answered",
     "100 turns": "the turn after a hundred others is answered with all of them in the context",
     "lost between turns": "connections that break between two turns are not noticed in the next",
     "lost in a turn": "connections that break in a reply: the caller hears an answer to its end, and the next turn",
+    "stalled in a turn": "a provider that sends nothing more in mid-reply: the caller hears an answer to its end",
+    "lost after a tool": "what a tool returned is told by the next engine when the first fails to; the tool ran once",
     "session limit": "the vendor ends the session: the next turn is answered with the whole context",
 }
 TRIGGERS = {
@@ -105,7 +108,8 @@ ENGINES: tuple[Engine, ...] = (
         path="/plain/v1/realtime",
         hears=True,
         without={
-            "barge-in": "its server truncates nothing: what was not heard stays in its own conversation"
+            "barge-in": "its server truncates nothing: what was not heard stays in its own conversation",
+            "stalled in a turn": "its server deletes nothing: after a reply that was cut, it begins anew later",
         },
         alike="realtime",
     ),
@@ -134,6 +138,9 @@ ENGINES: tuple[Engine, ...] = (
         keeps=True,
         without={
             "100 turns": "its session begins with the newest 128 messages: the service takes no more",
+            "noise in a turn": "it takes turns by itself: what it makes of a sound is its own affair",
+            "stalled in a turn": "it takes turns by itself: where it stops is not known to be too early",
+            "lost after a tool": "it asks nobody anew: its one connection is lost, or not",
         },
     ),
 )

@@ -5,6 +5,9 @@ import asyncio
 import pytest
 from livekit.agents import llm
 
+from compliance.events import ProviderFailed
+from engines.desk import NOISE_S
+from lab.faults import Fault
 from tests.conformance.engines.cells import case
 from tests.conformance.engines.stage import FIRST_REPLY_S, QUESTIONS, WORDLESS, Staged, staged
 from tests.conformance.engines.table import BY_NAME
@@ -85,7 +88,7 @@ async def test_a_tool_that_does_not_return_is_given_up(engine: str) -> None:
         await stage.asks("wait for it")
         await stage.asks(TWO)
     [use] = stage.tools
-    assert (use.name, use.failed) == ("dawdle", True)
+    assert (use.name, use.failed, use.result) == ("dawdle", True, "no answer within 8 s")
     assert [text for *_, text, _ in stage.replies] == ["That did not work out just now.", answer(TWO)]
 
 
@@ -126,6 +129,23 @@ async def test_a_sound_without_words_is_no_turn(engine: str) -> None:
     assert stage.call.messages == exchange(ONE, TWO)
     assert stage.said_to_model == [*exchange(ONE), ("user", TWO)]
     assert stage.lost_ms(WORDLESS, last=True) > 0
+
+
+@case("noise in a turn")
+async def test_a_sound_without_words_does_not_end_an_answer(engine: str) -> None:
+    async with staged([engine]) as stage:
+        spoken = await stage.says("tell me all")
+        await stage.call.answered(spoken)
+        await asyncio.sleep(0.8)
+        noise = await stage.interrupts(WORDLESS)
+        await stage.call.until(lambda: LAST_WORD in str(stage.replies))
+        await stage.asks(TWO)
+    [first, second, third] = stage.replies
+    assert first[:2] == second[:2] == (1, engine)
+    assert (first[3], second[2].endswith(LAST_WORD), second[3]) == (True, True, False)
+    assert third == (2, engine, answer(TWO), False)
+    assert stage.call.of(ProviderFailed) == []
+    assert next(iter(stage.heard_ms(noise.end_ms).values())) < 1000 * (NOISE_S + FIRST_REPLY_S)
 
 
 @case("long silence")
@@ -185,6 +205,34 @@ async def test_a_reply_that_breaks_off_is_given_to_its_end(engine: str) -> None:
     assert by
     assert began_ms - spoken.end_ms < 1000 * FIRST_REPLY_S
     assert ("user", "tell me all") in stage.said_to_model
+
+
+@case("stalled in a turn")
+async def test_a_reply_that_stops_coming_is_given_to_its_end(engine: str) -> None:
+    async with staged([engine]) as stage:
+        stage.lab.context.faults.set(BY_NAME[engine].provider, Fault("stall", times=1, after=6))
+        spoken = await stage.says("tell me all")
+        await stage.call.answered(spoken)
+        await stage.call.until(lambda: LAST_WORD in str(stage.replies))
+        await stage.asks(TWO)
+    _, text, cut = stage.replies[-2][1:]
+    assert (text.endswith(LAST_WORD), cut) == (True, False)
+    assert stage.replies[-1] == (turn(engine, 2), engine, answer(TWO), False)
+    assert [failed.engine for failed in stage.call.of(ProviderFailed)] == [engine]
+
+
+@case("lost after a tool")
+async def test_what_a_tool_returned_is_told_although_its_engine_fails(engine: str) -> None:
+    async with staged([engine], with_tools=True) as stage:
+        fault = Fault("server_error", times=1)
+        stage.on_tool = lambda: stage.lab.context.faults.set(BY_NAME[engine].provider, fault)
+        await stage.says("look up mine")
+        await stage.call.until(lambda: "kettle" in str(stage.replies))
+    assert [(use.name, use.failed) for use in stage.tools] == [("find_item", False)]
+    assert next(text for *_, text, _ in stage.replies if "kettle" in text).endswith(
+        "Your kettle is on its way."
+    )
+    assert [failed.engine for failed in stage.call.of(ProviderFailed)] == [engine]
 
 
 @case("session limit")

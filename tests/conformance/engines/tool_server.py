@@ -39,20 +39,21 @@ async def tools_of_the_suite(hooks: ToolHooks, *, wanted: bool) -> AsyncIterator
 
 
 def _server() -> MCPServer[None]:
+    # Tools that are not async would run in threads, for which virtual time does not wait.
     server: MCPServer[None] = MCPServer("suite", version="1.0", log_level="WARNING")
 
     @server.tool()
-    def find_item(number: str) -> dict[str, str]:
+    async def find_item(number: str) -> dict[str, str]:
         """Find what was ordered."""
         return {"item": "kettle"}
 
     @server.tool()
-    def find_day(number: str) -> dict[str, str]:
+    async def find_day(number: str) -> dict[str, str]:
         """Find the day of delivery."""
         return {"day": "Monday"}
 
     @server.tool()
-    def refuse() -> str:
+    async def refuse() -> str:
         """Refuse."""
         raise ToolError("not today")
 

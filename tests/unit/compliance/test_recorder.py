@@ -148,7 +148,7 @@ async def test_closing_writes_everything_queued_and_ends_the_thread(ledger: Ledg
     assert [e.at_ms for e in ledger.events("c")] == list(range(1000))
     with pytest.raises(RecorderClosedError, match="after the record was closed"):
         recorder.record(heard(1))
-    recorder._thread.join(5)
+    recorder._thread.join(PATIENCE_S)
     assert not recorder._thread.is_alive()
 
 
@@ -157,7 +157,7 @@ async def test_events_queued_while_the_ledger_is_busy_are_appended_together() ->
 
     class Busy(MemoryLedger):
         def append_many(self, events: Sequence[Event]) -> None:
-            free.wait(10)
+            free.wait(PATIENCE_S)
             super().append_many(events)
 
     ledger = Busy()
@@ -181,7 +181,7 @@ async def test_events_of_another_call_are_refused() -> None:
 
 async def test_a_live_view_sees_redacted_events_on_the_loop_until_it_unsubscribes(ledger: Ledger) -> None:
     seen: list[tuple[str, threading.Thread]] = []
-    recorder = Recorder(ledger, Redactor(), "c")
+    recorder = Recorder(ledger, Redactor(), "c", late_s=PATIENCE_S)
     stop = recorder.subscribe(lambda e: seen.append((getattr(e, "text", ""), threading.current_thread())))
     recorder.record(said("my phone number is five five five zero one four two seven seven eight"))
     await recorder.flush()
@@ -196,7 +196,7 @@ async def test_a_live_view_sees_redacted_events_on_the_loop_until_it_unsubscribe
 async def test_a_live_view_that_fails_hurts_nobody(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[Event] = []
     ledger = MemoryLedger()
-    recorder = Recorder(ledger, PlainRedactor(), "c")
+    recorder = Recorder(ledger, PlainRedactor(), "c", late_s=PATIENCE_S)
 
     def broken(event: Event) -> None:
         raise RuntimeError(f"secret {event}")
@@ -260,7 +260,9 @@ async def test_what_the_ledger_refuses_is_spooled_redacted_and_reported(
     spool: Spool, caplog: pytest.LogCaptureFixture
 ) -> None:
     seen: list[Event] = []
-    recorder = Recorder(MemoryLedger(refusing=1000), Redactor(), "c", spool=spool, retry_after_s=(0,))
+    recorder = Recorder(
+        MemoryLedger(refusing=1000), Redactor(), "c", spool=spool, retry_after_s=(0,), late_s=PATIENCE_S
+    )
     recorder.subscribe(seen.append)
     with caplog.at_level(logging.ERROR):
         recorder.record(said("my phone number is five five five zero one four two seven seven eight"))

@@ -10,7 +10,7 @@ from livekit import rtc
 from livekit.agents.voice import io
 
 from compliance.clock import CallClock
-from compliance.tap import AgentTap, CallerTap, Playout
+from compliance.tap import NO_ANSWER, AgentTap, CallerTap, Playout
 from compliance.voiced import VoiceGate, first_sound, last_sound
 from service.line import Line
 from tests import virtual_time
@@ -215,8 +215,10 @@ class Reply:
         self.line = Line(virtual_time.call_clock())
         self.tap = AgentTap(self.line.output, self.line.clock)
         self.sounds: list[float] = []
+        self.answers: list[float] = []
         self.playouts: list[Playout] = []
         self.tap.on_first_sound.append(self.sounds.append)
+        self.tap.on_answer.append(self.answers.append)
         self.tap.on_finished.append(self.playouts.append)
 
     async def capture(self, *blocks: np.ndarray) -> None:
@@ -245,6 +247,62 @@ def test_the_first_sound_of_a_reply_is_told_when_the_caller_hears_it() -> None:
         assert (playout.captured_ms, playout.heard_ms) == (80, pytest.approx(80))
         assert not playout.interrupted
         assert reply.tap.frames == 4
+
+    virtual_time.run(call())
+
+
+def no_answer(samples: np.ndarray) -> rtc.AudioFrame:
+    frame = audio(samples)
+    frame.userdata[NO_ANSWER] = True
+    return frame
+
+
+def test_an_answer_is_told_when_the_caller_hears_it_after_a_word_about_the_delay() -> None:
+    async def call() -> None:
+        reply = Reply()
+        await asyncio.sleep(0.1)
+        for frame in (
+            no_answer(SILENCE),
+            no_answer(SPEECH),
+            no_answer(SPEECH),
+            audio(SILENCE),
+            audio(SPEECH),
+        ):
+            await reply.tap.capture_frame(frame)
+        reply.tap.flush()
+        await reply.tap.wait_for_playout()
+        assert reply.sounds == [pytest.approx(120, abs=0.1)]
+        assert reply.answers == [pytest.approx(180, abs=0.1)]
+
+    virtual_time.run(call())
+
+
+def test_an_answer_that_comes_when_the_word_about_the_delay_is_over_is_told_when_it_is_heard() -> None:
+    async def call() -> None:
+        reply = Reply()
+        await reply.tap.capture_frame(no_answer(SPEECH))
+        await asyncio.sleep(0.5)
+        await reply.capture(SILENCE, SPEECH)
+        reply.tap.flush()
+        await reply.tap.wait_for_playout()
+        assert reply.sounds == [pytest.approx(0, abs=0.1)]
+        assert reply.answers == [pytest.approx(520, abs=0.1)]
+
+    virtual_time.run(call())
+
+
+def test_a_word_about_a_delay_is_no_answer_nor_is_an_answer_that_was_cut_before_it() -> None:
+    async def call() -> None:
+        reply = Reply()
+        for frame in (*[no_answer(SPEECH)] * 10, audio(SPEECH)):
+            await reply.tap.capture_frame(frame)
+        reply.tap.flush()
+        await asyncio.sleep(0.1)
+        reply.tap.clear_buffer()
+        await asyncio.sleep(1)
+        assert (reply.sounds, reply.answers) == ([pytest.approx(0, abs=0.1)], [])
+        (playout,) = reply.playouts
+        assert playout.first_sound_ms == pytest.approx(0, abs=0.1)
 
     virtual_time.run(call())
 

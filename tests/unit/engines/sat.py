@@ -1,5 +1,7 @@
 """A desk with nothing around it: routing by list, and as much of a session as the desk asks between hand-offs."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +12,7 @@ from compliance.clock import CallClock
 from compliance.events import Event
 from engines.cascade import Cascade
 from engines.desk import Desk
+from engines.duplex import FullDuplex
 from engines.generations import Generation
 from engines.routing import CallerTurn, Route, Routing
 from engines.warm import WarmModel
@@ -55,17 +58,52 @@ class Plan:
         self.failures.append(engine)
 
 
+class Speech:
+    """A reply as LiveKit makes it: it began when it was made, and its first sound is heard if ``audible``."""
+
+    def __init__(self, sat: Sat, speech_id: str = "reply", *, audible: bool = True) -> None:
+        self.id = speech_id
+        self.chat_items: list[llm.ChatItem] = []
+        self.interrupted = False
+        self._error: BaseException | None = None
+        self._over: list[Callable[[Speech], None]] = []
+        sat.session.listeners["speech_created"](SimpleNamespace(speech_handle=self))
+        if audible:
+            sat.desk.voiced(sat.desk.generations.of(speech_id))
+            sat.desk.first_sound()
+
+    def add_done_callback(self, told: Callable[[Speech], None]) -> None:
+        self._over.append(told)
+
+    def exception(self) -> BaseException | None:
+        return self._error
+
+    def says(self, text: str) -> None:
+        self.chat_items.append(llm.ChatMessage(role="assistant", content=[text]))
+
+    def uses_a_tool(self) -> None:
+        made = llm.FunctionCallOutput(call_id="call", name="look", output="done", is_error=False)
+        self.chat_items.append(made)
+
+    def ends(self, error: BaseException | None = None, *, interrupted: bool = False) -> None:
+        self._error, self.interrupted = error, interrupted
+        for told in self._over:
+            told(self)
+
+
 class Session:
     """As much of a LiveKit session as the desk asks of it between hand-offs."""
 
     def __init__(self) -> None:
         self.history = llm.ChatContext()
-        self.user_state = "listening"
+        self.user_state = self.agent_state = "listening"
         self.did: list[str] = []
         self.agents: list[Agent] = []
+        self.listeners: dict[str, Callable[..., None]] = {}
         self.opened: Callable[[str], object] = lambda speech_id: None
 
-    def on(self, event: str, listener: Callable[..., None]) -> None: ...
+    def on(self, event: str, listener: Callable[..., None]) -> None:
+        self.listeners[event] = listener
 
     def interrupt(self, *, force: bool = False) -> None:
         self.did.append("interrupt")
@@ -95,6 +133,7 @@ class Sat:
         realtime: Collection[str] = (),
         tools: Sequence[llm.Tool] = (),
         providers: Mapping[str, str] | None = None,
+        full_duplex: FullDuplex | None = None,
     ) -> None:
         self.plan, self.session = Plan(), Session()
         self.events: list[Event] = []
@@ -118,6 +157,7 @@ class Sat:
             instructions="",
             tools=tools,
             silence_limit_s=silence_limit_s,
+            full_duplex=full_duplex,
         )
         self.session.opened = lambda speech_id: self.desk.generations.open(
             speech_id, engine=self.desk.engine, turn=self.desk.turn

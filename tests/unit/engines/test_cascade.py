@@ -16,6 +16,7 @@ from livekit.agents import (
 
 from engines import cascade as module
 from engines.cascade import TOLD, Cascade
+from tests.virtual_time import in_virtual_time
 
 pytestmark = pytest.mark.unit
 
@@ -72,21 +73,25 @@ async def order_lookup(order_number: str) -> str:
     return "on its way"
 
 
+@in_virtual_time
 async def test_a_reply_is_streamed_as_it_comes() -> None:
     assert await said(cascade(Mind((0, "Good "), (0, "day.")))) == ["Good ", "day."]
 
 
+@in_virtual_time
 async def test_a_model_that_does_not_begin_in_time_has_failed() -> None:
     with pytest.raises(TimeoutError):
         await said(cascade(Mind((60, "late")), first_reply_s=0.01))
 
 
+@in_virtual_time
 async def test_a_model_that_stops_in_mid_reply_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STALL_S", 0.01)
     with pytest.raises(TimeoutError):
         await said(cascade(Mind((0, "Good "), (60, "day."))))
 
 
+@in_virtual_time
 async def test_a_failure_is_not_tried_again_on_the_same_model() -> None:
     mind = Mind((0, APIConnectionError("gone")))
     with pytest.raises(APIConnectionError):
@@ -94,6 +99,7 @@ async def test_a_failure_is_not_tried_again_on_the_same_model() -> None:
     assert len(mind.offered) == 1
 
 
+@in_virtual_time
 async def test_tools_are_offered_only_to_an_engine_that_may_use_them() -> None:
     mind = Mind((0, "Good day."))
     await said(cascade(mind, tools=True), [order_lookup])
@@ -102,6 +108,7 @@ async def test_tools_are_offered_only_to_an_engine_that_may_use_them() -> None:
 
 
 @pytest.mark.parametrize(("aware", "manner"), [(True, "upset"), (True, ""), (False, "upset")])
+@in_virtual_time
 async def test_only_an_audio_aware_engine_is_told_how_the_caller_sounds(aware: bool, manner: str) -> None:
     mind = Mind((0, "Good day."))
     chain = replace(cascade(mind), audio_aware=aware)

@@ -1,5 +1,6 @@
 """The desk's rules that need no call: previews, failures, apologies. Whole hand-offs are scenario tests."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from livekit.agents import APIStatusError, llm
 from compliance.events import HandedOff, Hedged, PreviewSettled, ProviderFailed
 from engines.gates import GateError
 from engines.race import Race
-from tests.unit.engines.sat import Sat
+from tests.unit.engines.sat import Sat, Speech
 
 pytestmark = pytest.mark.unit
 
@@ -268,6 +269,73 @@ async def test_a_reply_that_broke_off_is_begun_again_in_other_words(sat: Sat) ->
     assert sat.desk.recovery.apology_owed(reply) == "Sorry, let me start again. "
 
 
+@pytest.fixture
+async def replying(sat: Sat) -> Speech:
+    """A reply to a turn that is over; its first words are heard, and it is not at its end."""
+    sat.desk.attach()
+    sat.ends_turn()
+    speech = Speech(sat)
+    speech.says("Let me look that up for you.")
+    return speech
+
+
+async def test_a_reply_that_ends_with_an_error_is_begun_again_although_it_was_heard(
+    sat: Sat, replying: Speech
+) -> None:
+    replying.ends(TimeoutError())
+    assert (sat.desk.engine, sat.session.did) == ("standard", ["interrupt", "reply"])
+
+
+async def test_a_reply_that_tells_nothing_of_what_its_tools_brought_is_not_over(
+    sat: Sat, replying: Speech
+) -> None:
+    replying.uses_a_tool()
+    replying.ends()
+    assert sat.desk.engine == "standard"
+    [failed] = sat.of(ProviderFailed)
+    assert (failed.engine, failed.error) == ("fast", "NothingSaidError")
+
+
+async def test_a_reply_that_tells_what_its_tools_brought_is(sat: Sat, replying: Speech) -> None:
+    replying.uses_a_tool()
+    replying.says("It is on its way.")
+    replying.ends()
+    assert (sat.desk.engine, sat.of(ProviderFailed)) == ("fast", [])
+
+
+async def test_a_reply_that_stops_coming_is_begun_again(sat: Sat, replying: Speech) -> None:
+    sat.desk.stalled(sat.desk.generations.of(replying.id))
+    await asyncio.sleep(0)
+    assert (sat.desk.engine, [failed.error for failed in sat.of(ProviderFailed)]) == (
+        "standard",
+        ["TimeoutError"],
+    )
+
+
+async def test_a_reply_that_the_caller_cut_is_not_missed_when_it_stops_coming(
+    sat: Sat, replying: Speech
+) -> None:
+    replying.ends(interrupted=True)
+    sat.desk.stalled(sat.desk.generations.of(replying.id))
+    await asyncio.sleep(0)
+    assert sat.of(ProviderFailed) == []
+
+
+async def test_nobody_has_failed_while_a_tool_works() -> None:
+    sat = Sat(silence_limit_s=0.0)
+    sat.desk.attach()
+    sat.ends_turn()
+    sat.desk.tool_began()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert sat.of(ProviderFailed) == []
+    sat.desk.tool_done()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert [failed.engine for failed in sat.of(ProviderFailed)][:1] == ["fast"]
+    await sat.desk.aclose()
+
+
 async def test_the_caller_is_asked_to_say_it_again_when_nobody_is_left(sat: Sat) -> None:
     sat.ends_turn()
     for _ in range(3):
@@ -358,9 +426,23 @@ async def test_a_gate_that_is_closed_to_this_call_says_nothing_of_the_provider(s
 
 async def test_a_voice_that_failed_is_on_record_though_another_spoke(sat: Sat) -> None:
     sat.ends_turn()
-    sat.desk.recovery.one_voice_failed("elevenlabs", TimeoutError())
+    sat.desk.recovery.one_voice_failed("elevenlabs", TimeoutError(), "the next voice speaks")
     [event] = sat.of(ProviderFailed)
     assert (event.turn, event.engine, event.provider) == (1, "voice", "elevenlabs")
+    assert event.action == "the next voice speaks"
+
+
+async def test_no_apology_is_on_record_that_nobody_waited_for(sat: Sat) -> None:
+    said, _ = sat.ends_turn()
+    reply = sat.begins(said)
+    assert reply is not None
+    sat.desk.recovery.voice_failed(reply, TimeoutError())
+    reply.close()
+    sat.desk.recovery.voice_failed(reply, TimeoutError())
+    assert [event.action for event in sat.of(ProviderFailed)] == [
+        "played the recorded apology",
+        "nobody waited for it any more",
+    ]
 
 
 async def test_a_preview_that_fails_after_it_was_thrown_away_leaves_the_turn_where_it_is(sat: Sat) -> None:

@@ -10,6 +10,7 @@ from livekit.agents.metrics import RealtimeModelMetrics
 from engines.catalogue import Catalogue
 from engines.duplex import DuplexModel, FullDuplex
 from engines.usage import usage
+from engines.watch import SilenceWatch
 from policies import DocumentError
 
 pytestmark = pytest.mark.unit
@@ -170,7 +171,7 @@ def broken_off(desk: Any) -> None:
     inner = Model()
     model = DuplexModel(inner, provider="openai", on_metrics=lambda event: None)
     engines = FullDuplex({"live": model})
-    engines.attach(desk)
+    engines.attach(desk, SilenceWatch(60.0, paused=lambda: False, expired=lambda: None))
     model.session()
     inner.opened[0].emit("error", failure(recoverable=True))
     inner.opened[0].emit("session_reconnected", llm.RealtimeSessionReconnectedEvent())

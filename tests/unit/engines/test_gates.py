@@ -24,7 +24,7 @@ from engines.gates import GateError, Gates, Refusal
 from engines.plugins import Endpoint, build
 from engines.routing import CallerTurn, Route
 from engines.unfinished import Unfinished
-from engines.voiced import aloud
+from engines.voices import aloud
 from lab.delays import Delays
 from lab.server import Lab, LabSettings
 from lab.standins import GivenHearing, ToneVoices
@@ -39,10 +39,11 @@ ROLES: tuple[Role, ...] = ("llm", "tts", "stt", "realtime", "decisions")
 
 
 def catalogue(**changes: Any) -> Catalogue:
-    """The shipped one, in which the ``changes`` are of the models of the engines so named."""
+    """The shipped one without its limits, in which the ``changes`` are of the models of the engines so named."""
     loaded = Catalogue.load(shipped("engines.yaml"))
+    open_to_all: dict[str, Any] = {"callers": (), "needs": ()}
     engines = {
-        name: replace(engine, mind=replace(engine.mind, **changes.get(name, {})))
+        name: replace(engine, mind=replace(engine.mind, **open_to_all | changes.get(name, {})))
         for name, engine in loaded.engines.items()
     }
     return replace(loaded, engines=engines)
@@ -121,12 +122,11 @@ async def used(lab: Lab, role: Role, plugin: Any) -> None:
         case "tts":
             plugin.prewarm()
 
-            async def nothing() -> AsyncIterator[str]:
-                return
-                yield
+            async def words() -> AsyncIterator[str]:
+                yield "Hello."
 
             async with plugin.stream(conn_options=ONCE) as stream:
-                async for _ in aloud(stream, "Hello.", nothing()):
+                async for _ in aloud(stream, words()):
                     pass
         case "stt":
             plugin.prewarm()
@@ -274,6 +274,27 @@ async def test_what_is_open_is_routed_as_decided() -> None:
 
 
 # -- the catalogue ---------------------------------------------------------------------------------------------
+async def test_as_shipped_no_voice_goes_to_a_vendor_without_consent_although_the_policy_lets_it(
+    lab: Lab, http: aiohttp.ClientSession
+) -> None:
+    call, as_shipped = Call(), Catalogue.load(shipped("engines.yaml"))
+    routing = routed(call, as_shipped, "realtime")  # by a plan without guards
+    assert routing.decide(TURN).engine != "realtime"
+    assert not routing.warm("realtime")
+    mind = as_shipped.engines["realtime"].mind
+    endpoint = Endpoint("lab", lab.stand_ins[mind.plugin])
+    plugin = gated(
+        "realtime", build("realtime", mind, endpoint, http), mind, "realtime", call.gates(as_shipped)
+    )
+    before = len(lab.context.journal.entries)
+    with pytest.raises(GateError, match="it needs consent_voice_ai, which is not given"):
+        plugin.session(turn_detection_disabled=True)
+    await plugin.aclose()
+    assert lab.context.journal.entries[before:] == []
+    call.consents.add("voice_ai")
+    assert routing.decide(TURN).engine == "realtime"
+
+
 async def test_the_catalogue_says_whose_calls_a_part_serves_and_what_it_needs() -> None:
     text = shipped("engines.yaml").read_text(encoding="utf-8")
     limited = text.replace("model: gpt-4.1,", "model: gpt-4.1, callers: eu, needs: [consent_recording],")

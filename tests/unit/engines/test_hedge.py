@@ -10,6 +10,7 @@ import pytest
 from livekit.agents import APIConnectionError, llm
 
 from engines.hedge import Reply, first_to_speak
+from tests.virtual_time import in_virtual_time
 
 pytestmark = pytest.mark.unit
 
@@ -66,6 +67,7 @@ class Asked:
 NEVER = float("inf")
 
 
+@in_virtual_time
 async def test_an_engine_that_begins_in_time_is_asked_alone() -> None:
     asked = Asked(first=["", "Good ", "day."], other=["no"])
     assert await asked.heard() == ["", "Good ", "day."]
@@ -73,12 +75,14 @@ async def test_an_engine_that_begins_in_time_is_asked_alone() -> None:
     assert asked.told == []
 
 
+@in_virtual_time
 async def test_without_a_hedge_a_late_engine_is_waited_for() -> None:
     asked = Asked(first=[0.05, "late"], other=["no"])
     assert await asked.heard(after_s=None) == ["late"]
     assert asked.asked == ["first"]
 
 
+@in_virtual_time
 async def test_when_the_first_is_late_the_second_is_asked_and_answers() -> None:
     asked = Asked(first=["", NEVER], other=["Good ", "day."])
     assert await asked.heard() == ["Good ", "day."]
@@ -86,6 +90,7 @@ async def test_when_the_first_is_late_the_second_is_asked_and_answers() -> None:
     assert asked.stopped == ["first"]
 
 
+@in_virtual_time
 async def test_the_first_answers_if_it_speaks_before_the_second_after_all() -> None:
     asked = Asked(first=[0.05, "here"], other=[NEVER])
     assert await asked.heard() == ["here"]
@@ -93,6 +98,7 @@ async def test_the_first_answers_if_it_speaks_before_the_second_after_all() -> N
     assert asked.stopped == ["other"]
 
 
+@in_virtual_time
 async def test_with_nobody_else_to_ask_the_first_is_waited_for() -> None:
     asked = Asked(second=None, first=[0.05, "late"])
     assert await asked.heard() == ["late"]
@@ -105,6 +111,7 @@ async def test_with_nobody_else_to_ask_the_first_is_waited_for() -> None:
         ([0.15, "here"], [TimeoutError()], ["here"], "other failed, first is left"),
     ],
 )
+@in_virtual_time
 async def test_when_one_fails_the_other_goes_on(
     first: list[Step], other: list[Step], words: list[str], told: str
 ) -> None:
@@ -113,6 +120,7 @@ async def test_when_one_fails_the_other_goes_on(
     assert asked.told == [told]
 
 
+@in_virtual_time
 async def test_the_last_failure_is_raised() -> None:
     asked = Asked(first=[0.03, APIConnectionError("first")], other=[0.05, TimeoutError("second")])
     with pytest.raises(TimeoutError, match="second"):
@@ -120,6 +128,7 @@ async def test_the_last_failure_is_raised() -> None:
     assert asked.told == ["first failed, other is left"]
 
 
+@in_virtual_time
 async def test_a_failure_before_the_hedge_is_raised_at_once() -> None:
     asked = Asked(first=[APIConnectionError("first")], other=["no"])
     with pytest.raises(APIConnectionError):
@@ -127,6 +136,7 @@ async def test_a_failure_before_the_hedge_is_raised_at_once() -> None:
     assert asked.asked == ["first"]
 
 
+@in_virtual_time
 async def test_nobody_goes_on_when_the_caller_cuts_in() -> None:
     asked = Asked(first=[NEVER], other=[NEVER])
     task = asyncio.create_task(asked.heard(after_s=0.0))
@@ -138,6 +148,7 @@ async def test_nobody_goes_on_when_the_caller_cuts_in() -> None:
     assert sorted(asked.stopped) == ["first", "other"]
 
 
+@in_virtual_time
 async def test_who_hears_no_more_stops_the_winner_too() -> None:
     asked = Asked(first=["Good ", NEVER], other=["no"])
     async with aclosing(first_to_speak("first", asked.ask, asked, after_s=None)) as reply:

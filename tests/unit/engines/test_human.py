@@ -166,6 +166,36 @@ async def test_the_call_comes_back_to_a_machine_that_knows_where_the_caller_was(
     assert LEFT in [item.text_content for item in agent.chat_ctx.items if item.type == "message"]
 
 
+async def test_the_call_comes_back_to_no_engine_that_is_denied_by_now(sat: SatWithPeople) -> None:
+    sat.plan.chosen = "human"
+    turn(sat)
+    sat.plan.denied = frozenset({"standard"})
+    sat.people.give_back("welcome back", LEFT)
+    assert sat.desk.engine == "tool"
+    assert sat.desk.route.denied == frozenset({"standard"})
+
+
+async def test_with_every_engine_denied_the_caller_hears_that_nobody_can_help(sat: SatWithPeople) -> None:
+    sat.plan.chosen = "human"
+    turn(sat)
+    sat.plan.denied = frozenset({"fast", "standard", "tool"})
+    sat.people.give_back("she has left.", LEFT)
+    agent = sat.agents[-1]
+    assert isinstance(agent, ReturningAgent)
+    assert agent._words == f"she has left. {sat.desk.wording.cannot_help}"
+
+
+async def test_with_every_engine_denied_somebody_else_is_fetched(sat: SatWithPeople) -> None:
+    sat.people._specs["anna"] = PersonSpec("anna", ("callback",))
+    sat.fetched.free.add("anna")
+    sat.plan.chosen = "human"
+    turn(sat)
+    sat.plan.denied = frozenset({"fast", "standard", "tool"})
+    sat.people.give_back("nobody is free", LEFT)
+    assert isinstance(sat.agents[-1], HoldingAgent)
+    assert sat.desk.engine == "anna"
+
+
 async def test_both_hand_offs_are_on_record(sat: SatWithPeople) -> None:
     sat.plan.chosen = "human"
     turn(sat)

@@ -33,7 +33,7 @@ async def test_the_round_trip_of_a_socket_is_known_while_it_is_open_and_remember
         await realtime.receive()
         near_ms = trips.to(HERE)
     assert near_ms is not None
-    assert 0 < near_ms < 1000
+    assert 0 < near_ms < 60_000
     assert trips.to(HERE) is not None  # though it is closed
 
 

@@ -11,8 +11,9 @@ from livekit.agents import APIConnectionError
 
 from engines.generations import Generation
 from engines.recital import Recital
+from engines.voices import Voices
 from engines.wording import Wording
-from tests.unit.engines.test_voiced import Voice
+from tests.unit.engines.test_voiced import Voice, fails_at, several
 
 pytestmark = pytest.mark.unit
 
@@ -26,12 +27,12 @@ class Desk:
         self.generation = Generation(1, "fast", 0)
         self.generations = SimpleNamespace(current=lambda: self.generation)
         self.wording = Wording()
-        self.voice = Voice(speak)
+        self.voices = several(Voice(speak))
         self.failed: list[str] = []
         self.recovery = self
 
-    def voice_for(self, generation: Generation | None) -> Voice:
-        return self.voice
+    def voice_for(self, generation: Generation | None) -> Voices:
+        return self.voices
 
     def voiced(self, generation: Generation | None) -> None:
         self.generation.voice_known.set()
@@ -78,13 +79,25 @@ async def test_what_was_not_synthesised_has_no_place() -> None:
     assert one.span_ms(1)[0] == one.span_ms(1)[1]
 
 
-async def test_a_voice_that_fails_in_the_middle_leaves_the_rest_unsaid() -> None:
+async def test_a_voice_that_fails_in_the_middle_leaves_the_rest_unsaid_and_the_caller_is_told() -> None:
     desk = Desk(lambda words: APIConnectionError() if "machine" in words else True)
     one = recital(desk, "Hello.", "I am a machine.", "Bye.")
-    await audio(one)
+    heard = await audio(one)
     assert desk.failed == ["APIConnectionError"]
     assert [one.span_ms(number)[2] for number in range(3)] == [True, False, False]
+    assert len(heard) > len(Wording().recorded_apology())
     assert not desk.generation.voiceless
+    [told] = desk.generation.heard
+    assert told.of(one.text, interrupted=False) == f"Hello. {Wording().recorded_words}"
+
+
+async def test_a_passage_that_one_voice_fails_is_said_by_the_next_and_counts_as_heard() -> None:
+    desk = Desk()
+    desk.voices = several(Voice(fails_at("I am a machine.")), Voice(lambda words: True))
+    one = recital(desk, "Hello.", "I am a machine.")
+    await audio(one)
+    assert desk.failed == []
+    assert [one.span_ms(number)[2] for number in range(2)] == [True, True]
 
 
 async def test_without_a_voice_the_recorded_apology_is_heard_and_none_of_the_words() -> None:

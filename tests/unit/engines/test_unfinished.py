@@ -16,6 +16,7 @@ from engines.unfinished import Unfinished, estimated, is_billed
 from engines.usage import usage
 from policies import shipped
 from tests.unit.engines.test_cascade import Mind, cascade, order_lookup
+from tests.virtual_time import in_virtual_time
 
 pytestmark = pytest.mark.unit
 
@@ -45,31 +46,37 @@ async def used_by(mind: Mind, *, words: int | None = None, **how: Any) -> list[U
     return told
 
 
+@in_virtual_time
 async def test_a_reply_that_is_cut_is_billed_as_far_as_it_came() -> None:
     [used] = await used_by(Mind((0, "On its "), (0, "way."), (60, "Bye.")), words=2)
     assert used == Unfinished("scripted", 4 + 5, 3)
 
 
+@in_virtual_time
 async def test_a_reply_that_breaks_off_is_billed_as_far_as_it_came() -> None:
     [used] = await used_by(Mind((0, "On its "), (0, APIConnectionError("gone"))))
     assert used.output_text_tokens == 2
 
 
+@in_virtual_time
 async def test_a_model_that_never_answers_is_billed_what_it_was_sent() -> None:
     [used] = await used_by(Mind((60, "late")), first_reply_s=0.01)
     assert used == Unfinished("scripted", 9, 0)
 
 
+@in_virtual_time
 async def test_tools_are_sent_too() -> None:
     [used] = await used_by(Mind((60, "late")), first_reply_s=0.01, tools=True)
     assert used.input_text_tokens > 9
 
 
 @pytest.mark.parametrize("refusal", [APIConnectionError("gone"), APIStatusError("busy", status_code=429)])
+@in_virtual_time
 async def test_a_request_that_is_turned_away_costs_nothing(refusal: Exception) -> None:
     assert await used_by(Mind((0, refusal))) == []
 
 
+@in_virtual_time
 async def test_a_request_that_nobody_wants_any_more_is_billed_what_it_was_sent() -> None:
     told: list[Unfinished] = []
     chain = replace(cascade(Mind((60, "late"))), on_unfinished=told.append)
@@ -85,6 +92,7 @@ async def test_a_request_that_nobody_wants_any_more_is_billed_what_it_was_sent()
     assert [one.input_text_tokens for one in told] == [9]
 
 
+@in_virtual_time
 async def test_a_reply_whose_usage_came_is_not_billed_again() -> None:
     told: list[Unfinished] = []
 

@@ -85,7 +85,24 @@ def test_a_realtime_reply_is_split_by_modality() -> None:
     }
 
 
-def test_cached_tokens_whose_modality_is_not_told_are_text() -> None:
+@pytest.mark.parametrize("details", [None, Realtime.CachedTokenDetails()])
+def test_cached_tokens_whose_modality_is_not_told_are_split_as_the_input_is(
+    details: Realtime.CachedTokenDetails | None,
+) -> None:
+    reply = realtime(300, 900, 800, 0, 0, 20, 0)
+    reply.input_token_details.cached_tokens_details = details
+    used = usage(reply)
+    assert used is not None
+    assert used.quantities == {
+        "input_text_tokens": 100.0,
+        "cached_text_tokens": 200.0,
+        "input_audio_tokens": 300.0,
+        "cached_audio_tokens": 600.0,
+        "output_text_tokens": 20.0,
+    }
+
+
+def test_cached_tokens_of_a_conversation_in_text_are_text() -> None:
     used = usage(realtime(300, 0, 120, 0, 0, 20, 0))
     assert used is not None
     assert used.quantities["cached_text_tokens"] == 120
@@ -133,6 +150,18 @@ def test_the_parts_are_the_whole(
     assert sum(quantities.values()) == text + audio + out_text + out_audio
     assert all(amount > 0 for amount in quantities.values())
     assert set(quantities) <= set(UNITS)
+
+
+@given(counts, counts, counts)
+def test_the_parts_are_the_whole_whether_or_not_it_is_told_which_are_cached(
+    text: int, audio: int, cached: int
+) -> None:
+    cached = min(cached, text + audio)
+    used = usage(realtime(text, audio, cached, 0, 0, 0, 0))
+    quantities = {} if used is None else used.quantities
+    assert sum(quantities.values()) == text + audio
+    assert sum(amount for unit, amount in quantities.items() if unit.startswith("cached")) == cached
+    assert all(amount > 0 for amount in quantities.values())
 
 
 def test_a_decision_models_answer_is_charged_by_its_tokens() -> None:

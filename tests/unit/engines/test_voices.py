@@ -1,33 +1,23 @@
-"""Several voices as one: a reply begins with the first that is well."""
+"""Several voices as one: what is said begins with the first that is well, and goes on with the next."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from livekit.agents import APIConnectionError, tts
+from livekit import rtc
+from livekit.agents import APIConnectionError, APITimeoutError
 
-from engines.voices import HealthyVoices
-from tests.unit.engines.test_voiced import Voice
+from engines.gates import GateError
+from engines.voices import Voice as Named
+from engines.voices import Voices
+from tests.unit.engines.test_voiced import Voice, Well, fails_at, several, speaks, words
+from tests.virtual_time import in_virtual_time
 
 pytestmark = pytest.mark.unit
 
 
-class Health:
-    """Voices that are not well, and what is told of them."""
-
-    def __init__(self, *sick: str) -> None:
-        self.sick = set(sick)
-        self.told: list[str] = []
-
-    def may_ask(self, name: str) -> bool:
-        return name not in self.sick
-
-    def asked(self, name: str) -> None:
-        self.told.append(name)
-
-
-class Named(Voice):
+class Noting(Voice):
     """A voice that says who it is, and notes what it was given."""
 
     def __init__(self, name: str, *, fails: bool = False) -> None:
@@ -44,53 +34,99 @@ class Named(Voice):
         return self.name
 
 
-async def say(voices: tts.TTS[Any]) -> None:
-    async with voices.stream() as stream:
-        stream.push_text("Hello.")
-        stream.end_input()
-        async for _ in stream:
-            pass
+async def heard(voices: Voices, *text: str) -> list[rtc.AudioFrame]:
+    first, *rest = text or ("Hello.",)
+    return [one async for one in voices.say(first, words(*rest))]
 
 
-def chain(health: Health, *voices: Named) -> HealthyVoices:
-    return HealthyVoices([(voice.name, voice) for voice in voices], health)
+def chain(health: Well, *voices: Noting) -> Voices:
+    return Voices([Named(voice.name, "vendor", voice) for voice in voices], health)
+
+
+async def test_every_word_is_read_aloud() -> None:
+    frames = await heard(several(Voice(speaks)), "Good ", "day.")
+    assert sum(one.duration for one in frames) == pytest.approx(0.4, abs=0.03)
 
 
 async def test_the_first_voice_speaks_while_it_is_well() -> None:
-    health, house, spare = Health(), Named("house"), Named("spare")
+    health, house, spare = Well(), Noting("house"), Noting("spare")
     voices = chain(health, house, spare)
-    await say(voices)
+    await heard(voices)
     assert (house.read, spare.read) == (["Hello."], [])
     assert health.told == ["house"]
     assert voices.metrics_metadata["model_name"] == "house"
-    await voices.aclose()
 
 
 async def test_a_voice_that_is_not_well_is_passed_over() -> None:
-    health, house, spare, third = Health("house", "spare"), Named("house"), Named("spare"), Named("third")
+    health, house, spare, third = Well("house", "spare"), Noting("house"), Noting("spare"), Noting("third")
     voices = chain(health, house, spare, third)
-    await say(voices)
+    await heard(voices)
     assert (house.read, spare.read, third.read) == ([], [], ["Hello."])
     assert health.told == ["third"]
     assert voices.metrics_metadata["model_name"] == "third"
     health.sick.clear()
-    await say(voices)
+    await heard(voices)
     assert house.read == ["Hello."]
-    await voices.aclose()
 
 
 async def test_where_none_is_well_the_first_is_tried() -> None:
-    health, house = Health("house", "spare"), Named("house")
-    voices = chain(health, house, Named("spare"))
-    await say(voices)
+    health, house = Well("house", "spare"), Noting("house")
+    await heard(chain(health, house, Noting("spare")))
     assert house.read == ["Hello."]
-    await voices.aclose()
 
 
 async def test_the_next_voice_speaks_when_one_fails_whichever_began() -> None:
-    health, house, spare = Health("house"), Named("house"), Named("spare", fails=True)
-    voices = chain(health, house, spare)
-    await say(voices)
+    health, house, spare = Well("house"), Noting("house"), Noting("spare", fails=True)
+    await heard(chain(health, house, spare))
     assert spare.read
     assert house.read == ["Hello."]
-    await voices.aclose()
+    assert health.sick == {"house", "spare"}  # and the next breath is not begun with it
+
+
+@pytest.mark.parametrize("hangs_at", ["Good ", "day."])
+@in_virtual_time
+async def test_a_voice_that_stalls_has_failed(hangs_at: str) -> None:
+    spare = Noting("spare")
+    assert await heard(several(Voice(lambda word: word != hangs_at), spare), "Good ", "day.")
+    assert spare.read[-2:] == ["Good ", "day."]
+    with pytest.raises(TimeoutError):
+        await heard(several(Voice(lambda word: word != hangs_at)), "Good ", "day.")
+
+
+async def test_voices_that_all_fail_say_why_the_last_one_did() -> None:
+    with pytest.raises(APITimeoutError):
+        await heard(several(Voice(fails_at("Hello.")), Voice(lambda word: APITimeoutError())))
+
+
+async def test_a_voice_that_is_closed_to_the_call_has_not_failed() -> None:
+    class Closed(Voice):
+        def stream(self, **how: Any) -> Any:
+            raise GateError("voice", "vendor 1", "elsewhere")
+
+    failed: list[str] = []
+    spare = Noting("spare")
+    voices = several(Closed(speaks), spare, failed=lambda voice, error, action: failed.append(action))
+    await heard(voices)
+    assert (spare.read, failed) == (["Hello."], [])
+
+
+@pytest.mark.parametrize(
+    ("error", "billed"), [(APIConnectionError("refused"), []), (APITimeoutError(), [("vendor 1", 6)])]
+)
+async def test_who_refused_bills_nothing_and_who_was_waited_for_does(
+    error: Exception, billed: list[tuple[str, int]]
+) -> None:
+    told: list[tuple[str, int]] = []
+    voices = several(
+        Voice(lambda word: error),
+        Noting("spare"),
+        unread=lambda voice, characters: told.append((voice.provider, characters)),
+    )
+    await heard(voices)
+    assert told == billed
+
+
+async def test_voices_of_any_rate_are_heard_at_one() -> None:
+    frames = await heard(several(Voice(speaks, rate_hz=16_000)), "Good ", "day.")
+    assert {one.sample_rate for one in frames} == {24_000}
+    assert sum(one.duration for one in frames) == pytest.approx(0.6, abs=0.03)

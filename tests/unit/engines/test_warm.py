@@ -37,6 +37,31 @@ def listened(session: WarmSession, event: Any) -> list[Any]:
     return heard
 
 
+# -- instructions and tools ---------------------------------------------------------------------------------
+@llm.function_tool
+async def order_lookup() -> str:
+    """Looks an order up."""
+    return ""
+
+
+async def test_instructions_and_tools_that_the_server_has_are_not_given_again() -> None:
+    _, session, inner = opened()
+    for _ in range(2):  # before it is needed, and by the agent that enters
+        await session.update_instructions("Be brief.")
+        await session.update_tools([order_lookup])
+    assert inner.told == ["instructions Be brief.", "1 tools"]
+
+
+async def test_other_instructions_and_tools_are_given() -> None:
+    _, session, inner = opened()
+    tools: list[llm.Tool] = [order_lookup]
+    for instructions in ("Be brief.", "Be kind."):
+        await session.update_instructions(instructions)
+        await session.update_tools(tools)
+        tools.clear()  # the list is the caller's
+    assert inner.told == ["instructions Be brief.", "1 tools", "instructions Be kind.", "0 tools"]
+
+
 # -- audio and turns ----------------------------------------------------------------------------------------
 async def test_what_livekit_pushes_commits_and_clears_is_ignored() -> None:
     _, session, inner = opened()

@@ -44,13 +44,3 @@ async def test_an_answered_turn_is_watched_no_longer() -> None:
     for _ in range(3):
         await asyncio.sleep(0)
     assert not expired.is_set()
-
-
-async def test_work_extends_only_a_wait_that_runs() -> None:
-    watch = SilenceWatch(60.0, paused=lambda: False, expired=lambda: None)
-    watch.extend()
-    assert not watch.running
-    watch.start()
-    watch.extend()
-    assert watch.running
-    watch.stop()

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from compliance.events import Decided, Event, ProviderFailed, UsageIncurred
+from compliance.events import Decided, Event, ProviderFailed, TurnAnswered, UsageIncurred
 from compliance.voiced import Samples
 from engines.catalogue import Catalogue
 from lab.bench.fault_verdicts import EXTRA_MS, TakeOver, Verdict, judged
@@ -68,6 +68,17 @@ def test_who_takes_over_is_heard_in_time_or_late(sound_ms: int, error: str, in_t
     assert over.in_time is in_time
 
 
+def test_the_word_about_the_delay_is_in_time_and_the_answer_is_told_apart() -> None:
+    answered = TurnAnswered(call_id="c", at_ms=4_500.0, turn=1, engine="standard", heard_ms=4_400.0, waits={})
+    heard = agent((0, 800), (3_200, 4_000), (4_500, 6_000))
+    [over] = verdict(heard, decided(1_000.0), failed(3_000.0), answered).take_overs
+    assert over.in_time
+    assert over.after_failure_ms == pytest.approx(200, abs=1)
+    assert over.answer_after_ms == 1_500.0
+    [none] = verdict(heard, decided(1_000.0), failed(3_000.0)).take_overs
+    assert none.answer_after_ms is None
+
+
 def test_a_preview_that_failed_before_the_turn_was_over_is_waited_for_from_its_end() -> None:
     [over] = verdict(agent((1_200, 2_000)), decided(1_000.0), failed(700.0)).take_overs
     assert over.after_failure_ms == pytest.approx(200, abs=1)
@@ -104,7 +115,7 @@ def test_what_failed_and_what_it_cost_is_counted() -> None:
 
 
 def test_a_verdict_is_kept_as_json() -> None:
-    over = TakeOver(1, "fast", "TimeoutError", 120.0, 2_100.0, 2_300.0)
+    over = TakeOver(1, "fast", "TimeoutError", 120.0, 2_100.0, 900.0, 2_300.0)
     one = Verdict("openai.chat", "hang", 3, ("no",), (600.0,), 0, (over,), 1, 0.01, "hung up")
     assert Verdict.of_json(json.loads(json.dumps(one.as_json()))) == one
 
@@ -112,9 +123,9 @@ def test_a_verdict_is_kept_as_json() -> None:
 def test_every_row_has_its_share_and_what_is_there_is_not_called_again() -> None:
     wanted = missing(200, [])
     assert sum(len(numbers) for row, numbers in wanted if row.provider) == 200
-    assert {len(numbers) for _, numbers in wanted} == {8}
+    assert {len(numbers) for _, numbers in wanted} == {6, 7}
     one = Verdict("openai.chat", "refuse", 0, (), (), 0, (), 0, 0.0, "hung up")
-    assert missing(200, [one])[1] == (ROWS[1], [1, 2, 3, 4, 5, 6, 7])
+    assert missing(200, [one])[1] == (ROWS[1], [1, 2, 3, 4, 5, 6])
     assert sum(len(numbers) for row, numbers in missing(26, []) if row.provider) == 26
 
 

@@ -148,7 +148,7 @@ def recorded_call(policy: Policy, call_id: str, chance: random.Random, number: i
         now_s += chance.uniform(2, 9)
         words = "can i talk to a person" if chance.random() < 0.03 else chance.choice(_WORDS)
         said = CallerTurn(words, now_s * 1000 - 1500, now_s * 1000)
-        router.preview(said.text)
+        router.preview(words.rpartition(" ")[0])  # the last word is yet to come
         route = router.decide(said)
         engine, failed = route.engine, set[str]()
         while chance.random() < 0.12:

@@ -5,14 +5,15 @@ from typing import Any
 
 import aiohttp
 import pytest
-from livekit.agents import tts
-from livekit.plugins import elevenlabs
+from livekit.agents import APITimeoutError
 
 from engines.catalogue import Catalogue
 from engines.errors import EngineNotConfiguredError
 from engines.plugins import Endpoint, Endpoints
+from engines.unfinished import Unread
 from policies import shipped
 from service.cast import Cast, cast
+from tests.unit.engines.test_voiced import Voice
 
 pytestmark = pytest.mark.unit
 
@@ -42,26 +43,39 @@ async def test_engines_with_the_same_voices_share_them(http: aiohttp.ClientSessi
     made = cast(Catalogue.load(shipped("engines.yaml")), NOWHERE, http, lambda *used: None)
     voices = {id(engine.voice) for engine in made.cascades.values()}
     assert len(voices) == 1
-    assert isinstance(made.cascades["fast"].voice, tts.FallbackAdapter)
-    assert len(made.voices) == 3  # the chain, and the two in it
+    assert len(made.voices) == 2
     await made.aclose()
 
 
-async def test_a_single_voice_needs_no_chain(http: aiohttp.ClientSession) -> None:
-    text = shipped("engines.yaml").read_text().replace("[house, spare]", "[house]")
-    made = cast(Catalogue.parse(text), NOWHERE, http, lambda *used: None)
-    assert isinstance(made.cascades["fast"].voice, elevenlabs.TTS)
-    await made.aclose()
-
-
-async def test_a_single_voice_that_does_not_stream_is_given_a_sentence_at_a_time(
+async def test_what_a_voice_was_given_when_it_failed_is_billed_to_its_provider(
     http: aiohttp.ClientSession,
 ) -> None:
-    text = shipped("engines.yaml").read_text().replace("[house, spare]", "[spare]")
-    made = cast(Catalogue.parse(text), NOWHERE, http, lambda *used: None)
-    voice = made.cascades["fast"].voice
-    assert isinstance(voice, tts.StreamAdapter)
-    assert voice.capabilities.streaming
+    billed: list[tuple[str, str, Any]] = []
+    failures: list[tuple[str, str]] = []
+    made = cast(
+        Catalogue.load(shipped("engines.yaml")),
+        NOWHERE,
+        http,
+        lambda *used: billed.append(used),
+        on_voice_failed=lambda provider, error, action: failures.append((provider, action)),
+    )
+
+    async def nothing() -> AsyncIterator[str]:
+        return
+        yield
+
+    voices = [voice.plugin for voice in made.cascades["fast"].voice._voices]
+    assert [voice.capabilities.streaming for voice in voices] == [True, True]  # one a sentence at a time
+    for voice in voices:
+        voice.stream = Voice(lambda word: APITimeoutError()).stream  # type: ignore[method-assign]
+    with pytest.raises(APITimeoutError):
+        async for _ in made.cascades["fast"].voice.say("Good day.", nothing()):
+            pass
+    assert billed == [
+        ("voice", "elevenlabs", Unread("eleven_flash_v2_5", 9)),
+        ("voice", "openai", Unread("tts-1", 9)),
+    ]
+    assert failures == [("elevenlabs", "the next voice speaks"), ("openai", "no voice is left")]
     await made.aclose()
 
 
@@ -77,9 +91,7 @@ async def test_metrics_say_which_engine_and_plugin_they_come_from(http: aiohttp.
     for engine in made.cascades.values():
         engine.mind.emit("metrics_collected", event)
     made.transcriber.emit("metrics_collected", event)
-    house = next(
-        voice for voice in made.voices if voice.provider == "ElevenLabs" and voice in made.voices[1:]
-    )
+    house = next(voice for voice in made.voices if voice.provider == "ElevenLabs")
     house.emit("metrics_collected", event)
     assert seen == [
         ("fast", "openai"),

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from compliance.events import UsageIncurred
 from compliance.ledger import Ledger
 from service.cli import app
+from service.words import dollars
 from tests.unit.service.sample_call import furious_call, quick_call
 
 pytestmark = pytest.mark.unit
@@ -86,6 +87,27 @@ def test_a_turn_is_priced_for_every_model_of_the_book() -> None:
     assert costs["deepgram/nova-3"] == pytest.approx(0.0077)
     assert costs["openai/tts-1"] == pytest.approx(0.0105)
     assert costs["openai/gpt-realtime"] == pytest.approx(0.0576)
+
+
+@pytest.mark.parametrize("prices", ["", "articles"])
+def test_every_price_of_a_turn_is_readable_in_80_columns(
+    prices: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    table = run("turn", "--set", prices).output
+    assert "…" not in table
+    for one in told("turn", "--set", prices)["models"]:
+        assert dollars(one["cost_usd"]) in table
+        assert one["as_of"] in table
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize("by", ["model", "provider", "engine", "call", "day"])
+def test_every_figure_of_a_bill_is_readable_in_80_columns(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    table = run("bill", "--by", by).output
+    assert "…" not in table
+    assert all(dollars(line["cost_usd"]) in table for line in told("bill", "--by", by)["lines"])
 
 
 def test_a_set_that_the_book_does_not_have_is_named() -> None:

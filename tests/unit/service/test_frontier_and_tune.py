@@ -56,6 +56,7 @@ def test_a_policy_that_an_engine_beats_is_told_so_and_exits_1(eager: Path) -> No
     result = run("frontier", eager, "--calls", "20")
     assert result.exit_code == 1
     assert "✗ not clearly better than" in result.output
+    assert "…" not in result.output
     for name in ("always fast", "always tool", "realtime + guards", "reference", "oracle"):
         assert name in result.output
     words = " ".join(result.output.split())

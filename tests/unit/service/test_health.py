@@ -129,7 +129,7 @@ def test_a_process_that_starts_later_knows_what_happened_before(tmp_path: Path) 
         "print(json.dumps([circuits.of(name).state(1000.0) for name in sys.argv[2:]]))\n"
     )
     arguments = [sys.executable, "-c", code, str(tmp_path), *NAMES.values()]
-    done = subprocess.run(arguments, capture_output=True, check=True, timeout=60)  # noqa: S603 -- our own code
+    done = subprocess.run(arguments, capture_output=True, check=True, timeout=300)  # noqa: S603 -- our own code
     assert json.loads(done.stdout) == ["open", "closed"]
 
 

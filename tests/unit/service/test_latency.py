@@ -89,7 +89,7 @@ def test_a_reply_that_was_begun_early_has_no_way_to_its_provider_in_the_wait() -
 def test_the_way_to_a_provider_is_told_where_it_is_known() -> None:
     wait = TurnWait()
     wait.turn_ended(1, speech_end_ms=1000, at_ms=1300)
-    heard = wait.sounded(1800, thinking_ms=1500, voice_ms=1700, trips=Trips(thinking_ms=40))
+    heard = wait.answered(1800, thinking_ms=1500, voice_ms=1700, trips=Trips(thinking_ms=40))
     assert heard is not None
     assert heard.waits == {"endpointing": 300, "thinking": 160, "voice": 200, "network": 40, "playout": 100}
 
@@ -100,7 +100,7 @@ def test_a_conversation_brought_in_step_before_the_turn_ended_is_no_part_of_its_
     wait.turn_ended(1, speech_end_ms=1000, at_ms=1300)
     wait.within("context_sync", 50, until_ms=1400)
     wait.mark("hand_off", 1450)
-    heard = wait.sounded(1500)
+    heard = wait.answered(1500)
     assert heard is not None
     assert heard.waits == {"endpointing": 300, "hand_off": 100, "context_sync": 50, "playout": 50}
 
@@ -115,16 +115,16 @@ def test_the_order_of_a_turn_can_be_restored(shuffled: dict[str, float]) -> None
 
 def test_a_sound_that_no_turn_waited_for_leaves_nothing_for_the_next() -> None:
     wait = TurnWait()
-    assert wait.sounded(500, thinking_ms=400, voice_ms=450) is None
+    assert wait.answered(500, thinking_ms=400, voice_ms=450) is None
     wait.turn_ended(1, speech_end_ms=1000, at_ms=1300)
-    heard = wait.sounded(1800)
+    heard = wait.answered(1800)
     assert heard is not None
     assert (heard.turn, heard.heard_ms) == (1, 800)
     assert heard.waits == {"endpointing": 300, "playout": 500}
 
 
-def test_a_turn_is_answered_by_its_first_sound_only() -> None:
+def test_a_turn_is_answered_once() -> None:
     wait = TurnWait()
     wait.turn_ended(1, speech_end_ms=1000, at_ms=1300)
-    assert wait.sounded(1800, thinking_ms=1500, voice_ms=1700) is not None
-    assert wait.sounded(2500) is None
+    assert wait.answered(1800, thinking_ms=1500, voice_ms=1700) is not None
+    assert wait.answered(2500) is None

@@ -224,6 +224,13 @@ def test_waits_may_be_rounded() -> None:
     assert promises(changed(quick_call(), of_turn(TurnAnswered, 1), heard_ms=answered.heard_ms + 0.9)) == ()
 
 
+def test_where_no_more_is_heard_than_that_it_takes_longer_there_is_no_wait_to_measure() -> None:
+    unanswered = without(furious_call(), of_turn(TurnAnswered, 5))
+    assert "Heard latency is measured and adds up" in {broken.promise for broken in promises(unanswered)}
+    word = changed(unanswered, of_turn(AgentSaid, 5), engine="realtime", text="One moment, please.")
+    assert promises(word) == ()
+
+
 def test_a_reply_whose_wait_was_not_measured_is_told() -> None:
     assert sentences(without(quick_call(), of_turn(TurnAnswered, 1))) == [
         "Turn 1 was answered, but how long the caller waited was not measured."

@@ -16,7 +16,7 @@ def catalogue(*, mind: str = "", ears: str = "") -> Catalogue:
     text = shipped("engines.yaml").read_text()
     for wanted, entry in (
         (mind, "{plugin: openai, model: gpt-4.1-nano, options: {temperature: 0.3}}"),
-        (ears, "{plugin: openai, model: gpt-realtime, options: {voice: marin}}"),
+        (ears, "{plugin: openai, model: gpt-realtime, options: {voice: marin}, needs: [consent_voice_ai]}"),
     ):
         if wanted:
             assert entry in text

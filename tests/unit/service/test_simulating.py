@@ -36,8 +36,8 @@ def printed(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def shown(want: Wanted, lots: Lots) -> str:
-    console = Console(width=100, record=True, file=None, quiet=False)
+def shown(want: Wanted, lots: Lots, width: int = 100) -> str:
+    console = Console(width=width, record=True, file=None, quiet=False)
     with console.capture() as capture:
         console.print(simulation_view(view_of(want, lots)))
     return capture.get()
@@ -90,6 +90,16 @@ def test_two_policies_are_compared_call_by_call() -> None:
         "value",
         "speech",
     }
+
+
+def test_policies_with_long_names_leave_every_figure_readable_in_80_columns(tmp_path: Path) -> None:
+    day, night = tmp_path / "day.yaml", tmp_path / "night.yaml"
+    for file, shipped_one, name in ((day, DEFAULT, "default"), (night, REFERENCE, "reference")):
+        long = f"name: customer-service-of-all-shops-by-{file.stem}"
+        file.write_text(shipped_one.read_text().replace(f"name: {name}", long, 1))
+    want = wanted(day, night, calls=50)
+    lines = shown(want, simulated(want), width=80).splitlines()
+    assert [line for line in lines if "…" in line and not line.startswith(" … those of")] == []
 
 
 def test_the_same_seed_prints_the_same_and_another_does_not() -> None:

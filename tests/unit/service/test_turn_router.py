@@ -268,6 +268,34 @@ def test_a_preview_says_what_the_decision_will_be_and_remembers_nothing() -> Non
     assert routed.signals["call.asked_human"] is False
 
 
+def test_the_words_of_a_right_preview_are_read_once_and_those_of_a_wrong_one_do_not_count() -> None:
+    routed = Routed()
+    for text in ("where is", "where is my order"):
+        routed.router.preview(text)
+    routed.turn("where is my order")
+    assert [text for text, _ in routed.need.asked] == ["where is", "where is my order"]
+    plain = Routed()
+    plain.turn("where is my order")
+    assert routed.signals == plain.signals
+
+
+def test_what_changes_between_a_preview_and_the_end_of_its_turn_counts() -> None:
+    routed = Routed()
+    assert routed.router.preview("why does nobody answer the phone").engine == "fast"
+    routed.now_s += 5
+    routed.router.tally.cost_usd = 0.25
+    routed.voice.heard = FURIOUS
+    routed.router.failed("fast")
+    assert routed.turn("why does nobody answer the phone") == "realtime"
+    expected = {
+        "call.duration_ms": 5_000,
+        "cost.usd": 0.25,
+        "emotion.voice": FURIOUS.upset,
+        "provider.fast_healthy": False,
+    }
+    assert {name: routed.signals[name] for name in expected} == expected
+
+
 def test_a_preview_never_raises_and_leaves_the_report_to_the_decision() -> None:
     routed = Routed()
     routed.need.probability = float("nan")  # no signal takes it

@@ -64,6 +64,10 @@ def test_the_command_tells_what_is_on_record(tmp_path: Path, monkeypatch: pytest
     table = CliRunner().invoke(app, ["latency", "--by", "hand-off", "--waits", *where]).output
     assert "thinking" in table
     assert "their percentiles do not" in table
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = CliRunner().invoke(app, ["latency", "--by", "hand-off", "--waits", *where]).output
+    assert "…" not in narrow
+    assert narrow.count(" ms") == table.count(" ms")
     missing = CliRunner().invoke(app, ["latency", "--call", "nobody", *where])
     assert missing.exit_code == 2
     assert "no call nobody" in missing.output

@@ -112,6 +112,38 @@ def test_logs_mask_the_number_of_a_caller_in_an_exception() -> None:
     assert "no route to <PHONE_NUMBER>" in logging.Formatter().format(record)
 
 
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        ("call +1 (555) 010-0000 back", "call <PHONE_NUMBER> back"),
+        ("call 555-010-0000 back", "call <PHONE_NUMBER> back"),
+        ("call 555.010.0000 back", "call <PHONE_NUMBER> back"),
+        ("the card 4111 1111 1111 1111 is", "the card <PHONE_NUMBER> is"),
+        ("mail jane.doe+x@mail.example.com now", "mail <EMAIL_ADDRESS> now"),
+        ("on 2026-11-16 4111 1111 1111 1111", "on <PHONE_NUMBER>"),
+    ],
+)
+def test_logs_mask_numbers_as_people_write_them_and_addresses(message: str, kept: str) -> None:
+    record = record_of(message)
+    PrivateLogs().filter(record)
+    assert record.getMessage() == kept
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "started at 2026-11-16 09:30:00 and 2026-11-16T09:30:00.123+00:00",
+        "due on 2026-11-16, or 2026-11-17",
+        "listening on 192.168.178.20:8080 for 12.5 s",
+        "turns 1, 2, 3, 4, 5, 6, 7 and 8 of livekit @ 1.2.3",
+    ],
+)
+def test_logs_keep_times_and_places(message: str) -> None:
+    record = record_of(message)
+    PrivateLogs().filter(record)
+    assert record.getMessage() == message
+
+
 def test_a_message_that_cannot_be_put_together_is_logged_without_its_arguments() -> None:
     record = record_of("%d calls", "+15550100000")
     assert PrivateLogs().filter(record)

@@ -271,6 +271,21 @@ def test_a_vcon_alone_holds(ledger: Ledger, folders: dict[str, Path]) -> None:
         lambda vcon: vcon["dialog"].reverse(),
         lambda vcon: vcon["analysis"][0]["body"][2].update(text="something else"),
         lambda vcon: vcon["attachments"][0]["body"].pop(3),
+        lambda vcon: vcon["dialog"][0].update(start="2036-01-01T00:00:00.000+00:00"),
+        lambda vcon: vcon["dialog"][0].update(duration=9999),
+        lambda vcon: vcon["dialog"][0].update(originator=1),
+        lambda vcon: vcon["dialog"].append(
+            {"type": "recording", "url": "https://evil.example/x.wav", "parties": [0]}
+        ),
+        lambda vcon: vcon.update(subject="Fraud"),
+        lambda vcon: vcon.update(created_at="1999-01-01T00:00:00.000Z"),
+        lambda vcon: vcon["parties"][0].update(tel="+15550100"),
+        lambda vcon: vcon["attachments"].append(
+            {"purpose": "contract", "body": "I agree", "encoding": "none"}
+        ),
+        lambda vcon: vcon["attachments"][1].update(body="another checkpoint"),
+        lambda vcon: vcon["analysis"].append({"type": "summary", "body": "he confessed", "encoding": "none"}),
+        lambda vcon: vcon.update(group=[{"uuid": vcon["uuid"]}]),
     ],
 )
 def test_a_changed_vcon_is_found(
@@ -337,6 +352,25 @@ def test_events_removed_from_or_moved_in_an_export_are_found(ledger: Ledger, pro
 
     write(proofs, [*lines[:bad], lines[bad + 1], lines[bad], *lines[bad + 2 :]])
     assert not checked(ledger, proofs).ok
+
+
+def test_an_event_of_a_call_cannot_be_passed_off_as_erased(ledger: Ledger, proofs: Path) -> None:
+    lines = lines_of(proofs)
+    bad = number_of(lines, "two\\nlines")
+    seq = lines[bad]["seq"]
+    lines[bad].update(event=None, opening=None)
+    write(proofs, lines)
+
+    found = checked(ledger, proofs)
+    assert found.first is not None
+    assert (found.first.seq, found.first.call) == (seq, "hostile")
+
+
+def test_an_export_without_events_is_nothing_to_check(ledger: Ledger, proofs: Path) -> None:
+    write(proofs, lines_of(proofs)[:1])
+
+    with pytest.raises(VerifierError, match="no export"):
+        checked(ledger, proofs)
 
 
 def test_an_event_of_another_ledger_is_found(ledger: Ledger, proofs: Path, tmp_path: Path) -> None:

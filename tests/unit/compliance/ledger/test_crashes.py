@@ -30,7 +30,7 @@ from compliance.ledger.keys import Keyring
 KEYS = Keyring(b"s" * 32, b"e" * 32)
 
 def append(call_id, times, acknowledged):
-    ledger = Ledger.open(sys.argv[1], keys=KEYS)
+    ledger = Ledger.open(sys.argv[1], keys=KEYS, wait_ms=100_000)  # who is unlucky waits for all the others
     for number in range(times):
         events = [
             SpeechHeard(call_id=call, at_ms=number, speaker="agent", start_ms=number, end_ms=number + 1)
@@ -81,7 +81,7 @@ def run(program: str, place: Place) -> list[tuple[int, str]]:
         [sys.executable, "-c", WRITING + program, place.where],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

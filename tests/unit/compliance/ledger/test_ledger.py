@@ -283,6 +283,15 @@ def test_an_erased_call_cannot_be_read_or_added_to_and_the_log_verifies(
         assert two_calls.verify().ok
 
 
+def test_calls_that_cannot_be_read_any_more_are_told(two_calls: Ledger, place: Place) -> None:
+    first, second = two_calls.calls()
+    assert two_calls.calls_without_key() == ()
+    two_calls.destroy_key(second)
+    assert two_calls.calls_without_key() == (second,)
+    place.tamper(f"DELETE FROM call_keys WHERE call_id = '{first}'")  # noqa: S608
+    assert two_calls.calls_without_key() == (first, second)
+
+
 def test_what_is_about_the_record_cannot_be_erased(two_calls: Ledger) -> None:
     with pytest.raises(LedgerError, match="never erased"):
         two_calls.destroy_key("")

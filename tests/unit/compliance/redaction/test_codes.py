@@ -105,3 +105,122 @@ def test_what_only_looks_like_a_code_or_a_name_stays_readable(
     rules: RedactionEngine, lines: tuple[str, ...]
 ) -> None:
     assert kept(rules, *lines) == lines[-1]
+
+
+QUESTIONS = {
+    "And the security code?": ("CVV", 3),
+    "What is the CVV, please?": ("CVV", 3),
+    "Could you give me the three digits on the back?": ("CVV", 3),
+    "What's your PIN?": ("PIN", 4),
+    "Please tell me your one-time code.": ("PIN", 6),
+    "What are the last four digits of your social?": ("US_SSN", 4),
+}
+IN_BETWEEN = (
+    ("what is that", "It is on the back of your card."),
+    ("which one", "The short one."),
+    ("why do you need it", "It is required, and we do not store it."),
+    ("hold on", "No problem, I'll wait."),
+    ("is this safe", "Absolutely, our line is secure."),
+    ("let me get my glasses", "Of course, no rush at all."),
+    ("one sec", "While you look, is there anything else I can help with?"),
+    ("my daughter has it", "Thanks for waiting."),
+)
+TOLD = ("{}", "oh ok it's {}", "fine it is {}", "i see {} then", "no that's all. it's {}")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.data(),
+    st.sampled_from(sorted(QUESTIONS)),
+    st.lists(st.sampled_from(IN_BETWEEN), min_size=1, max_size=3),
+    st.sampled_from(TOLD),
+)
+def test_a_secret_is_masked_and_not_recorded_whatever_is_said_between_the_question_and_it(
+    rules: RedactionEngine, data: st.DataObject, asked: str, between: list[tuple[str, str]], frame: str
+) -> None:
+    entity, digits = QUESTIONS[asked]
+    said = " ".join(data.draw(digits_said(data.draw(numbers(digits)))))
+    redactor = Redactor(rules)
+    redactor.redact_spoken(asked, speaker="agent")
+    for by_caller, by_agent in between:
+        redactor.redact_spoken(by_caller, speaker="caller")
+        redactor.redact_spoken(by_agent, speaker="agent")
+
+    assert redactor.suspends_recording is (entity != "US_SSN")
+    assert readable([redactor.redact_spoken(frame.format(said), speaker="caller")]) == [], said
+
+
+def test_a_secret_is_waited_for_no_longer_than_the_question_is_open(rules: RedactionEngine) -> None:
+    for lines in (
+        (
+            "- And the security code?",
+            "i lost it",
+            "- What is your order number then?",
+            "it's four four one two",
+        ),
+        ("- What's your PIN?", *["i do not have it"] * 4, "room 412 was cold"),
+        ("- And the security code?", "four four one", "- Thank you.", "room 412 was cold"),
+    ):
+        assert kept(rules, *lines) == lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("said", "kept_of_it"),
+    [
+        ("hundred and twenty three", "<CVV>"),
+        ("it's hundred twenty three", "it's <CVV>"),
+        ("a hundred and six", "<CVV>"),
+        ("one hundred twenty three", "<CVV>"),
+    ],
+)
+def test_a_hundred_is_one_hundred(rules: RedactionEngine, said: str, kept_of_it: str) -> None:
+    assert kept(rules, "- What's the CVV?", said) == kept_of_it
+
+
+@pytest.mark.parametrize(
+    ("said", "value"),
+    [
+        ("my number {} five five five", "five five five"),
+        ("her number {} five five five", "five five five"),
+        ("my mobile {} oh seven seven", "oh seven seven"),
+        ("my account {} four four five", "four four five"),
+        ("my card number {} four one one one", "four one one one"),
+        ("my postcode {} sw1a 1aa", "sw1a 1aa"),
+        ("my email {} alex the great at yahoo dot com", "alex the great at yahoo dot com"),
+        ("the pin {} one two three four", "one two three four"),
+        ("my social {} six seven eight nine", "six seven eight nine"),
+    ],
+)
+def test_a_contraction_announces_as_the_two_words_do(rules: RedactionEngine, said: str, value: str) -> None:
+    whole = kept(rules, said.format("is"))
+    for short in ("'s", "’s"):
+        contracted = kept(rules, said.replace(" {}", short).format())
+        assert contracted == whole.replace(" is", short, 1)
+        assert value not in contracted
+
+
+@pytest.mark.parametrize("named", ["my number's", "my card number's", "the security code's", "my pin's"])
+def test_what_a_contraction_announces_may_come_in_the_next_breath(rules: RedactionEngine, named: str) -> None:
+    assert kept(rules, named, "oh seven seven").startswith("<")
+
+
+@pytest.mark.parametrize(
+    ("lines", "last"),
+    [
+        (("- What's your card number?", "it is ⁴¹¹¹¹¹¹¹¹¹¹¹¹¹¹¹"), "it is <CREDIT_CARD>"),
+        (("it is ①②③④⑤⑥⑦⑧⑨",), "it is <NUMBER>"),
+        (("- What's the CVV?", "❹③₂"), "<CVV>"),
+        (("write to ｊａｎｅ＠ｇｍａｉｌ．ｃｏｍ please",), "write to <EMAIL_ADDRESS> please"),
+        (("ｈｅｌｌｏ, it is 20 m² for ５ people",), "ｈｅｌｌｏ, it is 20 m² for ５ people"),
+    ],
+)
+def test_other_forms_of_a_digit_and_of_a_letter_are_read_as_it_and_kept_as_they_are(
+    rules: RedactionEngine, lines: tuple[str, ...], last: str
+) -> None:
+    assert kept(rules, *lines) == last
+
+
+def test_a_text_of_digits_with_something_unseen_between_them_is_one_number(rules: RedactionEngine) -> None:
+    for between in ("\u200d", "\u202e", "\u200b"):
+        redacted = Redactor(rules).redact_spoken(between.join("4" * 400), speaker="caller")
+        assert (readable([redacted]), len(redacted.spans)) == ([], 1)

@@ -53,7 +53,7 @@ class ByHeart:
 
 
 def veiled(finder: ByHeart, *, when_lost: str = "withhold", entities: frozenset[str] | None = None) -> Veil:
-    return Veil(Placeholders(frozenset({"tool"}), entities, when_lost), finder, limit_s=0.01)
+    return Veil(Placeholders(frozenset({"tool"}), entities, when_lost), finder, limit_s=60.0)
 
 
 def conversation(*items: llm.ChatItem) -> llm.ChatContext:

@@ -46,11 +46,17 @@ sys.stdin.read()
 
 
 @pytest.fixture(scope="module")
-def beside() -> Iterator[AsideProcess]:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped model where nobody else has it: a process of it is no other module's, nor started by one."""
+    return shutil.copytree(SHIPPED, tmp_path_factory.mktemp("own") / "model")
+
+
+@pytest.fixture(scope="module")
+def beside(model: Path) -> Iterator[AsideProcess]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_KEY", "a-key")
         patch.setenv("LIVEKIT_API_SECRET", "a-secret")
-        with closing(AsideProcess.start(Emotion(SHIPPED))) as started:
+        with closing(AsideProcess.start(Emotion(model))) as started:
             started.wait_until_ready()
             yield started
 
@@ -69,13 +75,21 @@ def ended(pid: int) -> bool:
         return True
 
 
+def pid_of(beside: AsideProcess) -> int:
+    """The process that runs; never 0, which would be a signal for the whole run of the suite."""
+    assert beside.pid
+    return beside.pid
+
+
 async def judge(address: Path) -> Told:
     """Have a piece of silence judged; returns when it is, whoever has to come back for it."""
     told = Told()
     line = told.attach(address, "emotion")
-    line.send({"turn": 0, "rate_hz": 24_000, "speaking": True, "ended": True}, SILENCE, "silence")
     async with asyncio.timeout(LIMIT_S):
-        await told.until(lambda: bool(told.answered))
+        while not told.answered:
+            dropped = len(told.dropped)
+            line.send({"turn": 0, "rate_hz": 24_000, "speaking": True, "ended": True}, SILENCE, "silence")
+            await told.until(lambda before=dropped: bool(told.answered) or len(told.dropped) > before)  # type: ignore[misc]
     await line.aclose()
     return told
 
@@ -99,8 +113,8 @@ def test_it_is_given_no_key(beside: AsideProcess) -> None:
     assert not {"OPENAI_API_KEY", "LIVEKIT_API_SECRET"} & set(given)
 
 
-def test_a_process_has_one_for_all_who_need_the_same_model(beside: AsideProcess) -> None:
-    again = AsideProcess.start(Emotion(SHIPPED))
+def test_a_process_has_one_for_all_who_need_the_same_model(beside: AsideProcess, model: Path) -> None:
+    again = AsideProcess.start(Emotion(model))
     assert again is beside
     again.close()
     assert beside.pid is not None
@@ -110,11 +124,11 @@ def test_the_last_who_lets_go_ends_it_and_leaves_nothing(tmp_path: Path) -> None
     copy = shutil.copytree(SHIPPED, tmp_path / "model")
     started, again = AsideProcess.start(Emotion(copy)), AsideProcess.start(Emotion(copy))
     started.wait_until_ready()
-    pid, folder = started.pid, started.address.parent
+    pid, folder = pid_of(started), started.address.parent
     started.close()
-    assert psutil.pid_exists(pid or 0)
+    assert psutil.pid_exists(pid)
     again.close()
-    assert not psutil.pid_exists(pid or 0)
+    assert not psutil.pid_exists(pid)
     assert not folder.exists()
 
 
@@ -123,7 +137,7 @@ def test_closing_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
     started = AsideProcess.start(Emotion(tmp_path))
     started.close()
     assert not started.address.parent.exists()
-    assert psutil.Process().children() == before
+    assert set(psutil.Process().children()) <= set(before)
 
 
 def test_a_model_that_cannot_be_used_is_told_as_if_it_were_loaded_here(tmp_path: Path) -> None:
@@ -170,12 +184,12 @@ def test_without_room_for_its_socket_the_error_says_what_to_set(
 
 
 async def test_when_it_is_killed_its_calls_are_told_once_and_served_by_the_next(beside: AsideProcess) -> None:
-    first, told = beside.pid, Told()
+    first, told = pid_of(beside), Told()
     line = told.attach(beside.address, "emotion")
     header = {"turn": 0, "rate_hz": 24_000, "speaking": True, "ended": True}
     line.send(header, SILENCE, "before")
     await told.until(lambda: len(told.answered) == 1)
-    os.kill(first or 0, signal.SIGKILL)
+    os.kill(first, signal.SIGKILL)
     await told.until(lambda: bool(told.failures))
     line.send(header, SILENCE, "after")
     await until(lambda: len(told.answered) == 2)
@@ -189,9 +203,10 @@ async def test_when_it_hangs_it_is_replaced(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(process, "HUNG_S", 3 * BEAT_S)
     with closing(AsideProcess.start(Emotion(shutil.copytree(SHIPPED, tmp_path / "model")))) as started:
         started.wait_until_ready()
-        first = started.pid or 0
+        first = pid_of(started)
         os.kill(first, signal.SIGSTOP)
         await until(lambda: ended(first))
+        monkeypatch.setattr(process, "HUNG_S", LIMIT_S)  # the next one is well, however slow the machine
         await judge(started.address)
         assert started.restarts >= 1
 
@@ -200,8 +215,8 @@ async def test_when_it_hangs_it_is_replaced(tmp_path: Path, monkeypatch: pytest.
 async def test_it_outlives_what_asks_a_whole_service_to_stop(
     beside: AsideProcess, asked: signal.Signals
 ) -> None:
-    before = beside.pid
-    os.kill(before or 0, asked)
+    before = pid_of(beside)
+    os.kill(before, asked)
     told = await judge(beside.address)
     assert (told.failures, beside.pid) == ([], before)
 

@@ -20,6 +20,8 @@ from service.policies.store import PolicyStore
 KEY, OTHER_KEY = PrivateKey.generate(), PrivateKey.generate()
 KEYRING = Keyring((KEY.public,))
 ENGINES = ("fast", "tool", "standard", "realtime")
+PATIENCE_S = 60.0
+"""A look at a source takes as long as the machine needs; a test of one that hangs says less."""
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 BAD = """\
@@ -95,6 +97,5 @@ def store_of(
     source = options.pop("source", None if place is None else LocalSource(place, clock.time_s))
     gate = Gate(ENGINES, keyring, now=clock, allow_downgrade=options.pop("allow_downgrade", False))
     shelf = Shelf.of(cache, str(place), signed=keyring is not None)
-    return PolicyStore(
-        source, gate, shelf, **{"now": clock, "pause": lambda s: clock.passes(seconds=s), **options}
-    )
+    usual = {"now": clock, "pause": lambda s: clock.passes(seconds=s), "patience_s": PATIENCE_S}
+    return PolicyStore(source, gate, shelf, **{**usual, **options})

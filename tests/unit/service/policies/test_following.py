@@ -268,7 +268,7 @@ async def test_a_deployment_has_a_policy_before_it_begins_and_leaves_no_task_beh
     chosen = Settings(policy=server.url, policy_keys=KEY.public.line, policy_cache=tmp_path / "cache")
     async with following(chosen, ENGINES):
         with closing(PolicyStore.of(chosen, ENGINES)) as job:
-            assert (await job.current()).version == 1
+            assert job.refresh().version == 1
         assert [task for task in asyncio.all_tasks() if task.get_name() == "policy follower"]
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "policy follower"]
 

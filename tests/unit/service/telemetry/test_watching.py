@@ -57,7 +57,7 @@ def test_spans_of_a_call_reach_an_otlp_collector_without_a_word_of_it() -> None:
                 [sys.executable, "-c", EXPORTS],
                 env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
                 capture_output=True,
-                timeout=120,
+                timeout=300,
                 text=True,
             )
         finally:

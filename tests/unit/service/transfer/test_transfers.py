@@ -14,6 +14,7 @@ from compliance.clock import CallClock
 from compliance.events import CallbackAsked, Event, TransferAnswered, TransferAsked, TransferFailed
 from engines.human import NOBODY, Asked
 from engines.people import PersonSpec, Target, TransferWords, Way
+from service.transfer.callback import CallbackForm
 from service.transfer.errors import NotPassedOnError, NotTakenError
 from service.transfer.line import Line
 from service.transfer.transfers import Transfers
@@ -183,6 +184,22 @@ async def test_whatever_a_server_does_the_caller_is_given_back() -> None:
     bench.calling.error = OSError("no route to a secret host")
     await bench.fetched()
     assert [one.error for one in bench.of(TransferFailed)] == ["OSError"]
+    assert bench.given_back == [(WORDS.nobody, NOBODY)]
+
+
+async def test_a_way_that_breaks_down_is_on_record_and_the_next_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def break_down(form: CallbackForm, text: str) -> str:
+        raise ZeroDivisionError("the caller said 555 0142")
+
+    monkeypatch.setattr(CallbackForm, "heard", break_down)
+    bench = Bench("callback", "warm", to=(ROOM,))
+    await bench.fetched("five five five zero one four two")
+    assert [(one.way, one.to, one.error) for one in bench.of(TransferFailed)] == [
+        ("callback", "", "ZeroDivisionError"),
+        ("warm", "room:desk-anna", "NotTakenError"),
+    ]
     assert bench.given_back == [(WORDS.nobody, NOBODY)]
 
 

@@ -281,7 +281,7 @@ async def test_a_call_over_its_budget_is_ended_by_the_policys_guard(exchange: Ex
 
 
 async def test_a_call_that_lasts_too_long_is_told_to_end_and_then_ended(exchange: Exchange) -> None:
-    async with lab_hearing() as lab, web(exchange, lab, web_longest_call_s=0.5) as app:
+    async with lab_hearing() as lab, web(exchange, lab, web_longest_call_s=3.0) as app:
         events = await app.over(await app.begun(offer(stays=True)))
         told = [entry.payload["session"] for entry in lab.context.journal.of(REALTIME, "session.update")]
     assert "bring it to a close" in told[-1]["instructions"]
