@@ -130,6 +130,8 @@ class Desk:
         self._cut = SilenceWatch(
             NOISE_S, paused=lambda: session.user_state == "speaking", expired=self._go_on
         )
+        self._cut_by_caller = False
+        """Whether the caller has made a sound since the turn was decided, or since it was last gone on from one."""
         self._tools_at_work = 0
         self._full_duplex.attach(self, self._watch)
         self.recovery = Recovery(
@@ -245,6 +247,7 @@ class Desk:
 
     def _answer(self, route: Route, message: llm.ChatMessage, turn_ctx: llm.ChatContext) -> bool:
         self._cut.stop()
+        self._cut_by_caller = False
         fits = self._previews.decided(route)
         self._ahead.decided(route)
         if route.engine in self.people:
@@ -548,7 +551,7 @@ class Desk:
         if mine and not goes_on and not self.people.coming:
             if not speech.interrupted:
                 self._reply_ended(generation, speech)
-            elif self.has_turn and self._engine not in self._full_duplex:
+            elif self._cut_by_caller and self.has_turn and self._engine not in self._full_duplex:
                 self._cut.start()
         self._keep_warm()
 
@@ -577,6 +580,7 @@ class Desk:
 
     def _user_state_changed(self, event: UserStateChangedEvent) -> None:
         if event.new_state == "speaking":
+            self._cut_by_caller = True
             self._ahead.caller_speaks()
             for warmth in self._warmth.values():
                 warmth.speech_started(self._clock.now_ms() - ONSET_MS)
@@ -594,6 +598,7 @@ class Desk:
 
     def _go_on(self) -> None:
         """The reply was cut by a sound that was no turn: the engine in charge gives the rest of it."""
+        self._cut_by_caller = False
         self._watch.start()
         self._session.generate_reply(instructions=GO_ON)
 

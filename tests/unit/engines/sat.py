@@ -105,6 +105,11 @@ class Session:
     def on(self, event: str, listener: Callable[..., None]) -> None:
         self.listeners[event] = listener
 
+    def hears(self, state: str) -> None:
+        """The caller begins to speak, or stops."""
+        self.user_state = state
+        self.listeners["user_state_changed"](SimpleNamespace(new_state=state))
+
     def interrupt(self, *, force: bool = False) -> None:
         self.did.append("interrupt")
 

@@ -1,15 +1,18 @@
 """The desk's rules that need no call: previews, failures, apologies. Whole hand-offs are scenario tests."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from livekit.agents import APIStatusError, llm
 
 from compliance.events import HandedOff, Hedged, PreviewSettled, ProviderFailed
+from engines.desk import NOISE_S
 from engines.gates import GateError
 from engines.race import Race
 from tests.unit.engines.sat import Sat, Speech
+from tests.virtual_time import in_virtual_time
 
 pytestmark = pytest.mark.unit
 
@@ -333,6 +336,52 @@ async def test_nobody_has_failed_while_a_tool_works() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
     assert [failed.engine for failed in sat.of(ProviderFailed)][:1] == ["fast"]
+    await sat.desk.aclose()
+
+
+@in_virtual_time
+async def test_a_reply_that_a_noise_cut_goes_on_once() -> None:
+    sat = Sat()
+    sat.desk.attach()
+    sat.ends_turn()
+    reply = Speech(sat)
+    sat.session.hears("speaking")
+    sat.session.hears("listening")
+    reply.ends(interrupted=True)
+    await asyncio.sleep(NOISE_S + 0.1)
+    assert sat.session.did == ["reply"]
+    Speech(sat, "the rest").ends(interrupted=True)  # not by the caller
+    await asyncio.sleep(NOISE_S + 0.1)
+    assert sat.session.did == ["reply"]
+    await sat.desk.aclose()
+
+
+@in_virtual_time
+async def test_what_the_caller_cut_in_with_is_answered_instead() -> None:
+    sat = Sat()
+    sat.desk.attach()
+    sat.ends_turn()
+    reply = Speech(sat)
+    sat.session.hears("speaking")
+    reply.ends(interrupted=True)
+    sat.session.listeners["user_input_transcribed"](SimpleNamespace(transcript="no, I meant"))
+    sat.session.hears("listening")
+    await asyncio.sleep(NOISE_S + 0.1)
+    assert sat.session.did == []
+    await sat.desk.aclose()
+
+
+@in_virtual_time
+async def test_a_reply_that_was_given_up_does_not_go_on() -> None:
+    sat = Sat()
+    sat.plan.order = ()
+    sat.desk.attach()
+    sat.ends_turn()
+    reply = Speech(sat, audible=False)
+    sat.desk.recovery.rescue()
+    reply.ends(interrupted=True)
+    await asyncio.sleep(NOISE_S + 0.1)
+    assert sat.session.did == ["interrupt", f"say {sat.desk.wording.cannot_help}"]
     await sat.desk.aclose()
 
 
