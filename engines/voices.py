@@ -81,6 +81,11 @@ class Voices(tts.TTS[Any]):
         self._asked = self._voices[0]
 
     @property
+    def preferred(self) -> tts.TTS[Any]:
+        """The plugin of the first voice, as a session without any of this would have it."""
+        return self._voices[0].plugin
+
+    @property
     def model(self) -> str:
         """Of the voice that was asked last."""
         return self._asked.plugin.model
@@ -90,7 +95,7 @@ class Voices(tts.TTS[Any]):
         return self._asked.plugin.provider
 
     def prewarm(self) -> None:
-        self._voices[0].plugin.prewarm()
+        self.preferred.prewarm()
 
     def synthesize(
         self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS

@@ -78,7 +78,7 @@ async def bare(catalogue: Catalogue, endpoints: Endpoints, engine: str, turns: i
         session: AgentSession[None] = AgentSession(
             stt=parts.transcriber,
             llm=cascade.mind,
-            tts=cascade.voice,
+            tts=cascade.voice.preferred,
             vad=inference.VAD(),
             turn_handling={
                 "turn_detection": "vad",

@@ -102,7 +102,7 @@ class Bench:
             session: AgentSession[None] = AgentSession(
                 stt=parts.transcriber,
                 llm=parts.realtime[engine]._inner,
-                tts=next(iter(parts.cascades.values())).voice,
+                tts=next(iter(parts.cascades.values())).voice.preferred,
                 vad=inference.VAD(),
                 turn_handling={
                     "turn_detection": "vad",

@@ -48,6 +48,11 @@ async def test_every_word_is_read_aloud() -> None:
     assert sum(one.duration for one in frames) == pytest.approx(0.4, abs=0.03)
 
 
+async def test_a_session_without_failing_over_can_have_the_first_voice_as_it_is() -> None:
+    first = Noting("first")
+    assert chain(Well(), first, Noting("second")).preferred is first
+
+
 async def test_the_first_voice_speaks_while_it_is_well() -> None:
     health, house, spare = Well(), Noting("house"), Noting("spare")
     voices = chain(health, house, spare)
