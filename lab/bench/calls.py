@@ -129,7 +129,11 @@ async def measure(turns: int) -> list[Row]:
         async with LabProcess(LabSettings(delays=FIXED)) as lab:
             urls = lab.stand_ins
             settings = Settings().model_copy(
-                update={"stand_ins": urls, "ledger": str(Path(folder) / "ledger.sqlite")}
+                update={
+                    "stand_ins": urls,
+                    "ledger": str(Path(folder) / "ledger.sqlite"),
+                    "consent_voice_ai": True,
+                }
             )
             exchange = await asyncio.to_thread(Exchange.load, settings)
             endpoints = Endpoints({}, {name: Endpoint("lab", url, True) for name, url in urls.items()})

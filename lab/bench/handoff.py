@@ -258,7 +258,11 @@ async def opened(folder: Path) -> AsyncIterator[Bench]:
     ears = known_lab.ears(known)
     async with Lab(LabSettings(delays=FIXED), hearing=ears, voices=known_lab.voices()) as lab:
         settings = Settings().model_copy(
-            update={"stand_ins": lab.stand_ins, "ledger": str(folder / "ledger.sqlite")}
+            update={
+                "stand_ins": lab.stand_ins,
+                "ledger": str(folder / "ledger.sqlite"),
+                "consent_voice_ai": True,
+            }
         )
         exchange = await asyncio.to_thread(Exchange.load, settings)
         settle()  # as a worker does
