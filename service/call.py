@@ -11,14 +11,12 @@ from compliance.events import Event
 from compliance.redaction.spans import Span
 from compliance.tap import CallerTap
 from service.call_record import CallRecord
-from service.conversation import NOT_HERE, Conversation
+from service.conversation import Conversation
 from service.ending import Ending
 from service.exchange import Exchange
 from service.facts import CallFacts
 from service.ports import Port
 from service.recording import CallRecording
-
-__all__ = ["NOT_HERE", "Call"]
 
 
 class Call:

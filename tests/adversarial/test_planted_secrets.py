@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from compliance.errors import LedgerError
 from compliance.events import AgentSaid, CallEnded, CallerSaid, CallStarted, Event
 from compliance.export import FORMATS, export
 from compliance.ledger import Ledger
@@ -25,6 +24,7 @@ from compliance.redaction import Redactor
 from compliance.reveal import Sealer, sealing_key
 from service.cli import app
 from service.private_logs import PrivateLogs
+from tests.refusing_ledger import RefusingLedger
 
 pytestmark = pytest.mark.adversarial
 
@@ -58,19 +58,6 @@ SECRETS = (
     *("six seven eight nine", "6789", "margaret", "thistlewood"),
 )
 UNRECORDED = {"code", "code as a number", "pin"}
-
-
-class RefusingLedger:
-    """Refuses every append, so that the record is spooled; everything else is the real ledger's."""
-
-    def __init__(self, part: Ledger) -> None:
-        self.part = part
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.part, name)
-
-    def append_many(self, events: object) -> object:
-        raise LedgerError("the disk is full. Make room.")
 
 
 def event(call: str, number: int, line: str) -> Event:

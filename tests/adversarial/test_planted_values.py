@@ -23,9 +23,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import CollectorRegistry, generate_latest
 from typer.testing import CliRunner
 
-from compliance.errors import LedgerError
 from compliance.events import CallEnded, CallerSaid, Event, PartFailed, redactable
-from compliance.ledger import Ledger
 from compliance.redaction.pieces import Kind
 from compliance.redaction.spoken import hear
 from lab.faults import Fault
@@ -39,6 +37,7 @@ from service.line import Line
 from service.private_logs import PrivateLogs
 from service.telemetry import CallMetrics, Spans, tracing
 from tests.patience import patient_engines, without_limits
+from tests.refusing_ledger import RefusingLedger
 from tests.together import make_all
 from tests.whole_call import WholeCall, answered, asks, exchange_and_lab, greeted, without_settings
 
@@ -139,19 +138,6 @@ SCENES = {
         )
     ),
 }
-
-
-class RefusingLedger:
-    """Refuses every append; everything else is the real ledger's."""
-
-    def __init__(self, part: Ledger) -> None:
-        self.part = part
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.part, name)
-
-    def append_many(self, events: object) -> object:
-        raise LedgerError("the disk is full. Make room.")
 
 
 @dataclass

@@ -40,7 +40,8 @@ from lab.shop import ShopProcess
 from lab.standins import ToneVoices
 from router import Policy
 from service.aside import Aside
-from service.call import NOT_HERE, Call
+from service.call import Call
+from service.conversation import NOT_HERE
 from service.exchange import Exchange
 from service.line import Line
 from service.settings import Settings
