@@ -33,7 +33,6 @@ from lab.context import LabContext
 from lab.errors import LabError
 from lab.openai_realtime import Session, realtime
 from lab.realtime_conversation import BYTES_PER_MS, RejectedError, new_session, update_session
-from lab.realtime_vad import ServerVad
 from lab.wire import cut, fail_at_the_door, failure
 
 _SECONDS = range(10, 7201)
@@ -193,8 +192,7 @@ class Call(Session):
         self._watchers: dict[web.WebSocketResponse, web.Request] = {}
         super().__init__(context, self, call_id, str(session["model"]), cut=self._cut_off)
         update_session(self._config, {key: value for key, value in session.items() if key != "id"})
-        detection = self._config["audio"]["input"]["turn_detection"]
-        self._vad = ServerVad.of(detection) if detection else None
+        self._detect()
         self._someone = asyncio.Event()
         self._audible = asyncio.Event()
         self._answered = asyncio.Event()
@@ -249,6 +247,11 @@ class Call(Session):
     def _cut_off(self) -> None:
         for request in list(self._watchers.values()):
             cut(request)
+
+    # -- client events ----------------------------------------------------------------------------------------
+    async def clear_output(self, event: dict[str, Any]) -> None:
+        """Stop what the browser still plays."""
+        self._stop_playing()
 
     # -- the caller -------------------------------------------------------------------------------------------
     async def _speak(self, turns: list[bytes], *, stays: bool, interrupts: bool) -> None:
@@ -306,6 +309,9 @@ class Call(Session):
             self._playing = None
             self._stream("output_audio_buffer.cleared", response_id=self._playing_id)
             self._answered.set()
+
+
+Call.handlers = {**Session.handlers, "output_audio_buffer.clear": Call.clear_output}
 
 
 def routes(context: LabContext) -> list[web.RouteDef]:

@@ -24,11 +24,12 @@ from service.bill import Bill
 from service.call_tools import called, connected
 from service.exchange import Exchange
 from service.facts import CallFacts
-from service.web.conversation import BUSY, Conversation
+from service.patience import within
+from service.web.conversation import ASKED_AGAIN, Conversation
 from service.web.guards import Guards, why_closed
 from service.web.listener import Reply, ToolCall
-from service.web.replies import Replies
-from service.web.session import WRAP_UP, first_words, say, session_of, transcribed_by
+from service.web.prompting import Prompter
+from service.web.session import WRAP_UP, first_words, session_of, transcribed_by
 from service.web.tampering import SessionWatch
 from service.web.telling import DirectConsents, wanted
 from service.web.tool_use import use
@@ -82,7 +83,7 @@ class Attendant:
         self._call_id = call_id
         self._stated = stated
         self._emit = emit
-        self._send = send
+        self._send_out = send
         self._end = end
         self._language = str(exchange.catalogue.transcriber.options.get("language", "en"))
         self._consents = DirectConsents(
@@ -96,15 +97,20 @@ class Attendant:
         )
         self._greeting = self._consents.greeting(exchange.catalogue.greeting, exchange.catalogue.offer)
         self._first = first_words(exchange.catalogue.instructions, _words(self._greeting))
-        self._watch = SessionWatch(transcribed_by(engine))
-        self._watch.instructed(self._first)
+        self._watch: SessionWatch
+        self._session: RealtimeSessionCreateRequestParam
         self._hooks = ToolHooks(done=self._tool_done)
         self._tools: dict[str, llm.RawFunctionTool[..., Any]] = {}
         self._guards: Guards
-        self._replies = Replies(send)
         self._running: set[asyncio.Task[None]] = set()
-        self._recited: dict[str, Sequence[Passage]] = {}
-        self._asked_again = -1
+        patient = within(exchange.catalogue, policy.answer_within_ms).engines[engine.name]
+        self._prompter = Prompter(
+            self._send,
+            end,
+            limit_s=patient.first_reply_s,
+            working=lambda: bool(self._running),
+            late=lambda: self.conversation.failed("TimeoutError", ASKED_AGAIN),
+        )
 
     # -- before and after the call ----------------------------------------------------------------------------
     async def prepare(self, stack: AsyncExitStack) -> str | None:
@@ -119,10 +125,14 @@ class Attendant:
         failed = partial(self._part_failed, "tools")
         tools = await connected(settings, self._hooks, stack, failed) if self._engine.tools else ()
         self._tools = {tool.id: tool for tool in tools if isinstance(tool, llm.RawFunctionTool)}
-        self._watch.tools = self._tools.keys()
+        self._session = session_of(
+            self._engine, instructions=self._first, tools=[*self._tools.values()], language=self._language
+        )
+        self._watch = SessionWatch(self._session)
         self._guards = Guards(
             self._policy,
             self._engine.name,
+            people=self._exchange.catalogue.people,
             classifiers=self._exchange.classifiers,
             tools=ToolSet.of(Tool(name, description) for name, description in described(tools)),
             facts=CallFacts(
@@ -141,12 +151,11 @@ class Attendant:
 
     def session(self) -> RealtimeSessionCreateRequestParam:
         """What the vendor is asked for."""
-        return session_of(
-            self._engine, instructions=self._first, tools=[*self._tools.values()], language=self._language
-        )
+        return self._session
 
-    async def stop_tools(self) -> None:
-        """Ends the tools that run."""
+    async def stop(self) -> None:
+        """Ends the tools that run, and waits for nothing any more."""
+        self._prompter.stop()
         running = list(self._running)
         for task in running:
             task.cancel()
@@ -161,20 +170,24 @@ class Attendant:
     def connected(self) -> None:
         """The vendor hears us, for the first time in the call."""
         self._instruct(self._exchange.catalogue.instructions)
-        self._recite(self._greeting)
+        self._prompter.greet(self._greeting)
 
     def lost(self) -> None:
         """What the vendor told meanwhile is not known."""
         self.conversation.lost()
-        self._replies.lost()
+        self._watch.lost()
+        self._prompter.lost()
+        # The vendor tells the whole session once more, with what a page may have changed meanwhile.
+        same = {"type": "realtime", "include": self._session["include"]}
+        self._send({"type": "session.update", "session": same})
 
     def heard(self, event: Mapping[str, Any]) -> None:
         """One event of the vendor."""
         try:
             self.conversation.take(event)
-            if event.get("type") == "error":
-                error = event["error"]
-                self._replies.refused(str(error.get("event_id")), busy=error.get("code") == BUSY)
+            if (what := self._watch.foreign(event)) is not None:
+                self._end(f"the page meddled with {what}")
+            self._prompter.heard(event)
         except Exception as error:  # one event must not leave the call unwatched
             self._part_failed("call", error, "an event of the vendor was left out")
 
@@ -182,37 +195,40 @@ class Attendant:
         """Have the model bring the call to a close."""
         self._instruct(f"{self._exchange.catalogue.instructions}\n{WRAP_UP}")
 
+    def leave(self, reason: str) -> None:
+        """Have the caller told that the call ends, and end it because of ``reason``."""
+        self._prompter.leave(reason)
+
+    def _send(self, event: Mapping[str, Any]) -> None:
+        self._watch.sent(event)
+        self._send_out(event)
+
     def _instruct(self, instructions: str) -> None:
-        self._watch.instructed(instructions)
         self._send({"type": "session.update", "session": {"type": "realtime", "instructions": instructions}})
 
-    def _recite(self, passages: Sequence[Passage]) -> None:
-        label = self._replies.ask(instructions=say(_words(passages)), tool_choice="none")
-        self._recited[label] = passages
-
     # -- service.web.listener.Listener ------------------------------------------------------------------------
+    def turn_ended(self, *, typed: bool) -> None:
+        self._prompter.turn_ended(typed=typed)
+
     def turn_said(self, turn: int, text: str, start_ms: float, end_ms: float) -> None:
         guard = self._guards.turn_ended(text, start_ms, end_ms)
         if guard is not None:
-            self._end(denied(self._engine.name, guard))
+            self.leave(denied(self._engine.name, guard))
 
     def reply_began(self, reply: Reply) -> None:
-        self._replies.began(reply.label)
+        self._prompter.began(reply)
 
-    def reply_done(self, reply: Reply, tools: Sequence[ToolCall], *, failed: bool) -> None:
-        self._replies.done()
-        if tools:
+    def reply_done(self, reply: Reply, tools: Sequence[ToolCall], *, status: str) -> None:
+        self._prompter.done(reply, calls=bool(tools), status=status)
+        if tools and not self._prompter.leaving:
             task = asyncio.create_task(self._use(tools), name=f"tools of {self._call_id}")
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        elif failed and reply.turn != self._asked_again:
-            self._asked_again = reply.turn
-            self._replies.ask()
 
     def reply_over(self, reply: Reply) -> None:
         if reply.text:
             self._guards.tally.last_agent_text = reply.text
-        passages = self._recited.pop(reply.label, ())
+        passages = self._prompter.over(reply)
         if passages and reply.start_ms is not None and reply.end_ms is not None:
             self._consents.sent(
                 passages,
@@ -222,27 +238,21 @@ class Attendant:
                 start_ms=reply.start_ms,
                 end_ms=reply.end_ms,
             )
-        quiet = reply.sent and not self._running and not asked_for(reply.text)
+        quiet = reply.sent and not (self._running or self._prompter.leaving) and not asked_for(reply.text)
         if quiet and (owed := self._consents.after_reply()):
-            self._recite(owed)
+            self._prompter.recite(owed)
 
     def used(self, turn: int, used: Usage) -> None:
         self.bill.add(used, turn=turn, engine=self._engine.name, provider=self._engine.mind.provider)
         self._guards.tally.cost_usd = self.bill.cost_usd
 
-    def foreign(self, event: Mapping[str, Any]) -> None:
-        what = self._watch.foreign(event)
-        if what is not None:
-            self._end(f"the page meddled with {what}")
-
     # -- tools ------------------------------------------------------------------------------------------------
     async def _use(self, calls: Sequence[ToolCall]) -> None:
         outputs = await asyncio.gather(*(use(self._tools, call, self._hooks) for call in calls))
         for call, output in zip(calls, outputs, strict=True):
-            self._watch.answered(call.call_id)
             item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
             self._send({"type": "conversation.item.create", "item": item})
-        self._replies.ask()
+        self._prompter.answer()
 
     def _tool_done(self, report: ToolReport) -> None:
         self._guards.tool_called(report.name, failed=report.failed)

@@ -13,15 +13,19 @@ from typing import Any
 
 from compliance.clock import CallClock
 from compliance.events import AgentSaid, CallerSaid, Event, PartFailed, ProviderFailed, SpeechHeard, TurnEnded
+from engines.usage import transcription_usage
 from service.web.in_order import InOrder
 from service.web.listener import Listener, Reply, ToolCall
-from service.web.payloads import confidence, response_usage, spoken, transcription_usage
+from service.web.payloads import confidence, response_usage, spoken
 from service.web.replies import LABEL
 
 PATIENCE_MS = 10_000.0
 """The caller's words are waited for so long before the reply to them is put on record without."""
 BUSY = "conversation_already_has_active_response"
 """The vendor's code for a reply that was asked for while another is being made."""
+
+ASKED_AGAIN = "the vendor is asked once more, or the call ends"
+"""What is done about a reply that does not come."""
 
 
 @dataclass(slots=True)
@@ -144,6 +148,7 @@ class Conversation:
             )
         )
         self._order.keep(("caller", event["item_id"]))
+        self._listener.turn_ended(typed=False)
 
     def _transcribed(self, event: Mapping[str, Any]) -> None:
         text = str(event["transcript"]).strip()
@@ -165,7 +170,6 @@ class Conversation:
 
     def _item_added(self, event: Mapping[str, Any]) -> None:
         item = event["item"]
-        self._listener.foreign(event)
         typed = [part["text"] for part in item.get("content") or () if part.get("type") == "input_text"]
         if item.get("role") == "user" and typed:  # it was typed in the page
             now_ms = self._clock.now_ms()
@@ -176,6 +180,7 @@ class Conversation:
                     call_id=self._call_id, at_ms=now_ms, turn=turn.number, start_ms=now_ms, end_ms=now_ms
                 )
             )
+            self._listener.turn_ended(typed=True)
             text = " ".join(typed).strip()
             self._caller_said(item["id"], turn, text, 1.0)
             self._listener.turn_said(turn.number, text, now_ms, now_ms)
@@ -232,19 +237,19 @@ class Conversation:
         reply.text, reply.done = spoken(output), True
         if (used := response_usage(response.get("usage") or {}, self._model, reply.id)) is not None:
             self._listener.used(reply.turn, used)
-        failed = response.get("status") == "failed"
-        if failed:
+        status = str(response.get("status"))
+        if status == "failed":
             code = ((response.get("status_details") or {}).get("error") or {}).get("code") or "failed"
-            self.failed(f"response {str(code)[:80]}", "the vendor is asked once more, if it was not before")
+            self.failed(f"response {str(code)[:80]}", ASKED_AGAIN)
         tools = [
             ToolCall(item["call_id"], item["name"], item.get("arguments") or "{}")
             for item in output
-            if item.get("type") == "function_call" and response.get("status") == "completed"
+            if item.get("type") == "function_call" and status == "completed"
         ]
-        self._listener.reply_done(reply, tools, failed=failed)
-        unsent = reply.start_ms is None and response.get("status") != "completed"
+        self._listener.reply_done(reply, tools, status=status)
+        unsent = reply.start_ms is None and status != "completed"
         if reply.ended or unsent or not reply.text:  # else its audio is still on its way
-            self._over(reply, cut=response.get("status") != "completed")
+            self._over(reply, cut=status != "completed")
 
     def _unsent_are_over(self) -> None:
         """The call went on after replies of which the vendor never told that their audio was sent."""
@@ -293,9 +298,6 @@ class Conversation:
             self._order.keep(("reply", reply_id))
         return self._replies[reply_id]
 
-    def _updated(self, event: Mapping[str, Any]) -> None:
-        self._listener.foreign(event)
-
     def _error(self, event: Mapping[str, Any]) -> None:
         code = str(event["error"].get("code") or event["error"].get("type") or "error")[:80]
         if code != BUSY:  # it is asked again when that one is done
@@ -314,6 +316,5 @@ _HANDLERS: Mapping[str, Callable[[Conversation, Mapping[str, Any]], None]] = {
     "output_audio_buffer.started": Conversation._audio_started,
     "output_audio_buffer.stopped": Conversation._audio_stopped,
     "output_audio_buffer.cleared": Conversation._audio_cleared,
-    "session.updated": Conversation._updated,
     "error": Conversation._error,
 }

@@ -88,6 +88,7 @@ class DirectCall:
             end=self.end,
         )
         self._vendor_call = ""
+        self._begun_ms: float | None = None
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._attached = asyncio.Event()
         self._ending = asyncio.Event()
@@ -114,6 +115,10 @@ class DirectCall:
         """What the vendor is asked for; known once the call is open."""
         return self._attendant.session()
 
+    def given_away(self) -> None:
+        """The browser may begin the vendor's call from now on, and nobody watches before that call is named."""
+        self._begun_ms = self._clock.now_ms()
+
     def attach(self, vendor_call: str) -> bool:
         """The browser has its answer: watch the vendor's call. ``False`` when the call is on or over."""
         if self.stage is not Stage.OFFERED:
@@ -131,7 +136,9 @@ class DirectCall:
     def vendor_refused(self, error: VendorRefusedError) -> None:
         """The vendor did not begin the call: it ends."""
         if self.stage is Stage.OFFERED:
-            self._attendant.conversation.failed(str(error), "the call was not begun")
+            self._attendant.conversation.failed(
+                str(error), "the call was not begun: the page was given nothing to begin it with"
+            )
         self.end("the vendor did not begin the call")
 
     async def ended(self) -> None:
@@ -175,18 +182,22 @@ class DirectCall:
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        if not self._attached.is_set() and not self._ending.is_set():
-            self.end(NEVER_ATTACHED)
+        if self._attached.is_set():
+            return True
+        self.end(NEVER_ATTACHED)
+        if self._begun_ms is not None:  # whoever hung up: the secret is still good
             self._failed(
                 "LookupError", "if the page called the vendor nevertheless, what was said is on no record"
             )
-        return self._attached.is_set()
+        return False
 
     async def _converse(self) -> None:
         loop, longest_s = asyncio.get_running_loop(), self._exchange.settings.web_longest_call_s
         timers = [
             loop.call_later(longest_s * WRAP_UP_AT, self._attendant.wrap_up),
-            loop.call_later(longest_s, self.end, f"it had lasted {longest_s:g} s, the longest a call may"),
+            loop.call_later(
+                longest_s, self._attendant.leave, f"it had lasted {longest_s:g} s, the longest a call may"
+            ),
         ]
         watching = asyncio.create_task(self._sideband.run(), name=f"sideband of {self.call_id}")
         ending = asyncio.create_task(self._ending.wait(), name=f"end of {self.call_id}")
@@ -202,7 +213,7 @@ class DirectCall:
             for task in (watching, ending):
                 task.cancel()
             await asyncio.gather(watching, ending, return_exceptions=True)
-            await self._attendant.stop_tools()
+            await self._attendant.stop()
 
     async def _hang_up(self) -> None:
         try:
@@ -230,6 +241,13 @@ class DirectCall:
     # -- the sideband -----------------------------------------------------------------------------------------
     def _connected(self, gone_ms: float, error: str | None) -> None:
         if error is None:
+            if self._begun_ms is not None:
+                unwatched_s = (self._clock.now_ms() - self._begun_ms) / 1000
+                self._failed(
+                    "LookupError",
+                    f"the page had its client secret for {unwatched_s:.1f} s before its call was watched; what was "
+                    "said and spent meanwhile is on no record",
+                )
             self._attendant.connected()
             return
         self._attendant.lost()

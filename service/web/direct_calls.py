@@ -70,6 +70,7 @@ class DirectCalls:
             secret = await vendor.secret(call.session(), settings.web_secret_s)
         except VendorRefusedError as error:
             raise _refused(call, error) from None
+        call.given_away()
         return call, secret, vendor.calls_url
 
     async def with_offer(self, owner: str, sdp: str, *, stated: bool) -> tuple[DirectCall, Answered]:
@@ -144,7 +145,7 @@ class DirectCalls:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "engine",
-                f"the engine catalogue has no realtime engine {f'{name} ' if name else ''}of the plugin openai",
+                f"the engine catalogue has no realtime engine {f'{name} ' if name else ''}of OpenAI's own",
             )
         return self._engine
 

@@ -1,12 +1,12 @@
 """What a policy says of a call that only one engine can answer: whether that engine still may.
 
 The policy is asked when a turn's words are known, by which time the vendor's model answers them already: what it denies
-ends the call, and does not keep that one turn from being answered.
+ends the call, and does not keep that one turn from being answered. A guard that forces a person denies this one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from classifiers.tool_need import ToolSet
@@ -41,6 +41,7 @@ class Guards:
     Args:
         policy: of the call.
         engine: the only one that can answer.
+        people: the engines that are people, whom nobody can pass such a call on to.
         classifiers, tools, facts, clock, consents, failed: see :class:`service.gathering.Gatherer`.
         call_id: the call.
     """
@@ -50,6 +51,7 @@ class Guards:
         policy: Policy,
         engine: str,
         *,
+        people: Collection[str],
         classifiers: Classifiers,
         tools: ToolSet | None,
         facts: CallFacts,
@@ -60,6 +62,7 @@ class Guards:
     ) -> None:
         self._policy = policy
         self._engine = engine
+        self._people = people
         self._memory = Memory.start(call_id)
         self._failed = failed
         self._gatherer = Gatherer(
@@ -107,4 +110,6 @@ class Guards:
         return self._denying(decision)
 
     def _denying(self, decision: Decision) -> str | None:
-        return decision.denied.get(self._engine)
+        guards = {guard.id for guard in self._policy.content.guards}
+        forced = decision.rule if decision.rule in guards and decision.engine in self._people else None
+        return decision.denied.get(self._engine, forced)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from engines.usage import Usage
 
@@ -41,16 +41,17 @@ class Reply:
 class Listener(Protocol):
     """Who acts on what is told."""
 
+    def turn_ended(self, *, typed: bool) -> None:
+        """The caller waits for an answer; to what was typed the vendor begins none by itself."""
+
     def turn_said(self, turn: int, text: str, start_ms: float, end_ms: float) -> None:
         """The words of a caller turn are known; empty when the vendor could not make them out."""
 
     def reply_began(self, reply: Reply) -> None: ...
-    def reply_done(self, reply: Reply, tools: Sequence[ToolCall], *, failed: bool) -> None:
-        """The model has made its reply, or failed to; its audio may still be on its way."""
+    def reply_done(self, reply: Reply, tools: Sequence[ToolCall], *, status: str) -> None:
+        """The model has made its reply, or not, by the vendor's ``status``; its audio may still be on its way."""
 
     def reply_over(self, reply: Reply) -> None:
         """All of a spoken reply was sent, or it was cut."""
 
     def used(self, turn: int, used: Usage) -> None: ...
-    def foreign(self, event: Mapping[str, Any]) -> None:
-        """The session or its items changed: is it of our making?"""

@@ -52,21 +52,3 @@ def response_usage(told: Mapping[str, Any], model: str, request_id: str) -> Usag
             metadata=metrics.base.Metadata(model_name=model),
         )
     )
-
-
-def transcription_usage(told: Mapping[str, Any], model: str) -> Usage | None:
-    """What writing the caller's words down is billed for, by tokens or by time."""
-    return usage(
-        metrics.STTMetrics(
-            label=model,
-            request_id="",
-            timestamp=time.time(),
-            duration=0.0,
-            streamed=True,
-            audio_duration=told.get("seconds") or 0.0,
-            input_tokens=told.get("input_tokens") or 0,
-            output_tokens=told.get("output_tokens") or 0,
-            input_audio_tokens=(told.get("input_token_details") or {}).get("audio_tokens") or 0,
-            metadata=metrics.base.Metadata(model_name=model),
-        )
-    )

@@ -22,6 +22,7 @@ class Replies:
         self._asked: deque[tuple[str, Mapping[str, Any]]] = deque()
         self._sent: dict[str, Mapping[str, Any]] = {}
         self._busy = False
+        self._making = False
         self._number = 0
 
     def ask(self, **response: Any) -> str:
@@ -34,12 +35,12 @@ class Replies:
 
     def began(self, label: str) -> None:
         """The model makes a reply: ours of this label, or one of its own accord."""
-        self._busy = True
+        self._busy = self._making = True
         self._sent.pop(label, None)
 
     def done(self) -> None:
         """It has made it."""
-        self._busy = False
+        self._busy = self._making = False
         self._go_on()
 
     def refused(self, label: str, *, busy: bool) -> None:
@@ -54,8 +55,17 @@ class Replies:
 
     def lost(self) -> None:
         """Nothing is known of what was asked, nor whether a reply is being made."""
-        self._busy = False
+        self._busy = self._making = False
         self._sent.clear()
+
+    def abandon(self) -> None:
+        """What was asked for and what is being made is of no use any more."""
+        self._asked.clear()
+        self._sent.clear()
+        if self._making:
+            self._send({"type": "response.cancel"})  # the next is asked for when that is done
+        else:
+            self._busy = False
 
     def _go_on(self) -> None:
         if not self._busy and self._asked:

@@ -12,6 +12,7 @@ from livekit.agents import llm
 from openai.types.realtime import RealtimeSessionCreateRequestParam
 
 from engines.catalogue import Catalogue, EngineSpec
+from engines.keys import may_have
 from engines.plugins import OWN_TRANSCRIPT
 
 TRANSCRIBED_BY = "gpt-4o-mini-transcribe"
@@ -20,15 +21,22 @@ PLUGIN = "openai"
 """Whose engines can be called directly."""
 SILENCE_MS = 500
 """The vendor's own default: no turn detection of ours runs here, and endpointing hints of a policy do nothing."""
+GOODBYE = "I am sorry, I cannot go on with this call here. Please reach us another way. Goodbye."
 WRAP_UP = "The call has to end soon: say so now, in one sentence, and bring it to a close."
 
 
 def direct_engine(catalogue: Catalogue, name: str) -> EngineSpec | None:
-    """The engine that browsers call: the one of this name, or the first that can be; ``None`` when there is none."""
+    """The engine that browsers call: the one of this name, or the first that can be; ``None`` when there is none.
+
+    It is one that OpenAI itself answers: open servers that speak its protocol take no calls by WebRTC.
+    """
     fitting = [
         engine
         for engine in catalogue.engines.values()
-        if engine.kind == "realtime" and engine.mind.plugin == PLUGIN and name in ("", engine.name)
+        if engine.kind == "realtime"
+        and engine.mind.plugin == PLUGIN
+        and may_have(engine.mind.base_url, "OPENAI_API_KEY")
+        and name in ("", engine.name)
     ]
     return fitting[0] if fitting else None
 

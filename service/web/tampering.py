@@ -1,7 +1,11 @@
 """Whether a page meddles with the session it shares with us. Pure.
 
 A page that talks to the vendor has a data channel on which it can send every client event there is: other instructions,
-other tools, tool results of its own making, no transcription. The vendor tells both sides of what changed.
+other tools, tool results of its own making, replies to its own taste, no transcription. The vendor tells both sides of
+what changed, and each new connection how the session stands.
+
+Source: OpenAI API reference, *Realtime server events*. Items and responses are told without who asked for them, so what
+the vendor itself begins is known by what came before it.
 """
 
 from __future__ import annotations
@@ -9,71 +13,139 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from service.web.replies import LABEL
+
 
 class SessionWatch:
     """What is ours of one session.
 
     Args:
-        transcribed_by: the model that writes down what the caller says.
+        asked: the session as the vendor was asked for it.
     """
 
-    def __init__(self, transcribed_by: str) -> None:
-        self.tools: Collection[str] = ()
-        """Names of those that run here."""
-        self._transcribed_by = transcribed_by
-        self._instructions: set[str] = set()
+    def __init__(self, asked: Mapping[str, Any]) -> None:
+        self._asked = asked
+        self._instructions = {asked["instructions"]}
+        self._deaf = False
+        self._labels: set[str] = set()
         self._answered: set[str] = set()
+        self._spoken: set[str] = set()
+        self._due = 0
+        self._missed = True
 
-    def instructed(self, instructions: str) -> None:
-        """We gave it these instructions; those before may still be on their way back."""
-        self._instructions.add(instructions)
+    def sent(self, event: Mapping[str, Any]) -> None:
+        """We sent this client event. What held before may still be on its way back."""
+        session, item = event.get("session") or {}, event.get("item") or {}
+        if "instructions" in session:
+            self._instructions.add(session["instructions"])
+        if "audio" in session:
+            self._deaf = session["audio"]["input"]["turn_detection"] is None
+        if event["type"] == "response.create":
+            self._labels.add(event["response"]["metadata"][LABEL])
+        if item.get("type") == "function_call_output":
+            self._answered.add(item["call_id"])
 
-    def answered(self, call_id: str) -> None:
-        """We answered this tool call."""
-        self._answered.add(call_id)
+    def lost(self) -> None:
+        """Events were missed: a reply may begin to what was said meanwhile."""
+        self._missed = True
 
     def foreign(self, event: Mapping[str, Any]) -> str | None:
         """What of an event of the vendor is a page's doing that no page may do, in words; ``None`` for any other."""
-        if event["type"] == "session.updated":
-            return changed_session(
-                event["session"],
-                instructions=self._instructions,
-                tools=self.tools,
-                transcribed_by=self._transcribed_by,
-            )
-        return foreign_item(event["item"], answered=self._answered)
+        match event.get("type"):
+            case "session.created" | "session.updated":
+                return changed_session(
+                    event["session"], self._asked, instructions=self._instructions, deaf=self._deaf
+                )
+            case "input_audio_buffer.speech_started":
+                self._spoken.add(event["item_id"])
+            case "input_audio_buffer.committed":
+                self._due += (
+                    event["item_id"] in self._spoken
+                )  # a page can commit as well, which begins no reply
+                self._spoken.add(event["item_id"])
+            case "conversation.item.added":
+                return foreign_item(event["item"], answered=self._answered, spoken=self._spoken)
+            case "conversation.item.deleted":
+                return "what was said before"
+            case "response.created":
+                return self._foreign_reply(event["response"].get("metadata") or {})
+        return None
+
+    def _foreign_reply(self, metadata: Mapping[str, Any]) -> str | None:
+        missed, self._missed = self._missed, False
+        if metadata:
+            label = metadata.get(LABEL)
+            if label not in self._labels:
+                return "its replies"
+            self._labels.remove(label)
+        elif self._due:
+            self._due -= 1
+        elif not missed:
+            return "its replies"
+        return None
 
 
 def changed_session(
-    session: Mapping[str, Any], *, instructions: Collection[str], tools: Collection[str], transcribed_by: str
+    session: Mapping[str, Any], asked: Mapping[str, Any], *, instructions: Collection[str], deaf: bool = False
 ) -> str | None:
     """What of a session is not as we set it up, in words; ``None`` when all is.
 
     Args:
-        session: as the vendor has it (``session.updated``).
+        session: as the vendor has it (``session.created``, ``session.updated``).
+        asked: as it was asked for.
         instructions: texts that we gave it, the latest and those that may still be on their way.
-        tools: names of those that run here.
-        transcribed_by: the model that writes down what the caller says.
+        deaf: whether we had it hear no more turns.
     """
-    if session.get("instructions") not in instructions:
+    if session.get("instructions") not in instructions or session.get("prompt"):
         return "its instructions"
-    if {tool.get("name") for tool in session.get("tools") or ()} != set(tools):
+    if _tools(session) != _tools(asked) or session.get("tool_choice", "auto") != asked["tool_choice"]:
         return "its tools"
-    transcription = ((session.get("audio") or {}).get("input") or {}).get("transcription") or {}
-    if transcription.get("model") != transcribed_by:
+    if session.get("output_modalities", asked["output_modalities"]) != asked["output_modalities"]:
+        return "how it answers"
+    heard, ours = (session.get("audio") or {}).get("input") or {}, asked["audio"]["input"]
+    if (heard.get("transcription") or {}).get("model") != ours["transcription"]["model"]:
         return "its transcription"
+    turns = heard.get("turn_detection")
+    if not (deaf and turns is None) and not _has(turns or {}, ours["turn_detection"]):
+        return "its turn detection"
     return None
 
 
-def foreign_item(item: Mapping[str, Any], *, answered: Collection[str]) -> str | None:
+def foreign_item(
+    item: Mapping[str, Any], *, answered: Collection[str], spoken: Collection[str]
+) -> str | None:
     """What an item is that only a page can have added and no page may; ``None`` for any other.
 
     Args:
-        item: as the vendor has it (``conversation.item.added``).
+        item: as the vendor has it (``conversation.item.added``): the model's own are empty then.
         answered: ids of the tool calls that were answered here.
+        spoken: ids of the items that were heard on the line.
     """
     if item.get("type") == "function_call_output" and item.get("call_id") not in answered:
         return "a tool's result"
+    if item.get("type") == "function_call" and item.get("arguments"):
+        return "a tool's call"
     if item.get("role") == "system":
         return "a system message"
+    content = item.get("content") or ()
+    if item.get("role") == "assistant" and any(
+        part.get("text") or part.get("transcript") for part in content
+    ):
+        return "the agent's words"
+    typed = all(part.get("type") == "input_text" for part in content)
+    if item.get("role") == "user" and not typed and item.get("id") not in spoken:
+        return "sounds or pictures of its own"
     return None
+
+
+def _tools(session: Mapping[str, Any]) -> Mapping[str, tuple[str, Any]]:
+    """What the model knows of each tool, by name."""
+    return {
+        tool.get("name"): (tool.get("description") or "", tool.get("parameters"))
+        for tool in session.get("tools") or ()
+    }
+
+
+def _has(turns: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+    """Whether turns are taken as we asked, and silence begins no reply (``idle_timeout_ms``)."""
+    return not turns.get("idle_timeout_ms") and all(turns.get(key) == value for key, value in ours.items())

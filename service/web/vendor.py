@@ -13,7 +13,7 @@ from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnectionManager
 from openai.types.realtime import RealtimeSessionCreateRequestParam
 
-from engines.plugins import Endpoint
+from engines.plugins import OPENAI_URL, Endpoint, keep_account
 
 TIMEOUT_S = 10.0
 CALL_ID = re.compile(r"rtc_[A-Za-z0-9_-]{1,200}", re.ASCII)
@@ -49,8 +49,12 @@ class Vendor:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._client = AsyncOpenAI(
-            api_key=endpoint.api_key, base_url=endpoint.base_url, timeout=TIMEOUT_S, max_retries=1
+            api_key=endpoint.api_key,
+            base_url=endpoint.base_url or OPENAI_URL,
+            timeout=TIMEOUT_S,
+            max_retries=0,  # a call that was begun twice would be watched once
         )
+        keep_account(endpoint, self._client)
 
     @property
     def calls_url(self) -> str:
@@ -79,13 +83,15 @@ class Vendor:
         return Answered(answer.text, vendor_call)
 
     async def hang_up(self, vendor_call: str) -> None:
-        """Ends a call, if it is still on. Raises :class:`VendorRefusedError`."""
-        try:
-            await self._client.realtime.calls.hangup(vendor_call)
-        except openai.NotFoundError:
-            return
-        except openai.OpenAIError as error:
-            raise _refused(error) from None
+        """Ends a call, if it is still on. Raises :class:`VendorRefusedError` when that failed twice."""
+        for last in (False, True):
+            try:
+                return await self._client.realtime.calls.hangup(vendor_call)
+            except openai.NotFoundError:
+                return
+            except openai.OpenAIError as error:
+                if last:
+                    raise _refused(error) from None
 
     def sideband(self, vendor_call: str) -> AsyncRealtimeConnectionManager:
         """Another connection to a call's session, for us. Reconnecting is ours to do."""

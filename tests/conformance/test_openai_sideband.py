@@ -152,6 +152,32 @@ async def test_a_call_is_hung_up_once(lab: Lab) -> None:
             await key.realtime.calls.hangup(call)
 
 
+async def test_what_the_browser_still_plays_can_be_stopped(lab: Lab) -> None:
+    async with client(lab) as key:
+        _, call = await begun(key)
+        async with key.realtime.connect(call_id=call) as connection:
+            long = f'Say this, word for word: "{"and so on " * 500}"'
+            await connection.response.create(response={"instructions": long})
+            await told(connection, "output_audio_buffer.started")
+            await connection.response.cancel()
+            await connection.output_audio_buffer.clear()
+            events = await told(connection, "output_audio_buffer.cleared")
+    (done,) = [event.response for event in events if event.type == "response.done"]
+    assert done.status == "cancelled"
+    assert "error" not in {event.type for event in events}
+
+
+async def test_an_update_of_other_things_does_not_cut_a_turn_in_two(lab: Lab) -> None:
+    async with client(lab) as key:
+        _, call = await begun(key, "x-lab-says:good morning", "x-lab-stays")
+        async with key.realtime.connect(call_id=call) as connection:
+            await connection.response.create()
+            await told(connection, "input_audio_buffer.speech_started")
+            await connection.session.update(session={"type": "realtime", "instructions": "Be brief."})
+            events = await told(connection, "input_audio_buffer.committed")
+    assert [event.type for event in events].count("input_audio_buffer.speech_started") == 0
+
+
 async def test_a_session_that_is_updated_tells_everybody_who_watches(lab: Lab) -> None:
     async with client(lab) as key:
         _, call = await begun(key)

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from compliance.access import Verifier
-from compliance.events import Event
+from compliance.events import CallEnded, Event
 from compliance.ledger import Ledger
 from engines.plugins import Endpoint, Endpoints
 from lab.delays import Delays
@@ -26,8 +26,22 @@ SITE = "a-site's-token"
 ORIGIN = "https://shop.example.com"
 SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n"
 LIMIT_S = 60.0
+REALTIME: Final = "openai.realtime"
+"""The lab's name for what answers direct calls."""
 
 E = TypeVar("E", bound=Event)
+
+
+def of(events: Sequence[Event], kind: type[E]) -> list[E]:
+    """Those of ``kind``."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+def ending(events: Sequence[Event]) -> str:
+    """Why a call ended, which is the last that its record says."""
+    (ended,) = of(events, CallEnded)
+    assert events[-1] is ended
+    return ended.reason
 
 
 def offer(*says: str, stays: bool = False) -> str:

@@ -46,7 +46,9 @@ async def test_it_serves_until_it_is_told_to_stop(
         listening.set()
 
     monkeypatch.setattr(command, "_say", say)
-    settings = exchange.settings.model_copy(update={"web_port": 0})
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        metrics_port = free.getsockname()[1]
+    settings = exchange.settings.model_copy(update={"web_port": 0, "metrics_port": metrics_port})
     async with asyncio.timeout(LIMIT_S):
         serving = asyncio.create_task(command.serve(settings, pages=None, as_json=True))
         await listening.wait()
@@ -54,6 +56,8 @@ async def test_it_serves_until_it_is_told_to_stop(
         assert (told["direct"], told["rooms"], told["simulated"]) == ("realtime", None, ["openai"])
         async with aiohttp.ClientSession() as http:
             assert (await http.get(f"{told['url']}/v1/health")).status == 200
+            metrics = await http.get(f"http://127.0.0.1:{metrics_port}/metrics")
+            assert "patchbay_calls_active" in await metrics.text()
             headers = {"Authorization": f"Bearer {SITE}"}
             assert (await http.post(f"{told['url']}/v1/rooms/join", json={}, headers=headers)).status == 503
         os.kill(os.getpid(), signal.SIGTERM)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -28,11 +28,12 @@ class Ear:
         self.tools: list[ToolCall] = []
         self.usage: list[tuple[int, Usage]] = []
 
+    def turn_ended(self, *, typed: bool) -> None: ...
     def turn_said(self, turn: int, text: str, start_ms: float, end_ms: float) -> None:
         self.turns.append((turn, text))
 
     def reply_began(self, reply: Reply) -> None: ...
-    def reply_done(self, reply: Reply, tools: Sequence[ToolCall], *, failed: bool) -> None:
+    def reply_done(self, reply: Reply, tools: Sequence[ToolCall], *, status: str) -> None:
         self.tools += tools
 
     def reply_over(self, reply: Reply) -> None:
@@ -40,8 +41,6 @@ class Ear:
 
     def used(self, turn: int, used: Usage) -> None:
         self.usage.append((turn, used))
-
-    def foreign(self, event: Mapping[str, Any]) -> None: ...
 
 
 class Told:

@@ -38,6 +38,13 @@ def test_the_page_names_no_other_address_and_loads_nothing_from_one() -> None:
     assert elsewhere == ["BASE + path", "call.offer_url"], "what it is told by Patchbay, and nothing else"
 
 
+def test_the_page_hangs_up_at_patchbay_too_whatever_goes_wrong_with_a_call_that_was_begun() -> None:
+    direct = PAGE[PAGE.index("async offer()") : PAGE.index("async room()")]
+    begun = direct.count("leave = direct(call.call_id, own)")
+    assert begun == direct.count("catch (error) { await leaving(leave); throw error; }") == 2
+    assert PAGE.count("/hangup`") == 1, "in one place, which all ways out of a direct call take"
+
+
 def test_the_page_has_no_key() -> None:
     assert not re.search(r"\b(sk-|ek_|pba_|API[_-]?KEY|secret_key)", PAGE, re.IGNORECASE)
     assert re.findall(r"Bearer ([^`]+)`", PAGE) == ['${element("token").value}', "${call.client_secret}"]
