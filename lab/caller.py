@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from compliance.events import AgentSaid, CallbackAsked, Event, TransferAnswered, TurnAnswered
 from lab.callers import RecordedCall, RecordedTurn, load_pcm
+from service.answered import is_answer
 from service.audio import write_wav
 from service.heard import Span, heard_latencies
 from service.line import Line, LineClosedError
@@ -58,8 +60,8 @@ class CallerTurn:
 class CallerReport:
     """What the caller can say about the call.
 
-    ``gave_up`` is the number of the turn whose answer never came, or None. ``cut_off`` is whether the other
-    side ended the call before the caller was through.
+    ``gave_up`` is the number of the turn whose answer never came, or never came to its end, or None. ``cut_off`` is
+    whether the other side ended the call before the caller was through.
     """
 
     name: str
@@ -68,6 +70,50 @@ class CallerReport:
     gave_up: int | None
     cut_off: bool
     duration_ms: float
+
+
+class Understanding:
+    """A caller's sense of what they hear: that it takes longer, or that nobody can help, is no answer to them, and one
+    that breaks off in mid-sentence is not over.
+
+    It is told the call's events, which know; a caller without it takes any sound for an answer, and any pause for its
+    end.
+    """
+
+    def __init__(self) -> None:
+        self._begun_ms: list[float] = []
+        self._over_ms: list[float] = []
+        self._changed = asyncio.Event()
+
+    def take(self, event: Event) -> None:
+        """An event of the call, redacted or not: for :class:`service.call.Call`'s ``watch``."""
+        match event:
+            case TurnAnswered():
+                self._begun_ms.append(event.at_ms)
+            case TransferAnswered() | CallbackAsked():
+                self._begun_ms.append(event.at_ms)
+                self._over_ms.append(event.at_ms)
+            case AgentSaid() if not event.interrupted and is_answer(event.text):
+                self._over_ms.append(event.at_ms)
+            case _:
+                return
+        self._changed.set()
+
+    async def answer(self, since_ms: float) -> float:
+        """Wait for an answer that is heard after ``since_ms``; returns when it began, on the call's clock."""
+        return await self._first(self._begun_ms, since_ms)
+
+    async def whole(self, since_ms: float) -> float:
+        """Wait for an answer to be said to its end after ``since_ms``; returns when that was known."""
+        return await self._first(self._over_ms, since_ms)
+
+    async def _first(self, times_ms: list[float], since_ms: float) -> float:
+        while True:
+            for at_ms in times_ms:
+                if at_ms >= since_ms:
+                    return at_ms
+            self._changed.clear()
+            await self._changed.wait()
 
 
 @dataclass(frozen=True)
@@ -85,6 +131,7 @@ class Caller:
         telephone: speak through a telephone (8 kHz µ-law) where the recording has that.
         hears: a WAV to write: left what the caller said, right what the caller heard.
         progress: told what is going on.
+        understanding: tells answers from other sounds; without it, every sound is one.
     """
 
     def __init__(
@@ -96,6 +143,7 @@ class Caller:
         manners: Manners | None = None,
         hears: Path | None = None,
         progress: Progress | None = None,
+        understanding: Understanding | None = None,
     ) -> None:
         self._recorded = recorded
         self._line = line
@@ -103,6 +151,7 @@ class Caller:
         self._manners = manners or Manners()
         self._hears = hears
         self._progress = progress or (lambda _: None)
+        self._understanding = understanding
         self._said: list[_Said] = []
 
     async def run(self) -> CallerReport:
@@ -128,14 +177,16 @@ class Caller:
             await self._speak(turn)
             aside = turn.state in ("silence", "noise")
             patience_ms = self._manners.aside_ms if aside else self._manners.reply_ms
-            reply_ms = await self._agent_starts(self._said[-1].span.end_ms, patience_ms)
+            reply_ms = await self._answer_starts(self._said[-1].span.end_ms, patience_ms)
             if reply_ms is None:
                 if aside:
                     continue
                 self._progress(f"gives up on an answer to turn {turn.number}")
                 return turn.number
             if following is None or following.barge_in_ms is None:
-                await self._line.agent_finished(self._manners.quiet_ms)
+                if not await self._answer_ends(reply_ms):
+                    self._progress(f"gives up on the rest of the answer to turn {turn.number}")
+                    return turn.number
             else:
                 await self._listen_until(reply_ms + following.barge_in_ms)
         return None
@@ -160,6 +211,44 @@ class Caller:
                 return await self._line.agent_started(since_ms)
         except TimeoutError:
             return None
+
+    async def _answer_starts(self, since_ms: float, patience_ms: float) -> float | None:
+        """When the first answer after ``since_ms`` is heard; None when patience runs out first."""
+        if self._understanding is None:
+            return await self._agent_starts(since_ms, patience_ms)
+        return await self._understood(self._understanding.answer(since_ms), patience_ms)
+
+    async def _answer_ends(self, since_ms: float) -> bool:
+        """Hear the answer that began at ``since_ms`` out; False when patience with one that broke off runs out."""
+        await self._line.agent_finished(self._manners.quiet_ms)
+        if self._understanding is None:
+            return True
+        whole = await self._understood(self._understanding.whole(since_ms), self._manners.reply_ms)
+        if whole is not None:  # after a pause, maybe
+            await self._line.agent_finished(self._manners.quiet_ms)
+        return whole is not None
+
+    async def _understood(self, what: Coroutine[None, None, float], patience_ms: float) -> float | None:
+        """What is waited for; None when patience runs out first.
+
+        Raises:
+            LineClosedError: the line was closed before that.
+        """
+        waited = asyncio.create_task(what, name="caller listens for an answer")
+        over = asyncio.create_task(self._line.hung_up(), name="caller listens for the line")
+        try:
+            await asyncio.wait(
+                {waited, over}, timeout=patience_ms / 1000, return_when=asyncio.FIRST_COMPLETED
+            )
+            if waited.done():
+                return waited.result()
+            if over.done():
+                raise LineClosedError("the line was closed before the caller was answered")
+            return None
+        finally:
+            for task in (waited, over):
+                task.cancel()
+            await asyncio.gather(waited, over, return_exceptions=True)
 
     async def _listen_until(self, at_ms: float) -> None:
         """Listen to the agent up to a moment of the call, or until it is done before that."""

@@ -71,7 +71,7 @@ class KnownSpeech:
 
 @dataclass(slots=True, eq=False)
 class KnownListener:
-    """One stream. ``turns`` holds the audio between one final result and the next, int16 at ``rate_hz``."""
+    """One stream. ``turns`` holds the audio of each final result that was wanted, int16 at ``rate_hz``."""
 
     _hearing: KnownSpeech
     rate_hz: int
@@ -95,9 +95,10 @@ class KnownListener:
         if before_s < self._silence_s <= self._quiet_s < math.inf:
             self._answer(finalized=False)
 
-    def finalize(self) -> None:
+    def finalize(self, *, wanted: bool = True) -> None:
         self._answer(finalized=True)
-        self.turns.append(np.frombuffer(bytes(self._pcm), "<i2").astype(np.int16))
+        if wanted:
+            self.turns.append(np.frombuffer(bytes(self._pcm), "<i2").astype(np.int16))
         self._before += len(self._pcm)
         self._pcm.clear()
         self._told = 0
@@ -145,11 +146,25 @@ def excerpts(samples: Samples, texts: Sequence[str], *, seconds: float) -> Mappi
     }
 
 
+def longest_pause_s(samples: Samples) -> float:
+    """The longest time in which nothing is said, to 10 ms; int16 mono at 24 kHz."""
+    step = int(RATE_HZ * _FRAME_S)
+    loud = (
+        np.abs(samples[: len(samples) // step * step].astype(np.int32)).reshape(-1, step).max(axis=1) > _QUIET
+    )
+    edges = np.flatnonzero(np.concatenate([[True], loud, [True]]))
+    return float(np.diff(edges).max() - 1) * _FRAME_S
+
+
 def _loudness(samples: Samples, rate_hz: int) -> NDArray[np.float64]:
-    """Root mean square of every 10 ms."""
+    """Root mean square about every 10 ms.
+
+    It is taken over 30 ms, some periods of a voice: over fewer it changes with where a frame happens to begin.
+    """
     step = int(rate_hz * _FRAME_S)
     whole = samples[: len(samples) // step * step].astype(np.float64).reshape(-1, step)
-    loudness: NDArray[np.float64] = np.sqrt(np.square(whole).mean(axis=1))
+    power = np.pad(np.square(whole).mean(axis=1), 1)
+    loudness: NDArray[np.float64] = np.sqrt(np.convolve(power, np.ones(3) / 3, "valid"))
     return loudness
 
 

@@ -13,9 +13,10 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from copy import deepcopy
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from aiohttp import WSMessage, WSMsgType, web
 
@@ -71,6 +72,9 @@ class Outlet(Protocol):
 class Session:
     """One connection. Client events are carried out in order; answers leave in order, one network delay later."""
 
+    handlers: ClassVar[Mapping[str, Callable[[Any, dict[str, Any]], Awaitable[None]]]]
+    """By the name of a client event, what carries it out."""
+
     def __init__(
         self,
         context: LabContext,
@@ -90,6 +94,7 @@ class Session:
         self._ears = RealtimeEars(context.hearing, sample_rate_hz=SAMPLE_RATE_HZ)
         self._response: Response | None = None
         self._vad: ServerVad | None = None
+        self._detection: dict[str, Any] | None = None
         self._turn_item_id = ""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._outbox: asyncio.Queue[tuple[float, str]] = asyncio.Queue()
@@ -112,7 +117,7 @@ class Session:
             event_id = event.get("event_id")
             name = str(event["type"])
             self._journal(name, event)
-            handler = _HANDLERS.get(name)
+            handler = self.handlers.get(name)
             if handler is None:
                 raise RejectedError("invalid_value", f"Invalid value: '{name}' is not a client event.")
             await handler(self, event)
@@ -143,8 +148,7 @@ class Session:
     # -- client events ----------------------------------------------------------------------------------
     async def update(self, event: dict[str, Any]) -> None:
         update_session(self._config, event["session"])
-        detection = self._config["audio"]["input"]["turn_detection"]
-        self._vad = ServerVad.of(detection) if detection else None
+        self._detect()
         self._send("session.updated", session=self._config)
 
     async def append(self, event: dict[str, Any]) -> None:
@@ -213,6 +217,13 @@ class Session:
         await response.cancel()
 
     # -- turns --------------------------------------------------------------------------------------------
+    def _detect(self) -> None:
+        """Detect turns as the session has it; a turn goes on through an update that changes nothing about that."""
+        detection = self._config["audio"]["input"]["turn_detection"]
+        if detection != self._detection:
+            self._detection = deepcopy(detection)
+            self._vad = ServerVad.of(detection) if detection else None
+
     async def _listen(self, vad: ServerVad, pcm: bytes) -> None:
         change = vad.push(pcm)
         if change == "started":
@@ -363,7 +374,7 @@ class Session:
         return task
 
 
-_HANDLERS = {
+Session.handlers = {
     "session.update": Session.update,
     "input_audio_buffer.append": Session.append,
     "input_audio_buffer.commit": Session.commit,

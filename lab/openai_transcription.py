@@ -20,6 +20,8 @@ from aiohttp import web
 from lab.context import LabContext
 from lab.errors import LabError
 from lab.faults import IN_STREAM, Provider, stall
+from lab.realtime_conversation import USER_TOKENS_PER_S
+from lab.tokens import count
 from lab.wire import cut, fail_at_the_door, failure
 
 _PROVIDER: Provider = "openai.transcription"
@@ -73,7 +75,9 @@ async def _transcribe(request: web.Request, context: LabContext) -> web.StreamRe
     headers = {"x-request-id": request_id}
     if shape == "text":
         return web.Response(text=f"{heard.text}\n", headers=headers)
-    return web.json_response(_answer(heard.text, seconds, whole=shape == "verbose_json"), headers=headers)
+    return web.json_response(
+        _answer(asked.get("model", ""), heard.text, seconds, whole=shape == "verbose_json"), headers=headers
+    )
 
 
 def _audio(file: Any) -> tuple[bytes, int]:
@@ -84,8 +88,22 @@ def _audio(file: Any) -> tuple[bytes, int]:
         return wav.readframes(wav.getnframes()), wav.getframerate()
 
 
-def _answer(text: str, seconds: float, *, whole: bool) -> dict[str, Any]:
-    answer: dict[str, Any] = {"text": text, "usage": {"type": "duration", "seconds": max(1, round(seconds))}}
+def _answer(model: str, text: str, seconds: float, *, whole: bool) -> dict[str, Any]:
+    answer: dict[str, Any] = {"text": text, "usage": _usage(model, text, seconds)}
     if whole:
         answer |= {"task": "transcribe", "language": "english", "duration": seconds, "segments": []}
     return answer
+
+
+def _usage(model: str, text: str, seconds: float) -> dict[str, Any]:
+    """The newer models are billed by the token, whisper-1 by the second."""
+    if not model.startswith("gpt-4o"):
+        return {"type": "duration", "seconds": max(1, round(seconds))}
+    read, written = round(seconds * USER_TOKENS_PER_S), count(text)
+    return {
+        "type": "tokens",
+        "input_tokens": read,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": read},
+        "output_tokens": written,
+        "total_tokens": read + written,
+    }

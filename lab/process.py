@@ -98,6 +98,10 @@ class LabProcess(Reachable):
     async def clear_faults(self) -> None:
         await self._ask("DELETE", "/lab/faults")
 
+    async def cut(self, path: str) -> int:
+        """Drop what is being answered under ``path``, sockets too; returns how many."""
+        return int((await self._ask("DELETE", f"/lab/connections?path={path}"))["cut"])
+
     async def health(self) -> dict[str, Any]:
         """What the lab says of itself."""
         return await self._ask("GET", "/lab/health")

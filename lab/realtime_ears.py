@@ -33,7 +33,7 @@ class RealtimeEars:
             self._reader = asyncio.create_task(self._read(self._listener), name="lab realtime ears")
         self._listener.push(pcm)
 
-    def take(self) -> asyncio.Future[str]:
+    def take(self, *, wanted: bool = True) -> asyncio.Future[str]:
         """What was said since the last :meth:`take`, as soon as the rest of it is decoded.
 
         The future raises :class:`LabError` if the recogniser fails.
@@ -44,13 +44,13 @@ class RealtimeEars:
             heard.set_exception(LabError("the recogniser of this session has ended"))
             return heard
         self._awaited.append(heard)
-        self._listener.finalize()
+        self._listener.finalize(wanted=wanted)
         return heard
 
     def discard(self) -> None:
         """Forget what was said since the last :meth:`take`."""
         if self._listener is not None:
-            self.take()
+            self.take(wanted=False)
 
     async def aclose(self) -> None:
         """Stop listening."""

@@ -111,6 +111,7 @@ class Lab(Reachable):
             app = web.Application(client_max_size=64 * 2**20, middlewares=[self._followed])
             for provider in (*_PROVIDERS, control):
                 app.add_routes(provider.routes(self.context))
+            app.router.add_delete("/lab/connections", self._cut)
             # A client that goes away cancels its request: nothing is generated for nobody.
             self._runner = web.AppRunner(
                 app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None
@@ -136,6 +137,9 @@ class Lab(Reachable):
         for request in lost:
             wire.cut(request)
         return len(lost)
+
+    async def _cut(self, request: web.Request) -> web.Response:
+        return web.json_response({"cut": self.cut(request.query.get("path", "/"))})
 
     @web.middleware
     async def _followed(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -80,7 +80,7 @@ class _GivenListener:
     def push(self, pcm: bytes) -> None:
         self._pcm += pcm
 
-    def finalize(self) -> None:
+    def finalize(self, *, wanted: bool = True) -> None:
         self._finals.put_nowait(bytes(self._pcm))
         self._pcm.clear()
 

@@ -25,6 +25,8 @@ from compliance.events import (
     HumanSaid,
     PartFailed,
     ProviderFailed,
+    SpeechHeard,
+    TransferAnswered,
     TransferAsked,
     TransferEnded,
     TurnAnswered,
@@ -32,6 +34,7 @@ from compliance.events import (
     TurnMoved,
     UsageIncurred,
 )
+from service.answered import Answers
 from service.segments import by_turn
 
 SUM_TOLERANCE_MS = 1.0
@@ -42,6 +45,10 @@ OVERLAP_TOLERANCE_MS = 100.0
 """Play-out is known to within a few frames; two engines within this of each other did not speak at once."""
 SPOKE_MS = 2_000.0
 """A person who was heard for so long said something: less may be a cough, or a chair."""
+WORDS_MS = 600.0
+"""Speech that is no longer may be a cough."""
+NEAR_MS = 1_000.0
+"""The voice detector and the recogniser agree to within this on when something was said."""
 NO_TIME_MS = 1.0
 """A turn that is no longer was not spoken when it was ended."""
 MONEY_TOLERANCE_USD = 1e-6
@@ -137,6 +144,14 @@ class Record:
             return min(later) - turn.end_ms <= RESUMED_WITHIN_MS
         return self.ended is None or self.ended.at_ms - turn.end_ms <= RESUMED_WITHIN_MS
 
+    def cut_in_on(self, replies: Sequence[AgentSaid]) -> bool:
+        """Whether the caller began another turn while one of ``replies`` was heard, so that its rest was not."""
+        return any(
+            reply.interrupted and reply.start_ms <= other.start_ms <= reply.end_ms + OVERLAP_TOLERANCE_MS
+            for reply in replies
+            for other in self.turns
+        )
+
 
 def promises(events: Sequence[Event]) -> tuple[Broken, ...]:
     """Everything promised that ``events``, the record of one call, does not keep; empty when all is kept."""
@@ -230,14 +245,39 @@ def guards_hold(record: Record) -> Iterator[_Found]:
 
 
 def every_turn_is_answered(record: Record) -> Iterator[_Found]:
-    """The agent says something in every turn, unless the caller leaves no time for it."""
+    """Every turn gets an answer or a person, unless the caller leaves no time for it.
+
+    That it takes longer, or that nobody can help, answers nothing.
+    """
+    answers = Answers(record.events)
     for turn in _distinct(record.turns):
         replies = record.replies_to(turn.turn)
-        heard = replies or turn.turn in record.answered  # cut before its first word, a reply has sound only
-        if not heard and not record.left_no_time(turn):
-            yield _Found(turn.turn, f"Nobody answered turn {turn.turn}.")
-        elif replies and not any(reply.text.strip() or reply.interrupted for reply in replies):
+        if replies and not any(reply.text.strip() or reply.interrupted for reply in replies):
             yield _Found(turn.turn, f"The reply to turn {turn.turn} has no words.")
+        elif not (answers.of_turn(turn.turn) or record.left_no_time(turn) or record.cut_in_on(replies)):
+            told = " The caller was only told that there is no answer." if replies else ""
+            yield _Found(turn.turn, f"Nobody answered turn {turn.turn}.{told}")
+
+
+def nothing_is_said_in_vain(record: Record) -> Iterator[_Found]:
+    """What a caller says while the recogniser fails is taken up in the end: where it is well, noise has no words."""
+    if not any(isinstance(event, PartFailed) and event.part == "transcriber" for event in record.events):
+        return
+    heard: list[TurnEnded | CallerSaid] = [event for event in record.events if isinstance(event, CallerSaid)]
+    heard += record.turns
+    stays = [event for event in record.events if isinstance(event, TransferAnswered)]
+    until_ms = record.events[-1].at_ms - RESUMED_WITHIN_MS
+    for said in (event for event in record.events if isinstance(event, SpeechHeard)):
+        lost = said.end_ms - said.start_ms >= WORDS_MS and not any(
+            one.start_ms - NEAR_MS <= said.end_ms and said.start_ms <= one.end_ms + NEAR_MS for one in heard
+        )
+        with_person = any(stay.at_ms <= said.end_ms for stay in stays)
+        if said.speaker == "caller" and lost and not with_person and said.end_ms <= until_ms:
+            yield _Found(
+                None,
+                f"Nobody heard what the caller said at {said.start_ms / 1000:.1f}–{said.end_ms / 1000:.1f} s:"
+                " the recogniser had failed.",
+            )
 
 
 def heard_latency_adds_up(record: Record) -> Iterator[_Found]:
@@ -350,6 +390,7 @@ CHECKS: Mapping[str, Callable[[Record], Iterator[_Found]]] = {
     "The engine decided is the one that answers": the_engine_decided_answers,
     "Guards hold": guards_hold,
     "Every turn is answered": every_turn_is_answered,
+    "Nothing is said in vain": nothing_is_said_in_vain,
     "Heard latency is measured and adds up": heard_latency_adds_up,
     "One voice at a time, nothing twice": one_voice_at_a_time,
     "Hand-offs are on record": hand_offs_are_recorded,

@@ -49,7 +49,7 @@ class Listener:
             raise HearingError(f"int16 audio has an even number of bytes, got {len(pcm)}")
         self._process.send(Kind.PUSH, self._number, pcm)
 
-    def finalize(self) -> None:
+    def finalize(self, *, wanted: bool = True) -> None:
         """End the running utterance with the audio pushed so far: its final comes at once, perhaps empty."""
         self._process.send(Kind.FINALIZE, self._number)
 

@@ -4,40 +4,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 
 import pytest
 
-import lab.bench.faults
+from lab.bench.fault_calls import run
+from lab.bench.fault_rows import Row
 from lab.bench.fault_verdicts import Verdict
-from lab.bench.faults import Row, brief, run
-from lab.caller import Caller
+from lab.bench.faults import verified
 from tests.patience import without_limits
 from tests.whole_call import PATIENT, without_settings
 
 pytestmark = [pytest.mark.adversarial, pytest.mark.alone]
 
 ROWS = (
+    Row("openai", "refuse"),
     Row("openai.chat", "hang"),
-    Row("openai.realtime", "drop"),
-    Row("deepgram", "refuse"),
+    Row("elevenlabs", "refuse"),
 )
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Verdict], bool]]:
-    """Two callers in each row, one of whom is sent to a cascade and the other to realtime; and the log's verdict."""
+    """A caller in each row, for the first of whom the fault begins in mid-call; and the log's verdict."""
     with pytest.MonkeyPatch.context() as patch:
         without_settings(patch)
         without_limits(patch)
-        patch.setattr(lab.bench.faults, "Caller", partial(Caller, manners=PATIENT))
         found: list[Verdict] = []
         folder = tmp_path_factory.mktemp("faults")
-        verified = asyncio.run(
-            run([(row, (0, 1)) for row in ROWS], Path(folder), at_once=2, keep=found.append, caller=brief(1))
+        asyncio.run(
+            run(
+                [(ROWS[0], (1,)), (ROWS[1], (0,)), (ROWS[2], (0,))],
+                folder,
+                at_once=3,
+                commit="here",
+                keep=found.append,
+                manners=PATIENT,
+            )
         )
-        yield found, verified
+        yield found, verified(folder)
 
 
 def of(made: tuple[list[Verdict], bool], row: Row) -> list[Verdict]:
@@ -45,9 +49,9 @@ def of(made: tuple[list[Verdict], bool], row: Row) -> list[Verdict]:
 
 
 def test_every_caller_is_answered_and_every_promise_is_kept(made: tuple[list[Verdict], bool]) -> None:
-    assert len(made[0]) == 2 * len(ROWS)
+    assert [one.in_mid_call for row in ROWS for one in of(made, row)] == [True, False, False]
     assert [sentence for one in made[0] for sentence in one.broken] == []
-    assert all(one.heard_ms and not one.unanswered for one in made[0])
+    assert [(one.said, one.unanswered) for one in made[0]] == [(2, 0)] * 3
 
 
 def test_the_log_verifies(made: tuple[list[Verdict], bool]) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from livekit import rtc
 
-from lab.caller import Caller, CallerReport
+from compliance.events import AgentSaid, TurnAnswered
+from lab.caller import Caller, CallerReport, Understanding
 from lab.callers import RecordedCall, RecordedTurn
 from service.audio import read_audio, write_wav
 from service.line import Line
@@ -185,3 +186,74 @@ def test_a_caller_who_is_cut_off_in_mid_sentence_has_said_that_much(recorded) ->
     assert report.cut_off
     (turn,) = report.turns
     assert turn.end_ms - turn.start_ms == pytest.approx(400, abs=2)
+
+
+def answered(line: Line) -> TurnAnswered:
+    return TurnAnswered(call_id="c", at_ms=line.clock.now_ms(), turn=1, engine="e", heard_ms=1, waits={})
+
+
+def said(line: Line, text: str, *, interrupted: bool = False) -> AgentSaid:
+    at_ms = line.clock.now_ms()
+    return AgentSaid(
+        call_id="c",
+        at_ms=at_ms,
+        turn=1,
+        engine="e",
+        generation=1,
+        start_ms=at_ms,
+        end_ms=at_ms,
+        text=text,
+        interrupted=interrupted,
+    )
+
+
+def test_a_caller_who_understands_waits_for_an_answer_whatever_else_is_heard(recorded) -> None:
+    understanding = Understanding()
+
+    async def troubled(line: Line) -> None:
+        await reply(line, 500)
+        await caller_stops(line)
+        await reply(line, 700)
+        understanding.take(said(line, "One moment, please."))
+        await asyncio.sleep(4)
+        await reply(line, 1000)
+        understanding.take(answered(line))
+        understanding.take(said(line, "Until five."))
+        await caller_stops(line)
+        await reply(line, 2000)
+
+    report, _ = lived(recorded("calm", "calm"), troubled, understanding=understanding)
+    first, second = report.turns
+    assert second.start_ms - first.end_ms > 5000
+    assert report.gave_up == 2
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_caller_who_understands_waits_for_the_rest_of_an_answer_that_breaks_off(recorded, goes_on) -> None:
+    understanding = Understanding()
+
+    async def stalling(line: Line) -> None:
+        await reply(line, 500)
+        await caller_stops(line)
+        understanding.take(answered(line))
+        await reply(line, 100)
+        await asyncio.sleep(4)
+        understanding.take(said(line, "On", interrupted=True))
+        if goes_on:
+            await reply(line, 1000)
+            understanding.take(said(line, "Sorry, let me start again. On Saturday until five."))
+
+    report, _ = lived(recorded("calm"), stalling, understanding=understanding)
+    assert report.gave_up == (None if goes_on else 1)
+    assert (report.duration_ms > 20_000) is not goes_on
+
+
+def test_a_caller_who_understands_notices_that_the_agent_hangs_up(recorded) -> None:
+    async def rude(line: Line) -> None:
+        await reply(line, 500)
+        await caller_stops(line)
+        line.hang_up()
+
+    report, _ = lived(recorded("calm", "calm"), rude, understanding=Understanding())
+    assert report.cut_off
+    assert report.gave_up is None

@@ -5,6 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
+from lab.bench import known_lab
 from lab.callers import HERE, load_pcm
 from lab.known_speech import RATE_HZ, KnownListener, KnownSpeech, Utterance, excerpts
 
@@ -49,6 +50,15 @@ async def test_a_known_sound_may_have_no_words_and_silence_has_none() -> None:
     ears = KnownSpeech(tuple(SPEECH.values()))
     for pcm in (said(""), silence(1.0), b""):
         assert (await ears.recognise(pcm, sample_rate_hz=RATE_HZ)).text == ""
+
+
+@pytest.mark.parametrize("text", [one.text for one in known_lab.speech()])
+async def test_it_does_not_matter_at_which_sample_an_utterance_begins(text: str) -> None:
+    [said] = [one.samples for one in known_lab.speech() if one.text == text]
+    ears = known_lab.ears(known_lab.speech())
+    for early in range(0, RATE_HZ // 100, 7):
+        pcm = bytes(2 * early) + said.tobytes() + silence(0.1)
+        assert (await ears.recognise(pcm, sample_rate_hz=RATE_HZ)).text == text
 
 
 async def test_half_of_an_utterance_is_not_heard() -> None:

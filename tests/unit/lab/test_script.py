@@ -1,6 +1,7 @@
 """The scripted model: stateless, deterministic, in the words that callers and recognisers use."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -176,12 +177,36 @@ def test_every_recorded_caller_is_understood_as_spoken_and_as_recognised(
         messages.append(Message("assistant", reply.text))
 
 
-def test_who_asks_for_a_human_hears_that_the_context_goes_along(script: Script) -> None:
-    for heard in ("just transfer me to an agent please", "hello can i adopt a real person please"):
-        reply = script.reply(said("Hello", heard))
-        assert isinstance(reply, Say)
-        assert "human colleague" in reply.text
-        assert "context" in reply.text
+WISHES = (
+    "just transfer me to an agent please",
+    "hello can i adopt a real person please",
+    "get me your supervisor",
+)
+
+
+@pytest.mark.parametrize("engine", ["chat", "realtime"])
+@pytest.mark.parametrize("heard", WISHES)
+def test_who_asks_for_a_person_is_promised_nobody_where_nobody_can_be_fetched(
+    script: Script, heard: str, engine: str
+) -> None:
+    reply = script.reply(said("Hello", heard, engine=engine))
+    assert isinstance(reply, Say)
+    assert "automated assistant" in reply.text
+    assert not re.search(r"transferring|will transfer|colleague|call you back", reply.text)
+
+
+@pytest.mark.parametrize("heard", WISHES)
+def test_who_asks_for_a_person_is_passed_on_where_that_is_offered(script: Script, heard: str) -> None:
+    request = said("Hello", heard, tools=TOOLS | {"transfer_to_human"})
+    assert script.reply(request) == Call("transfer_to_human", {"reason": "the caller asks for a person"})
+
+
+def test_who_cannot_be_passed_on_is_told_that_nobody_is_free(script: Script) -> None:
+    told = "No colleague is free just now. Say so, and help as well as you can."
+    name, reply = script.decide(after("transfer_to_human", told, Message("user", "a person please")))
+    assert name == "nobody to pass the caller on to"
+    assert isinstance(reply, Say)
+    assert "none of my colleagues is free" in reply.text
 
 
 def test_the_long_answer_is_long_enough_to_be_interrupted(script: Script) -> None:

@@ -18,6 +18,7 @@ from compliance.events import (
     HumanSaid,
     PartFailed,
     ProviderFailed,
+    SpeechHeard,
     TurnAnswered,
     TurnEnded,
     TurnMoved,
@@ -194,6 +195,35 @@ def test_a_turn_that_nobody_answered_is_told() -> None:
     assert "Nobody answered turn 3." in sentences(events)
 
 
+def test_an_apology_and_a_word_about_the_delay_answer_nothing() -> None:
+    said = "One moment, please. I am sorry, I have a technical problem just now. Please say that again in a moment."
+    events = changed(quick_call(), of_turn(AgentSaid, 1), text=said)
+    told = "Nobody answered turn 1. The caller was only told that there is no answer."
+    assert told in sentences(events)
+
+
+def test_a_caller_who_cuts_in_on_the_word_about_a_delay_leaves_no_time_for_the_answer() -> None:
+    events = changed(furious_call(), of_turn(AgentSaid, 3), text="One moment, please.", interrupted=True)
+    [reply] = [event for event in events if isinstance(event, AgentSaid) and event.turn == 3]
+    cut_in = changed(events, of_turn(TurnEnded, 4), start_ms=reply.end_ms - 100)
+    assert "Every turn is answered" in {broken.promise for broken in promises(events)}
+    assert "Every turn is answered" not in {broken.promise for broken in promises(cut_in)}
+
+
+def test_what_a_recogniser_that_failed_did_not_hear_is_told() -> None:
+    start, *rest = quick_call()
+    deaf = PartFailed(call_id=start.call_id, at_ms=1.0, part="transcriber", error="TimeoutError", action="x")
+    assert promises((start, deaf, *rest)) == ()
+    numbers = {event.turn for event in rest if isinstance(event, TurnEnded)}
+    lost = [event for event in (start, deaf, *rest) if getattr(event, "turn", 0) not in numbers]
+    unheard = without(lost, lambda event: isinstance(event, CallerSaid))
+    spoken = [event for event in unheard if isinstance(event, SpeechHeard) and event.speaker == "caller"]
+    told = [broken for broken in promises(unheard) if broken.promise == "Nothing is said in vain"]
+    assert spoken
+    assert len(told) == len(spoken)
+    assert "the recogniser had failed" in told[0].sentence
+
+
 def test_a_caller_who_speaks_on_at_once_leaves_no_time_for_a_reply() -> None:
     events = without(
         furious_call(), lambda event: of_turn(AgentSaid, 6)(event) or of_turn(TurnAnswered, 6)(event)
@@ -228,7 +258,7 @@ def test_where_no_more_is_heard_than_that_it_takes_longer_there_is_no_wait_to_me
     unanswered = without(furious_call(), of_turn(TurnAnswered, 5))
     assert "Heard latency is measured and adds up" in {broken.promise for broken in promises(unanswered)}
     word = changed(unanswered, of_turn(AgentSaid, 5), engine="realtime", text="One moment, please.")
-    assert promises(word) == ()
+    assert [broken.promise for broken in promises(word)] == ["Every turn is answered"]
 
 
 def test_a_reply_whose_wait_was_not_measured_is_told() -> None:

@@ -1,0 +1,140 @@
+"""What the bench of faulty providers prints, and the page that it writes: one line per provider and fault."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from lab.bench.fault_rows import ROWS, Row
+from lab.bench.fault_verdicts import EXTRA_MS, Verdict
+from policies import shipped
+from router import Policy
+
+COLUMNS = (
+    "provider",
+    "fault",
+    "calls",
+    "turns",
+    "broken",
+    "unanswered",
+    "tools",
+    "heard P50 / max ms",
+    "failures",
+    "taken over",
+    "failure → sound P50 / max ms",
+    "failure → answer P50 / max ms",
+    "late",
+    "cut, USD",
+)
+PAGE = Path(__file__).parent / "faults_page.md"
+"""What is written around the figures."""
+_WORDS = 2
+"""Columns that are no figures."""
+
+
+def table(verdicts: Sequence[Verdict]) -> Table:
+    """The figures for a terminal."""
+    shown = Table(
+        box=box.SIMPLE_HEAD,
+        title="calls with a faulty provider (simulated)",
+        title_justify="left",
+        caption="sound: the word about the delay, or the answer; late is judged on it. answer: its own first sound",
+        caption_justify="left",
+    )
+    for place, name in enumerate(COLUMNS):
+        shown.add_column(name, justify="left" if place < _WORDS else "right")
+    for line in _lines(verdicts):
+        shown.add_row(*line)
+    return shown
+
+
+def page(verdicts: Sequence[Verdict], *, verified: bool, commit: str, at_once: int) -> str:
+    """``docs/faults.md``."""
+    budget_ms = Policy.load(shipped("default.yaml")).answer_within_ms
+    rows = [f"| {' | '.join(line)} |" for line in (COLUMNS, *_lines(verdicts, total=True))]
+    rows.insert(1, f"|{' --- |' * _WORDS}{' ---: |' * (len(COLUMNS) - _WORDS)}")
+    faulty = [one for one in verdicts if one.provider]
+    return PAGE.read_text(encoding="utf-8").format(
+        calls=len(faulty),
+        sound=len(verdicts) - len(faulty),
+        turns=sum(one.said for one in verdicts),
+        in_mid_call=sum(one.in_mid_call for one in faulty),
+        verified="The log verifies" if verified else "**The log does not verify**",
+        table="\n".join(rows),
+        broken=_broken(verdicts),
+        budget_ms=budget_ms,
+        share_ms=f"{(budget_ms or 0) / 2:.0f}",
+        extra_ms=f"{EXTRA_MS:.0f}",
+        commit=commit,
+        at_once=at_once,
+        day=date.today().isoformat(),  # noqa: DTZ011 -- the day where it was run
+        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+    )
+
+
+def problems(verdicts: Sequence[Verdict]) -> list[str]:
+    """What is not as it should be, a sentence each."""
+    found = []
+    for one in verdicts:
+        name = f"{Row(one.provider, None).provider or 'no fault'} {one.fault}".strip()
+        call = f"{name} #{one.number}{', in mid-call' if one.in_mid_call else ''}"
+        found += [f"{call}: {sentence}" for sentence in one.broken]
+        if one.unanswered:
+            found.append(f"{call}: {one.unanswered} of {one.said} turns of the caller were not answered.")
+        found += [
+            f"{call}: after {over.error} of {over.engine}, turn {over.turn}, "
+            + (
+                "nothing was heard."
+                if over.after_failure_ms is None
+                else f"{over.after_failure_ms:.0f} ms passed."
+            )
+            for over in one.take_overs
+            if not over.in_time
+        ]
+    return found
+
+
+def _broken(verdicts: Sequence[Verdict]) -> str:
+    found = problems(verdicts)
+    return "\n".join(f"- {each}" for each in found) if found else "Nothing."
+
+
+def _lines(verdicts: Sequence[Verdict], *, total: bool = False) -> list[tuple[str, ...]]:
+    found = []
+    for row in ROWS:
+        mine = [one for one in verdicts if (one.provider, one.fault) == (row.provider, row.fault or "")]
+        if mine:
+            found.append((row.provider or "none", row.fault or "", *_figures(mine)))
+    faulty = [one for one in verdicts if one.provider]
+    if total and faulty:
+        found.append(("all with a fault", "", *_figures(faulty)))
+    return found
+
+
+def _figures(mine: Sequence[Verdict]) -> tuple[str, ...]:
+    overs = [over for one in mine for over in one.take_overs]
+    return (
+        str(len(mine)),
+        str(sum(one.said for one in mine)),
+        str(sum(bool(one.broken) for one in mine)),
+        str(sum(one.unanswered for one in mine)),
+        str(sum(one.tools for one in mine)),
+        _spread([ms for one in mine for ms in one.heard_ms]),
+        str(sum(one.failures for one in mine)),
+        str(len(overs)),
+        _spread([over.after_failure_ms for over in overs if over.after_failure_ms is not None]),
+        _spread([over.answer_after_ms for over in overs if over.answer_after_ms is not None]),
+        str(sum(one.late for one in mine)),
+        f"{sum(one.estimated_usd for one in mine):.4f}",
+    )
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.median(values):.0f} / {max(values):.0f}" if values else "–"

@@ -1,0 +1,108 @@
+"""Whether callers were answered: what an engine says in reply answers, and so does a person who takes the call.
+
+That there is no answer yet, that there is none, and that something should be said again are no answers, and a turn that
+the recogniser never ended has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from compliance.events import (
+    AgentSaid,
+    CallbackAsked,
+    Event,
+    TransferAnswered,
+    TransferAsked,
+    TransferEnded,
+    TransferFailed,
+    TurnAnswered,
+    TurnEnded,
+)
+from engines.wording import Wording
+from service.heard import Span
+
+_WORDING = Wording()
+NO_ANSWERS = (*_WORDING.about_delays, _WORDING.cannot_help.strip(), _WORDING.recorded_words)
+"""What is said in the place of an answer."""
+
+
+def is_answer(words: str) -> bool:
+    """Whether ``words`` say more than that there is no answer."""
+    return bool(_beside_no_answers(words))
+
+
+def _beside_no_answers(words: str) -> str:
+    for each in NO_ANSWERS:
+        words = words.replace(each, " ")
+    return words.strip()
+
+
+class Answers:
+    """What the record of one call says of answers.
+
+    Args:
+        events: the record.
+    """
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._events = events
+
+    def of_turn(self, turn: int) -> bool:
+        """Whether ``turn``, as the record counts them, was answered or handed to a person."""
+        return self._by_engine(turn) or turn in self._handed
+
+    def of_speech(self, said: Sequence[Span]) -> tuple[bool, ...]:
+        """Of each thing that the caller said, whether it was answered before the next, or handed to a person.
+
+        Args:
+            said: when the caller spoke, in order, on the call's clock.
+        """
+        until_ms = (*(span.start_ms for span in said[1:]), float("inf"))
+        return tuple(map(self._answered, said, until_ms))
+
+    def _answered(self, said: Span, by_ms: float) -> bool:
+        ended = [
+            one for one in self._events if isinstance(one, TurnEnded) and said.start_ms < one.at_ms <= by_ms
+        ]
+        numbers = {one.turn for one in ended}
+        replied = any(
+            isinstance(one, TurnAnswered)
+            and one.turn in numbers
+            and said.end_ms < one.at_ms <= by_ms
+            and self._by_engine(one.turn)
+            for one in self._events
+        )
+        return replied or bool(numbers & self._handed) or self._with_person(said, by_ms)
+
+    def _by_engine(self, turn: int) -> bool:
+        words = [
+            one.text
+            for one in self._events
+            if isinstance(one, AgentSaid) and one.turn == turn and one.text.strip()
+        ]
+        if any(isinstance(one, TurnAnswered) and one.turn == turn for one in self._events):
+            # A reply that is cut before its first word has sound only.
+            return not words or any(map(is_answer, words))
+        # It may be no more than the beginning of such words.
+        said = filter(None, map(_beside_no_answers, words))
+        return any(not any(each.startswith(rest) for each in NO_ANSWERS) for rest in said)
+
+    @cached_property
+    def _handed(self) -> frozenset[int]:
+        """The turns that a person got, or is fetched for; where nobody came, those whose caller asked for one."""
+        nobody = {one.turn for one in self._events if isinstance(one, TransferFailed)}
+        return frozenset(
+            one.turn
+            for one in self._events
+            if isinstance(one, TransferAnswered | CallbackAsked)
+            or (isinstance(one, TransferAsked) and (one.cause != "failure" or one.turn not in nobody))
+        )
+
+    def _with_person(self, said: Span, by_ms: float) -> bool:
+        came = [one.at_ms for one in self._events if isinstance(one, TransferAnswered) and one.at_ms <= by_ms]
+        left = [
+            one.at_ms for one in self._events if isinstance(one, TransferEnded) and one.at_ms < said.start_ms
+        ]
+        return len(came) > len(left)
