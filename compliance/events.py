@@ -92,6 +92,10 @@ class CallStarted(_Event):
     """SHA-256 of what the policy says, in hex."""
     policy_version: int = 0
     """The policy's own version; 0 in records from before it was kept."""
+    prices_hash: Fact = ""
+    """SHA-256 of the prices that the call is billed by, in hex; empty in records from before it was kept."""
+    prices_as_of: Fact = ""
+    """The day of those prices, as the price book gives it."""
     tenant: Fact = ""
     """Whose calls the line answers; empty where it has no tenants."""
     simulated: tuple[Fact, ...] = ()
@@ -127,6 +131,8 @@ class CallerSaid(_Event):
     """The recogniser's own."""
     while_agent_spoke: bool = False
     """Whether it was said over the agent."""
+    heard_by: Fact = ""
+    """The recogniser, such as ``deepgram/nova-3``; empty where an engine wrote it down itself."""
 
 
 class ConsentChanged(_Event):
@@ -279,6 +285,8 @@ class PreviewSettled(_Event):
     """The engine by its name in the catalogue."""
     used: bool
     """Whether the caller heard it."""
+    generation: int = 0
+    """The reply, as in :class:`UsageIncurred`: what it cost if nobody wanted it is what those cost."""
 
 
 class ToolCalled(_Event):
@@ -372,6 +380,18 @@ class EngineHeard(_Event):
     """Changed words per word of the record."""
 
 
+class HeardAlike(_Event):
+    """What a realtime engine itself heard in a turn is on record: with ``engine_heard``, every turn compared."""
+
+    kind: Literal["heard_alike"] = "heard_alike"
+    turn: int
+    """The caller turn, counted from 1."""
+    engine: Fact
+    """The engine by its name in the catalogue."""
+    words: int = Field(ge=0)
+    """Words of the record."""
+
+
 class LateEventDropped(_Event):
     """Something of a closed generation arrived and was neither spoken nor stored."""
 
@@ -414,7 +434,11 @@ class UsageIncurred(_Event):
     turn: int
     """The caller turn, counted from 1; 0 is the greeting."""
     engine: Fact
-    """The engine by its name in the catalogue."""
+    """The engine by its name in the catalogue; ``transcriber`` or ``questions`` for what all engines share."""
+    part: Literal["model", "voice"] = "model"
+    """``voice``: it read the engine's words aloud. Else what the engine is, or the recogniser or judge of all."""
+    generation: int = 0
+    """The reply that it was for, counted over the call; 0 where that is not known, or for none."""
     provider: Fact
     """Who is paid: the plugin's vendor, or as the engine catalogue names it."""
     model: Fact
@@ -425,6 +449,8 @@ class UsageIncurred(_Event):
     """By the price list of that day."""
     again_usd: float = Field(default=0, ge=0)
     """The part of it that is for conversation that had been sent before, an estimate from token counts."""
+    unpriced: tuple[Fact, ...] = ()
+    """Units of the quantities that should have a price and had none: what they cost is in no figure."""
     estimated: bool = False
     """Whether the quantities are an estimate, because the request failed or was cut before the provider told them."""
 
@@ -660,6 +686,7 @@ Event = Annotated[
     | AgentSaid
     | HumanSaid
     | EngineHeard
+    | HeardAlike
     | LateEventDropped
     | TurnAnswered
     | UsageIncurred

@@ -66,11 +66,14 @@ class Ears(StrEnum):
 
 @dataclass(frozen=True)
 class Condition:
-    """The transcriber's state has changed, or an attempt has failed again; ``error`` is the latest failure."""
+    """The transcriber's state has changed, or an attempt has failed again.
+
+    ``error`` is the latest failure, and ``passed_on`` whether another recogniser is asked next.
+    """
 
     state: Ears
-    provider: str = ""
     error: Exception | None = None
+    passed_on: bool = False
 
 
 class Timeline:

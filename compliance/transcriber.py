@@ -9,16 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 
 from livekit import rtc
-from livekit.agents import APIConnectionError, APIConnectOptions, APIError, stt
+from livekit.agents import APIConnectOptions, stt
 
 from compliance.clock import CallClock
 from compliance.errors import ComplianceError
 from compliance.heard import Condition, Ears, Heard, Recogniser, Segment, Timeline, segment
+from compliance.recognisers import (
+    ALL_WELL,
+    Persistence,
+    RecogniserEndedError,
+    Recognisers,
+    RecogniserStalledError,
+    Well,
+)
 from compliance.tap import CallerTap, Stamped
+from compliance.unanswered import Unanswered
 
 __all__ = [
     "Condition",
@@ -38,8 +47,6 @@ _GOODBYE_MS = 200.0
 """How long a stream that owes no more words is given to end by itself."""
 _ONSET_PAD_MS = 400.0
 """Replayed before the first voiced frame: recognisers clip a word that begins with their audio."""
-_WORD_TAIL_MS = 200.0
-"""Sound this soon after the end of a final's last word still belongs to that word."""
 _ONSET_LAG_MS = 1500.0
 """A recogniser tells of an onset at most this late."""
 
@@ -48,39 +55,13 @@ class TranscriberError(ComplianceError):
     """The transcriber was given something that it cannot work with."""
 
 
-class RecogniserStalledError(APIConnectionError):
-    """The caller had spoken, the recogniser was asked for its final result, and nothing came."""
-
-    def __init__(self) -> None:
-        super().__init__("the recogniser did not answer")
-
-
-class RecogniserEndedError(APIConnectionError):
-    """The recogniser ended its stream in the middle of the call."""
-
-    def __init__(self) -> None:
-        super().__init__("the recogniser ended the stream")
-
-
-@dataclass(frozen=True)
-class Persistence:
-    """How hard the transcriber tries; times in milliseconds.
-
-    A recogniser that sends nothing for ``answer_within_ms`` after it was asked to finalise at least
-    ``stall_voiced_ms`` of voiced sound has failed. The wait before another attempt doubles from
-    ``first_wait_ms`` to ``longest_wait_ms``. After ``failures`` in a row the state is :attr:`Ears.DEAF`.
-    """
-
-    connect_within_ms: float = 4000
-    answer_within_ms: float = 5000
-    stall_voiced_ms: float = 600
-    first_wait_ms: float = 100
-    longest_wait_ms: float = 5000
-    failures: int = 5
+class _BetterOne(Exception):  # noqa: N818 -- nothing is wrong
+    """Another recogniser is to hear the caller."""
 
 
 class _Ask(Enum):
     FINAL = auto()
+    CHOOSE = auto()
     END = auto()
 
 
@@ -88,16 +69,20 @@ class Transcriber:
     """Owns the call's recogniser stream and keeps it alive.
 
     A stream that fails is opened again, with the next recogniser if there is one, and hears again what was
-    voiced since the last final result, as far as the tap keeps it.
+    voiced since the last final result, as far as the tap keeps it. What one tells nothing of is heard again likewise;
+    where that brings no words either, it was no speech, and who is preferred has the call again.
 
     Args:
         recogniser: any streaming LiveKit recogniser. Its stream is closed with the transcriber, itself not.
         fallbacks: recognisers to turn to when the one before fails. Prefer them to ``stt.FallbackAdapter``,
             which loses what the failed one had not finalised.
+        well: which of them may be asked, as far as is known elsewhere; it is told what becomes of them.
+        patience: the share of its usual time that a recogniser is given.
 
     Attributes:
         on_segment: called with every final :class:`Segment`.
         on_condition: called when the state changes, and at every further failure.
+        on_nothing: called with the milliseconds of voiced sound in which nobody found words, when it was heard twice.
         on_usage: called with the recogniser and the usage that it reports.
         readers: called with every other event of the recogniser.
         streams: recogniser streams opened so far; 1 on a call without failures.
@@ -110,19 +95,22 @@ class Transcriber:
         clock: CallClock,
         *,
         fallbacks: Sequence[Recogniser] = (),
+        well: Well = ALL_WELL,
         persistence: Persistence | None = None,
+        patience: float = 1.0,
     ) -> None:
-        self._alive = [recogniser, *fallbacks]
-        for one in self._alive:
+        for one in (recogniser, *fallbacks):
             if not one.capabilities.streaming:
                 raise TranscriberError(
                     f"{one.label} does not stream; wrap it in livekit.agents.stt.StreamAdapter with a VAD"
                 )
         self.tap = tap
         self.clock = clock
-        self._persistence = persistence or Persistence()
+        self._persistence = (persistence or Persistence()).times(patience)
+        self._recognisers = Recognisers((recogniser, *fallbacks), well, self._persistence)
         self.on_segment: list[Callable[[Segment], None]] = []
         self.on_condition: list[Callable[[Condition], None]] = []
+        self.on_nothing: list[Callable[[float], None]] = []
         self.on_usage: list[Callable[[Recogniser, stt.RecognitionUsage], None]] = []
         self.readers: list[Callable[[Heard], None]] = []
         self.recogniser = recogniser
@@ -133,16 +121,11 @@ class Transcriber:
         self._inbox: asyncio.Queue[Stamped | _Ask] | None = None
         self._ending = False
         self._final_wanted = False
-        self._done_ms = 0.0
-        """What was said before this is on record."""
-        self._twice_ms = 0.0
-        """What was said before this, no recogniser is expected to answer: it has been heard twice."""
+        self._unanswered = Unanswered(tap, self._persistence)
         self._onset_ms: float | None = None
         self._interim: Segment | None = None
         self._said = asyncio.Event()
         """All that was voiced is on record."""
-        self._answered = False
-        self._answer_due_ms: float | None = None
 
     def start(self) -> None:
         """Begin to listen, from the first audio that the tap still keeps."""
@@ -153,8 +136,14 @@ class Transcriber:
     def finalize(self) -> None:
         """The caller has stopped speaking: ask the recogniser for its final result at once."""
         self._final_wanted = True
+        self._unanswered.asked()
         if self._inbox is not None:
             self._inbox.put_nowait(_Ask.FINAL)
+
+    def reconsider(self) -> None:
+        """Who may be asked has changed: have the caller heard by who is best now."""
+        if self._inbox is not None:
+            self._inbox.put_nowait(_Ask.CHOOSE)
 
     async def aclose(self, *, within_ms: float = 1500) -> None:
         """Wait at most ``within_ms`` for the last final result, and close the stream.
@@ -194,27 +183,23 @@ class Transcriber:
             self._inbox.put_nowait(Stamped(start_ms, frame))
 
     async def _supervise(self) -> None:
-        failures = 0
+        choice = self._recognisers
         self._become(Ears.LISTENING)
         while True:
-            self.recogniser = self._alive[0]
-            self._answered = False
+            self.recogniser = choice.choose()
             error = await self._listen(self.recogniser)
             if self._ending and (isinstance(error, RecogniserEndedError) or not self._owes_words):
                 return
-            failures = 1 if self._answered else failures + 1
-            if isinstance(error, APIError) and not error.retryable:
-                del self._alive[0]
-            else:
-                self._alive.append(self._alive.pop(0))
-            deaf = not self._alive or failures >= self._persistence.failures
+            if isinstance(error, _BetterOne):
+                continue
+            if isinstance(error, RecogniserStalledError):
+                self._unanswered.told_nothing()
+            choice.failed(error)
             logger.warning("recogniser %s failed: %s", self.recogniser.label, type(error).__name__)
-            self._become(Ears.DEAF if deaf else Ears.RECONNECTING, error)
-            if not self._alive:
+            self._become(Ears.DEAF if choice.given_up else Ears.RECONNECTING, error)
+            if choice.exhausted:
                 return
-            rounds = (failures - 1) // len(self._alive)
-            wait_ms = min(self._persistence.longest_wait_ms, self._persistence.first_wait_ms * 2**rounds)
-            await asyncio.sleep(wait_ms / 1000)
+            await asyncio.sleep(choice.wait_ms / 1000)
 
     async def _listen(self, recogniser: Recogniser) -> Exception:
         """One stream, from opening to its end; returns why it ended."""
@@ -246,13 +231,14 @@ class Transcriber:
     def _unheard(self) -> asyncio.Queue[Stamped | _Ask]:
         """What a new stream has to hear before it hears the line."""
         inbox: asyncio.Queue[Stamped | _Ask] = asyncio.Queue()
-        voiced_ms = self.tap.first_voiced_since(self._recorded_ms)
-        if voiced_ms is not None:
-            for stamped in self.tap.stamped_since(max(self._done_ms, voiced_ms - _ONSET_PAD_MS)):
+        if (voiced_ms := self._unanswered.since_ms) is not None:
+            asked = not self._final_wanted
+            for stamped in self.tap.stamped_since(max(self._unanswered.done_ms, voiced_ms - _ONSET_PAD_MS)):
+                if not asked and stamped.start_ms >= self._unanswered.asked_ms:
+                    asked = True  # not in the middle of what is being said since
+                    inbox.put_nowait(_Ask.FINAL)
                 inbox.put_nowait(stamped)
-            if self.streams > 1:
-                self._twice_ms = self.tap.heard_until_ms
-            if self._final_wanted:
+            if not asked:
                 inbox.put_nowait(_Ask.FINAL)
         if self._ending:
             inbox.put_nowait(_Ask.END)
@@ -262,14 +248,16 @@ class Transcriber:
         self, stream: stt.RecognizeStream, inbox: asyncio.Queue[Stamped | _Ask], timeline: Timeline
     ) -> None:
         began_ms = self.clock.now_ms()
-        self._answer_due_ms = None
+        self._unanswered.expect_nothing()
         while True:
             item = await inbox.get()
             now_ms = self.clock.now_ms()
             try:
                 if item is _Ask.FINAL:
                     stream.flush()
-                    self._expect_answer(now_ms)
+                    self._unanswered.expect(now_ms, interim=self._interim is not None)
+                elif item is _Ask.CHOOSE:
+                    self._or_make_way()
                 elif item is _Ask.END:
                     stream.end_input()
                     return
@@ -278,25 +266,30 @@ class Transcriber:
                     stream.push_frame(item.frame)
             except RuntimeError:
                 return  # the stream has ended; who reads it knows why
-            if self._answer_due_ms is not None and now_ms > self._answer_due_ms:
-                raise RecogniserStalledError
+            if self._unanswered.is_overdue(now_ms):
+                if not self._unanswered.again:
+                    raise RecogniserStalledError
+                self._dismiss()
             if self.state is not Ears.LISTENING and now_ms - began_ms > self._persistence.connect_within_ms:
                 self._become(Ears.LISTENING)  # or it would have failed to connect by now
 
     @property
-    def _recorded_ms(self) -> float:
-        """Sound before this belongs to words that are on record."""
-        return self._done_ms + _WORD_TAIL_MS if self._done_ms else 0.0
-
-    @property
     def _owes_words(self) -> bool:
         """Whether something was voiced, and is kept, that is not on record."""
-        return self.tap.first_voiced_since(self._recorded_ms) is not None
+        return self._unanswered.since_ms is not None
 
-    def _expect_answer(self, now_ms: float) -> None:
-        unheard_ms = self.tap.voiced_ms_since(max(self._recorded_ms, self._twice_ms))
-        if self._answer_due_ms is None and unheard_ms >= self._persistence.stall_voiced_ms:
-            self._answer_due_ms = now_ms + self._persistence.answer_within_ms
+    def _dismiss(self) -> None:
+        """Two recognisers have found no words in what was kept: it was no speech."""
+        self._interim, self._final_wanted = None, False
+        voiced_ms = self._unanswered.dismiss()
+        self._recognisers.heard_nothing()
+        self._become(Ears.LISTENING)
+        _tell(self.on_nothing, voiced_ms)
+        self._or_make_way()
+
+    def _or_make_way(self) -> None:
+        if self._recognisers.better:
+            raise _BetterOne
 
     async def _read(self, stream: stt.RecognizeStream, timeline: Timeline) -> None:
         async for event in stream:
@@ -304,8 +297,6 @@ class Transcriber:
                 if event.recognition_usage is not None:
                     _tell(self.on_usage, self.recogniser, event.recognition_usage)
                 continue
-            self._answered, self._answer_due_ms = True, None
-            self._become(Ears.LISTENING)
             self._hear(event, timeline)
 
     def _hear(self, event: stt.SpeechEvent, timeline: Timeline) -> None:
@@ -313,7 +304,7 @@ class Transcriber:
         data = event.alternatives[0] if event.alternatives else None
         heard_ms = self.tap.heard_until_ms
         if self._onset_ms is None:
-            since_ms = max(self._done_ms, heard_ms - _ONSET_LAG_MS)
+            since_ms = max(self._unanswered.done_ms, heard_ms - _ONSET_LAG_MS)
             self._onset_ms = self.tap.first_voiced_since(since_ms) or since_ms
         last_ms = self.tap.last_voiced_ms
         span = self._onset_ms, heard_ms if last_ms is None else max(self._onset_ms, last_ms)
@@ -322,7 +313,10 @@ class Transcriber:
             span = words.start_ms, words.end_ms
             if event.type is Kind.FINAL_TRANSCRIPT:
                 self._interim, self._onset_ms, self._final_wanted = None, None, False
-                self._done_ms = max(self._done_ms, words.end_ms)
+                if self._recognisers.suspects:
+                    self.reconsider()
+                self._recognisers.heard(again=self._unanswered.told_words(words.start_ms, words.end_ms))
+                self._become(Ears.LISTENING)
                 _tell(self.on_segment, words)
                 if not self._owes_words:
                     self._said.set()
@@ -330,6 +324,8 @@ class Transcriber:
                 self._interim = replace(words, settled=False)
         if event.type is Kind.END_OF_SPEECH:
             self._onset_ms = None
+        if event.type is not Kind.FINAL_TRANSCRIPT:
+            self._unanswered.told(event.type, span[1])
         timed = data is not None and data.end_time > 0
         offset_s = timeline.offset_s(data.start_time) if data is not None and timed else None
         _tell(self.readers, Heard(event, *span, offset_s))
@@ -337,7 +333,8 @@ class Transcriber:
     def _become(self, state: Ears, error: Exception | None = None) -> None:
         if state is not self.state or error is not None:
             self.state = state
-            _tell(self.on_condition, Condition(state, self.recogniser.label, error))
+            passed_on = error is not None and not self._recognisers.exhausted and self._recognisers.better
+            _tell(self.on_condition, Condition(state, error, passed_on))
 
 
 def _tell(listeners: Sequence[Callable[..., None]], *values: object) -> None:

@@ -86,8 +86,8 @@ class AskedAhead:
         self._warmth[engine].disown()
         self._warmth[engine].feed.again()
 
-    def _settled(self, route: Route, used: bool) -> None:
+    def _settled(self, route: Route, number: int, used: bool) -> None:
         self._asked = None
         if not used:
             self._wrong = route.turn
-        self._record.preview_settled(route.turn, route.engine, used=used)
+        self._record.preview_settled(route.turn, route.engine, number, used=used)

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 TOLD = "What the caller says next was said in a voice that sounds {manner}. Answer with that in mind; do not name it."
 """What an audio-aware engine's model is told."""
 STALL_S = 5.0
-"""A model that stops in mid-reply for longer than this has failed."""
+"""A model that stops in mid-reply for longer than this has failed, or than it may take to begin, if that is less."""
+LEAST_STALL_S = 1.0
+"""A model that pauses for less than this thinks, however soon it has to begin."""
 ONCE = APIConnectOptions(max_retry=0, timeout=10.0)
 """No retries inside the plugin: another engine answers sooner than the same one tried again."""
 
@@ -64,6 +66,11 @@ class Cascade:
     veil: Veil = NO_VEIL
     """What the model sees of the conversation."""
 
+    @property
+    def stall_s(self) -> float:
+        """How long the model may stop in mid-reply."""
+        return min(STALL_S, max(self.first_reply_s, LEAST_STALL_S))
+
     def voice_for(self, manner: str) -> Voices:
         """The voice in which a caller who sounds like ``manner`` is answered."""
         return self.voices_when.get(manner, self.voice)
@@ -81,7 +88,7 @@ class Cascade:
 
         Raises:
             APIError: the provider refused or failed.
-            TimeoutError: nothing came within ``first_reply_s``, or the stream stalled so long, or :data:`STALL_S`.
+            TimeoutError: nothing came within ``first_reply_s``, or the stream stalled for ``stall_s``.
         """
         seen = await self.veil.seen_by(self.name, chat_ctx)
         told = _told(seen, manner) if self.audio_aware and manner else seen
@@ -100,7 +107,7 @@ class Cascade:
                         chunk = await asyncio.wait_for(anext(chunks), limit_s)
                     except StopAsyncIteration:
                         return
-                    limit_s = min(STALL_S, self.first_reply_s)
+                    limit_s = self.stall_s
                     began, billed = True, billed or chunk.usage is not None
                     said += (chunk.delta.content or "") if chunk.delta is not None else ""
                     yield chunk
@@ -174,7 +181,7 @@ class CascadeAgent(VoicedAgent):
                         if generation.closed:
                             generation.drop()
                             return
-                        self._desk.thought(generation)
+                        generation.thought()
                         spoke = True
                         yield chunk
                 return

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast
 
-from engines.component import Component
+from engines.component import Component, Role
 from engines.entries import only_named_hosts, read_component
 from engines.people import PersonSpec, read_person
 from engines.plugins import APPEND_ONLY, SPEAKS_ONLY, TEXT_ONLY, is_full_duplex
@@ -21,7 +21,7 @@ from policies.document import did_you_mean
 
 Kind = Literal["cascade", "realtime", "half_cascade", "duplex"]
 MANNERS = ("upset",)
-"""How a caller may sound so that it makes a difference; `emotion.label` is one of these, or calm, or unknown."""
+"""How a caller's voice may sound so that it makes a difference; else it is calm, or it is not known."""
 PERSON = "human"
 KINDS: tuple[str, ...] = ("cascade", "realtime", "half_cascade", "duplex", PERSON)
 
@@ -83,6 +83,15 @@ class Catalogue:
     """The only hosts that its parts may reach, if it names any; one that would reach another does not load."""
     people: Mapping[str, PersonSpec] = field(default_factory=dict)
     """Who can be fetched to the line, by engine name."""
+    spare_transcriber: Component | None = None
+    """Hears the caller when the transcriber fails."""
+    patience: float = 1.0
+    """The share of their usual time that voices and recognisers are given: less where a policy leaves them less."""
+
+    @property
+    def transcribers(self) -> tuple[Component, ...]:
+        """Who hears the whole call, in order of preference."""
+        return (self.transcriber, *([self.spare_transcriber] if self.spare_transcriber else ()))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -103,12 +112,19 @@ class Catalogue:
         """Read a catalogue from text; ``file`` names it in errors."""
         return _read(Document.parse(text, file=file))
 
+    def parts(self) -> tuple[tuple[Role, Component], ...]:
+        """Every component of the catalogue, and what it is."""
+        parts: list[tuple[Role, Component]] = [("stt", part) for part in self.transcribers]
+        parts += [("tts", voice) for voice in self.voices.values()]
+        for engine in self.engines.values():
+            parts.append(("llm" if engine.kind == "cascade" else "realtime", engine.mind))
+        if self.decisions:
+            parts.append(("decisions", self.decisions.model))
+        return tuple(parts)
+
     def components(self) -> tuple[Component, ...]:
         """Every component of the catalogue, each once."""
-        minds = [engine.mind for engine in self.engines.values()]
-        judges = [self.decisions.model] if self.decisions else []
-        parts = [self.transcriber, *self.voices.values(), *minds, *judges]
-        return tuple({id(part): part for part in parts}.values())
+        return tuple({id(part): part for _, part in self.parts()}.values())
 
 
 _KEYS = (
@@ -118,6 +134,7 @@ _KEYS = (
     "offer",
     "endpointing_ms",
     "transcriber",
+    "spare_transcriber",
     "voices",
     "engines",
     "decisions",
@@ -158,6 +175,7 @@ def _read(document: Document) -> Catalogue:
             if (entry := listing.get(name)) is not None and (besides := entry.get("hedge_with")) is not None:
                 besides.one_of([other for other in writers if other != name], what="other cascade engine")
     transcriber = read_component(root.require("transcriber"), "stt")
+    spare = read_component(root.get("spare_transcriber"), "stt")
     instructions = _text(root, "instructions")
     greeting = _text(root, "greeting")
     offer = _text(root, "offer") if root.get("offer") is not None else ""
@@ -168,6 +186,8 @@ def _read(document: Document) -> Catalogue:
     parts |= {("engines", name, "model"): engine.mind for name, engine in engines.items()}
     if transcriber is not None:
         parts["transcriber",] = transcriber
+    if spare is not None:
+        parts["spare_transcriber",] = spare
     if decisions is not None:
         parts["decisions", "model"] = decisions.model
     hosts = only_named_hosts(root, parts)
@@ -186,6 +206,7 @@ def _read(document: Document) -> Catalogue:
         decisions,
         hosts,
         MappingProxyType(people),
+        spare,
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["stt", "llm", "tts", "realtime", "decisions"]
-Option = str | int | float | bool
+Setting = str | int | float | bool
+Option = Setting | Mapping[str, Setting]
 
 
 @dataclass(frozen=True, slots=True)

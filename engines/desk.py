@@ -8,7 +8,6 @@ is spoken; and a turn that stays unanswered goes to the next engine.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -30,31 +29,33 @@ from compliance.clock import CallClock
 from compliance.events import Event
 from compliance.tap import CallerTap
 from engines.ahead import AskedAhead
+from engines.awaited import AwaitedAnswer
 from engines.cascade import Cascade, CascadeAgent
-from engines.duplex import ASKED_AFTER, FullDuplex
-from engines.errors import NothingSaidError
-from engines.feed import TurnFeed
+from engines.duplex import FullDuplex
 from engines.generations import Generation, Generations
 from engines.human import People
 from engines.previews import Previews
 from engines.realtime import RealtimeAgent
+from engines.realtime_engines import RealtimeEngines
 from engines.record import Record
 from engines.recovery import Recovery
 from engines.routing import CallerTurn, Route, Routing
+from engines.turn_history import (
+    as_stored,
+    drop_answers,
+    insert_before,
+    is_worked_on,
+    last_asked,
+    unanswered,
+    without_notes,
+)
 from engines.vault import NO_VEIL, Veil
 from engines.voices import Voices
 from engines.warm import WarmModel
-from engines.warmth import Warmth
-from engines.watch import SilenceWatch
 from engines.wording import Wording
 
 ONSET_MS = 150.0
 """The voice detector reports speech this long after its onset: 50 ms of it, and its own windows."""
-_BEFORE_S = 0.001
-"""What lies between two messages of a history, which is ordered by when they were made."""
-NOISE_S = 3.0
-"""A reply that was cut goes on when nothing is understood for this long after the sound that cut it."""
-GO_ON = "A noise on the line cut you off. Say what the caller has not heard of your answer yet."
 SILENCE_LIMIT_S = 8.0
 """A turn that nobody has begun to answer aloud for this long goes to the next engine."""
 
@@ -114,51 +115,35 @@ class Desk:
         self.tools = tools = (*tools, *self.people.tools)
         self.veil = veil
         self.wording = wording or Wording()
-        self.generations = Generations()
+        self.generations = Generations(clock)
         self._session = session
         self._clock = clock
         self._record = Record(emit, clock, call_id)
         aware = {name for name, cascade in cascades.items() if cascade.audio_aware or cascade.voices_when}
         self._previews = Previews(cascades, self._record, aware=aware)
-        self._watch = SilenceWatch(
-            silence_limit_s,
-            paused=lambda: (
-                "speaking" in (session.user_state, session.agent_state) or bool(self._tools_at_work)
-            ),
-            expired=lambda: self._unanswered(),
-        )
-        self._cut = SilenceWatch(
-            NOISE_S, paused=lambda: session.user_state == "speaking", expired=self._go_on
-        )
-        self._cut_by_caller = False
-        """Whether the caller has made a sound since the turn was decided, or since it was last gone on from one."""
-        self._tools_at_work = 0
-        self._full_duplex.attach(self, self._watch)
+        self._awaited = AwaitedAnswer(self, session, self._full_duplex, silence_limit_s=silence_limit_s)
+        self._full_duplex.attach(self, self._awaited.watch)
         self.recovery = Recovery(
             self,
             session=session,
             routing=routing,
             record=self._record,
-            watch=self._watch,
+            watch=self._awaited.watch,
             realtime=realtime,
         )
-        self._realtime = realtime
         self._voices = dict(voices or {})
-        self._warmth = {
-            name: Warmth(
-                model,
-                TurnFeed(tap),
-                session,
-                wanted=partial(self._wants_warm, name),
-                instructions=instructions,
-                tools=tools,
-                failed=partial(self.recovery.warmth_failed, name, model.provider),
-                worked=partial(routing.worked, name),
-            )
-            for name, model in realtime.items()
-        }
+        self._realtime = RealtimeEngines(
+            realtime,
+            session=session,
+            tap=tap,
+            wanted=self._wants_warm,
+            instructions=instructions,
+            tools=tools,
+            failed=self.recovery.warmth_failed,
+            worked=routing.worked,
+        )
         self._ahead = AskedAhead(
-            self._warmth,
+            self._realtime,
             self._record,
             asked=routing.asked,
             silent=lambda: session.user_state != "speaking",
@@ -183,7 +168,9 @@ class Desk:
     def answering(self) -> Generation | None:
         """The newest reply to the turn in hand, if one has been begun."""
         replies = [
-            one for one in self.generations if one.turn == self._route.turn and one.engine == self._engine
+            one
+            for one in self.generations
+            if one.turn == self._route.turn and one.engine == self._engine and not one.beside
         ]
         return replies[-1] if replies else None
 
@@ -212,13 +199,19 @@ class Desk:
         """Whether there is a turn to answer: not before the caller's first, and not after the call."""
         return self._message is not None and not self._closed
 
+    @property
+    def hands_over(self) -> bool:
+        """Whether an engine was handed the call and is not in charge yet: nothing can be said meanwhile."""
+        return self._leaving is not None
+
     def attach(self) -> CascadeAgent:
         """Listen to the session; returns the agent to start it with."""
         self._session.on("speech_created", self._speech_created)
         self._session.on("user_state_changed", self._user_state_changed)
         self._session.on("user_input_transcribed", self._understood)
-        for name, model in self._realtime.items():
+        for name, model in self._realtime.models.items():
             model.generation = self._asked_for
+            model.number = self.generations.number
             model.on_late = partial(self._record.late, name)
             model.on_own_transcript = partial(self._heard_by_engine, name)
             model.on_lost = partial(self._connection_lost, name)
@@ -228,10 +221,8 @@ class Desk:
     async def aclose(self) -> None:
         """Let go of the warm sessions. Safe to call twice."""
         self._closed = True
-        self._watch.stop()
-        self._cut.stop()
-        for warmth in self._warmth.values():
-            await warmth.aclose()
+        self._awaited.stop()
+        await self._realtime.aclose()
 
     # -- a turn ends --------------------------------------------------------------------------------------
     def turn_completed(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> bool:
@@ -246,8 +237,7 @@ class Desk:
         return self._answer(route, message, turn_ctx)
 
     def _answer(self, route: Route, message: llm.ChatMessage, turn_ctx: llm.ChatContext) -> bool:
-        self._cut.stop()
-        self._cut_by_caller = False
+        self._awaited.begin()
         fits = self._previews.decided(route)
         self._ahead.decided(route)
         if route.engine in self.people:
@@ -258,7 +248,7 @@ class Desk:
         if route.engine in self._full_duplex:
             self._route, self._message, self._turn_ctx = route, message, turn_ctx
             self._full_duplex.take(route.engine, message)
-            self._watch.start()
+            self._awaited.watch.start()
             return True
         if (preview := self._previews.adopted) is not None:
             self.recovery.begin_turn(preview)
@@ -274,9 +264,8 @@ class Desk:
         self._route, self._message, self._turn_ctx = route, message, turn_ctx
         if preview is not None and preview.engine in preview.failed.engines:
             self.people.last_way_out(route.denied, preview.failed.engines)
-        self._watch.start()
-        for warmth in self._warmth.values():
-            warmth.turn_ended()
+        self._awaited.watch.start()
+        self._realtime.turn_ended()
         to_realtime = route.engine in self._realtime
         from_realtime = previous in self._realtime or previous in self._full_duplex
         if not fits and not to_realtime:
@@ -285,16 +274,14 @@ class Desk:
             turn_ctx.items.append(llm.AgentHandoff(new_agent_id=f"engine:{route.engine}"))
         if not to_realtime:
             self._take_back(turn_ctx, message)
-        for name, warmth in self._warmth.items():
-            if name != route.engine:
-                warmth.feed.discard()
-            elif (started_at := message.metrics.get("started_speaking_at")) is not None:
-                warmth.turn_complete(self._clock.from_wall(started_at))
+        started_at = message.metrics.get("started_speaking_at")
+        started_ms = None if started_at is None else self._clock.from_wall(started_at)
+        self._realtime.turn_goes_to(route.engine, started_ms)
         if previous == route.engine:
             return False
         if route.turn == 1 and not to_realtime and not from_realtime:
             return False  # nobody has answered yet: the greeting is no turn
-        warm = to_realtime and self._warmth[route.engine].ready
+        warm = to_realtime and self._realtime[route.engine].ready
         if to_realtime:
             self._routing.asked(route.engine)
         self._leaving = (previous, self._clock.now_ms(), warm)
@@ -309,9 +296,8 @@ class Desk:
         self._leaving, self._engine = (self._engine, self._clock.now_ms(), False), engine
         self._routing.moved(engine)
         self.recovery.settle()
-        self._watch.stop()
-        self._cut.stop()
-        for warmth in self._warmth.values():
+        self._awaited.stop()
+        for warmth in self._realtime.values():
             warmth.turn_ended()
             warmth.feed.discard()
             warmth.refresh()  # what the caller says to a person goes to no vendor that need not hear it
@@ -327,15 +313,11 @@ class Desk:
 
     def _take_back(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> None:
         """Keep the words of a turn before ``message`` that a realtime engine was to answer and was not asked about."""
-        for model in self._realtime.values():
-            unanswered = None if model.warm is None else model.warm.take_back()
-            if unanswered is not None:
-                unanswered.created_at = min(unanswered.created_at, message.created_at - _BEFORE_S)
-                for history in (turn_ctx, self._session.history):
-                    history.insert(unanswered)
+        for earlier in self._realtime.taken_back():
+            insert_before(message, earlier, turn_ctx, self._session.history)
 
     def _hand_over(self, turn_ctx: llm.ChatContext, message: llm.ChatMessage) -> None:
-        if (model := self._realtime.get(self._engine)) is not None:
+        if (model := self._realtime.models.get(self._engine)) is not None:
             self.make_ready(self._engine)
             self._asked_once(turn_ctx, message)
             self._session.update_agent(
@@ -349,10 +331,10 @@ class Desk:
 
         Where tools have worked on it, it is not: they would do so again.
         """
-        at, feed = turn_ctx.index_by_id(message.id), self._warmth[self._engine].feed
-        if at is None:
+        feed = self._realtime[self._engine].feed
+        if turn_ctx.get_by_id(message.id) is None:
             return
-        if at < len(turn_ctx.items) - 1 or not feed.has_turn:
+        if is_worked_on(message, turn_ctx) or not feed.has_turn:
             feed.discard()
             return
         for history in (turn_ctx, self._session.history):
@@ -369,25 +351,18 @@ class Desk:
             self._engine,
             since_ms=decided_ms,
             warm=warm,
-            as_audio=self._engine in self._warmth and self._warmth[self._engine].feed.has_turn,
+            as_audio=self._realtime.has_heard(self._engine),
             items=len(self._turn_ctx.items) if self._turn_ctx else 0,
         )
 
     def expect_audio_reply(self, message: llm.ChatMessage) -> bool:
         """Make the realtime session answer the turn in its buffer. False when it has not heard enough of it."""
-        model, feed = self._realtime[self._engine], self._warmth[self._engine].feed
-        if not feed.has_turn or model.warm is None:
-            return False
-        started_at = message.metrics.get("started_speaking_at")
-        model.warm.expect(message.text_content or "", started_at, sent=feed.commit)
-        return True
+        return self._realtime.expect(self._engine, message)
 
     def history(self) -> llm.ChatContext:
         """The conversation as the caller heard it, for another agent."""
         self._full_duplex.keep_words(self._engine, self._session.history)
-        return self._session.history.copy(
-            exclude_handoff=True, exclude_config_update=True, exclude_instructions=True
-        )
+        return without_notes(self._session.history)
 
     def _ms_of(self, stamp_s: float | None) -> float:
         """The call time of one of LiveKit's stamps; now when it gave none."""
@@ -405,7 +380,7 @@ class Desk:
             return None
         if generation.confirmed:
             return generation  # the next step of a reply, after a tool
-        asked = _last_user_message(chat_ctx)
+        asked = last_asked(chat_ctx)
         in_hand = self._message is not None and asked is not None and asked.id == self._message.id
         if asked is None or in_hand or self._session.history.get_by_id(asked.id) is not None:
             if self._engine not in self.cascades:
@@ -418,27 +393,6 @@ class Desk:
         self._previews.begin(generation, route)
         self._ahead.meant(route)
         return None if generation.closed else generation
-
-    def thought(self, generation: Generation) -> None:
-        """A token of ``generation`` arrived."""
-        if not generation.first_token_ms:
-            generation.first_token_ms = self._clock.now_ms()
-
-    def voiced(self, generation: Generation | None, *, answers: bool = True) -> None:
-        """Audio of ``generation`` arrived; it ``answers``, or says that there is no answer yet, or none."""
-        if generation is None:
-            return
-        if not generation.first_audio_ms:
-            generation.first_audio_ms = self._clock.now_ms()
-            generation.voice_known.set()
-        if answers and not generation.answer_audio_ms:
-            generation.answer_audio_ms = self._clock.now_ms()
-
-    def voiceless(self, generation: Generation | None) -> None:
-        """No voice has audio for ``generation``: the recorded apology stands in for its words."""
-        if generation is not None:
-            generation.voiceless = True
-        self.voiced(generation, answers=False)
 
     def voice_for(self, generation: Generation | None) -> Voices:
         if generation is not None and (cascade := self.cascades.get(generation.engine)) is not None:
@@ -461,19 +415,27 @@ class Desk:
 
     def let_go(self, engine: str) -> None:
         """Nothing more is wanted of the session of ``engine``, if it has one."""
-        if engine in self._warmth:
-            self._warmth[engine].drop()
+        if engine in self._realtime:
+            self._realtime[engine].drop()
 
     def make_ready(self, engine: str) -> None:
         """Have a session of ``engine``, a realtime one, that hears the turn in hand."""
-        if not self._warmth[engine].ready and self._message is not None:
-            self._warmth[engine].open_now(self._ms_of(self._message.metrics.get("started_speaking_at")))
+        if not self._realtime[engine].ready and self._message is not None:
+            self._realtime[engine].open_now(self._ms_of(self._message.metrics.get("started_speaking_at")))
 
     @property
     def owes_an_answer(self) -> bool:
         """Whether the caller is being answered, or waits for it."""
-        said = [item for item in self._session.history.items if item.type == "message"]
-        return self._session.current_speech is not None or (bool(said) and said[-1].role == "user")
+        return self._session.current_speech is not None or unanswered(self._session.history) is not None
+
+    def say_beside(self, words: str) -> None:
+        """Have ``words`` heard while a reply waits for its tools.
+
+        They are on record and in no history: an engine that found them there would take them for its answer.
+        """
+        speech = self._session.say(words, add_to_chat_ctx=False)
+        if (said := self.generations.of(speech.id)) is not None:
+            said.beside = words
 
     def ask_again(self) -> None:
         """Have the engine in charge answer what was said last."""
@@ -484,53 +446,44 @@ class Desk:
         if self._message is None:
             return
         self._routing.moved(engine)
-        message, turn_ctx = self._in_history(self._message), self.history()
+        message, turn_ctx = as_stored(self._message, self._session.history), self.history()
         if engine in self._realtime:  # what was said about the delay is not what it goes on from
-            turn_ctx.items[:] = [item for item in turn_ctx.items if not _answers(item, message)]
+            drop_answers(message, turn_ctx)
         if self._answer(replace(self._route, engine=engine), message, turn_ctx):
             return
         known = self._session.history.get_by_id(message.id) is not None
         self._session.generate_reply(user_input=NOT_GIVEN if known else message)
 
-    def _in_history(self, message: llm.ChatMessage) -> llm.ChatMessage:
-        """The turn as the history holds it: a realtime engine stores it under its server's own id."""
-        stored = _last_user_message(self._session.history)
-        same = stored is not None and stored.text_content == message.text_content
-        return stored if stored is not None and same else message
-
     # -- a reply is heard -----------------------------------------------------------------------------------
     def first_sound(self) -> None:
         """The caller hears the reply: the turn is answered."""
-        self._watch.stop()
+        if any(one.beside and one.first_audio_ms and not one.closed for one in self.generations):
+            return  # no answer, and nobody else is heard before it is over
+        self._awaited.watch.stop()
         self._full_duplex.sounded(self._clock.now_ms())
         self._previews.heard()
         if (reply := self.answering) is not None and reply.engine in self._realtime and reply.first_audio_ms:
             self._routing.worked(reply.engine)
 
     def tool_began(self) -> None:
-        """A tool runs, which has a limit of its own."""
-        self._tools_at_work += 1
+        """A tool runs."""
+        self._awaited.tool_began()
 
     def tool_done(self) -> None:
-        """A tool of the running task has ended: what is made of it is owed, whatever was said before."""
-        self._tools_at_work -= 1
-        reply = self.generations.current()
-        if reply is not None and self._is_in_hand(reply) and self.has_turn:
-            self._watch.start(ASKED_AFTER if self._full_duplex.on_its_own else 1.0)
+        """A tool of the running task has ended."""
+        self._awaited.tool_done()
 
     def stalled(self, generation: Generation | None) -> None:
         """An engine that had begun to answer sends nothing more, and does not end its answer."""
-        if generation is not None and self._is_in_hand(generation):
-            # Who notices is part of the reply, which ends by this.
-            asyncio.get_running_loop().call_soon(self._unanswered, TimeoutError())
+        self._awaited.stalled(generation)
 
-    def _is_in_hand(self, reply: Generation) -> bool:
+    def is_in_hand(self, reply: Generation) -> bool:
         """Whether it answers the turn in hand for the engine in charge, and somebody waits for it."""
         return not reply.closed and reply.turn == self._route.turn and reply.engine == self._engine
 
     # -- the session's events -------------------------------------------------------------------------------
     def _speech_created(self, event: SpeechCreatedEvent) -> None:
-        self._cut.stop()
+        self._awaited.reply_begun()
         speech = event.speech_handle
         self.generations.open(speech.id, engine=self._engine, turn=self._route.turn)
         speech.add_done_callback(self._speech_done)
@@ -538,6 +491,12 @@ class Desk:
     def _speech_done(self, speech: SpeechHandle) -> None:
         generation = self.generations.finish(speech.id)
         if generation is None or self._closed:
+            return
+        if generation.beside:
+            if generation.first_audio_ms:
+                text = self.wording.recorded_words if generation.voiceless else generation.beside.strip()
+                self._record.said_beside(generation, text, interrupted=speech.interrupted)
+            self._awaited.said_beside()
             return
         said = [item for item in speech.chat_items if item.type == "message" and item.role == "assistant"]
         generation.put_right(said)
@@ -549,25 +508,8 @@ class Desk:
             self._full_duplex.goes_on(generation.engine, speech)
         )
         if mine and not goes_on and not self.people.coming:
-            if not speech.interrupted:
-                self._reply_ended(generation, speech)
-            elif self._cut_by_caller and self.has_turn and self._engine not in self._full_duplex:
-                self._cut.start()
+            self._awaited.reply_over(generation, speech, at_ms=self._clock.now_ms())
         self._keep_warm()
-
-    def _reply_ended(self, generation: Generation, speech: SpeechHandle) -> None:
-        silent = self._watch.running and not generation.first_audio_ms
-        if (error := speech.exception()) is not None or silent or _owes_words(speech.chat_items):
-            self._unanswered(error or NothingSaidError())
-        elif not self._tools_at_work:
-            self._watch.stop()
-            self._full_duplex.reply_ended(self._clock.now_ms())
-
-    def _unanswered(self, reason: BaseException | None = None) -> None:
-        if self._full_duplex.on_its_own:
-            self._full_duplex.says_nothing(reason)
-        else:
-            self.recovery.rescue(reason)
 
     def caller_said(self, text: str, end_ms: float) -> None:
         """The recogniser has heard words, which ended at ``end_ms``, whoever has the call."""
@@ -580,56 +522,45 @@ class Desk:
 
     def _user_state_changed(self, event: UserStateChangedEvent) -> None:
         if event.new_state == "speaking":
-            self._cut_by_caller = True
+            self._awaited.caller_speaks()
             self._ahead.caller_speaks()
-            for warmth in self._warmth.values():
-                warmth.speech_started(self._clock.now_ms() - ONSET_MS)
+            self._realtime.speech_started(self._clock.now_ms() - ONSET_MS)
         else:
-            if self._cut.running:
-                self._cut.start()
-            for warmth in self._warmth.values():
-                warmth.speech_stopped()
+            self._awaited.caller_silent()
+            self._realtime.speech_stopped()
             self._ahead.caller_silent()
             self._if_silent()
 
     def _understood(self, event: UserInputTranscribedEvent) -> None:
         if event.transcript.strip():
-            self._cut.stop()
-
-    def _go_on(self) -> None:
-        """The reply was cut by a sound that was no turn: the engine in charge gives the rest of it."""
-        self._cut_by_caller = False
-        self._watch.start()
-        self._session.generate_reply(instructions=GO_ON)
+            self._awaited.understood()
 
     def _connection_lost(self, engine: str, error: Exception, for_good: bool) -> None:
         """A realtime engine's connection broke. In mid-reply the next engine takes over, whatever the plugin does."""
         if engine == self._engine and self._replying:
             self.recovery.rescue(error)
         elif for_good:
-            self._warmth[engine].lost(error)
+            self._realtime[engine].lost(error)
 
     @property
     def _replying(self) -> bool:
         """Whether a realtime engine in charge is in the middle of its answer to the turn in hand."""
-        reply, model = self.answering, self._realtime.get(self._engine)
-        session = None if model is None else model.warm
-        return reply is not None and not reply.closed and session is not None and session.busy
+        reply = self.answering
+        return reply is not None and not reply.closed and self._realtime.is_replying(self._engine)
 
     def _wants_warm(self, engine: str) -> bool:
         wanted = not self._closed and self._engine not in self.people and self._routing.warm(engine)
-        if wanted and not self._warmth[engine].ready:
+        if wanted and not self._realtime[engine].ready:
             self._routing.asked(engine)  # to open a session tries an engine without a caller waiting for it
         return wanted
 
     def _keep_warm(self) -> None:
         if not self._closed and self._engine in self.cascades:
-            for warmth in self._warmth.values():
-                warmth.refresh()
+            self._realtime.refresh()
 
     def signals_changed(self) -> None:
         """Something new is known of the running turn: the realtime engine may be wanted after all."""
-        if not any(warmth.ready for warmth in self._warmth.values()):
+        if not self._realtime.any_ready:
             self._keep_warm()
 
     def consent_changed(self) -> None:
@@ -645,22 +576,3 @@ class Desk:
     def _asked_for(self) -> int:
         generation = self.generations.current()
         return 0 if generation is None else generation.number
-
-
-def _answers(item: llm.ChatItem, message: llm.ChatMessage) -> bool:
-    """Whether ``item`` was said to the caller after ``message``."""
-    return item.type == "message" and item.role == "assistant" and item.created_at >= message.created_at
-
-
-def _owes_words(items: Sequence[llm.ChatItem]) -> bool:
-    """Whether a reply ended when its tools had, and nothing was said of what they brought."""
-    brought = [item.created_at for item in items if item.type == "function_call_output"]
-    said = [item.created_at for item in items if item.type == "message" and item.role == "assistant"]
-    return bool(brought) and max(said, default=0.0) < max(brought)
-
-
-def _last_user_message(chat_ctx: llm.ChatContext) -> llm.ChatMessage | None:
-    for item in reversed(chat_ctx.items):
-        if item.type == "message" and item.role == "user":
-            return item
-    return None

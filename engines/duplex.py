@@ -18,6 +18,7 @@ from livekit.agents.voice.speech_handle import SpeechHandle
 from engines.cascade import CascadeAgent
 from engines.human import ReturningAgent
 from engines.realtime import RealtimeAgent
+from engines.turn_history import unanswered
 from engines.watch import SilenceWatch
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class FullDuplex:
         """
         desk, engine = self._desk, self._desk.engine
         history = desk.history()
-        asked = _unanswered(history) or self._as_recognised()
+        asked = unanswered(history) or self._as_recognised()
         desk.resume(asked)
         machine = desk.recovery.next_machine()
         taker = machine or desk.people.last_way_out(desk.route.denied, ())
@@ -281,9 +282,3 @@ class DuplexAgent(RealtimeAgent):
     async def on_enter(self) -> None:
         self._desk.entered()
         self.session.generate_reply(user_input=self._answering.text_content or "")
-
-
-def _unanswered(history: llm.ChatContext) -> llm.ChatMessage | None:
-    """What the caller said last, unless something was said to them since."""
-    said = [item for item in history.items if isinstance(item, llm.ChatMessage) and item.role != "system"]
-    return said[-1] if said and said[-1].role == "user" else None

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from engines.component import Component, Option, Role
+from engines.component import Component, Role
 from engines.keys import KEY_ENVIRONMENT, host_of, may_have
 from engines.needs import KEYS as LIMITS
 from engines.needs import read_callers, read_needs
+from engines.options import read_options
 from engines.plugins import PLUGINS
 from engines.presets import PRESETS, Preset
 from policies import Node
@@ -25,8 +25,6 @@ KEYS = ("plugin", "preset", "model", "base_url", "api_key_env", "keyless", "prov
 _SCHEMES = ("http", "https", "ws", "wss")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NOT_OPTIONS = ("model", "api_key", "base_url", "client", "http_session")
-"""What entries say by keys of their own, where it is checked."""
 
 
 def read_component(node: Node | None, role: Role) -> Component | None:
@@ -37,7 +35,7 @@ def read_component(node: Node | None, role: Role) -> Component | None:
     preset, plugin = _plugin(node, role)
     model_node = node.require("model")
     model = None if model_node is None else model_node.text()
-    options = _options(node.get("options"))
+    options = read_options(node.get("options"), plugin)
     if plugin is None or model is None:
         return None
     base_url = _address(node)
@@ -113,20 +111,6 @@ def _key(node: Node, preset: Preset | None, plugin: str, base_url: str | None) -
             "or write `keyless: true`"
         )
     return variable, False
-
-
-def _options(listing: Node | None) -> Mapping[str, Option]:
-    options: dict[str, Option] = {}
-    if listing is None:
-        return MappingProxyType(options)
-    for key, value in listing.items():
-        if key in _NOT_OPTIONS:
-            listing.key(key).problem(f"'{key}' is not an option")
-        elif isinstance(value.value, str | int | float | bool):
-            options[key] = value.value
-        else:
-            value.problem("an option is text, a number, true or false")
-    return MappingProxyType(options)
 
 
 def _provider(node: Node, part: Component) -> str | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 from livekit import rtc
@@ -146,11 +147,40 @@ class _STT(_Behind, stt.STT[Any]):
         conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     ) -> stt.RecognizeStream:
         self._door.pass_through()
-        return self._inner.stream(language=language, conn_options=conn_options)
+        stream = self._inner.stream(language=language, conn_options=conn_options)
+        return cast(stt.RecognizeStream, _Hearing(stream, self._door))
 
     def prewarm(self) -> None:
         if self._door.is_open:
             self._inner.prewarm()
+
+
+class _Hearing:
+    """An open stream whose gate may close while it is open: it hears nothing more then."""
+
+    def __init__(self, inner: stt.RecognizeStream, door: _Door) -> None:
+        self._inner, self._door = inner, door
+
+    @property  # type: ignore[misc] # mypy takes it for a plain attribute
+    def __class__(self) -> type:  # whoever asks what kind of stream this is means the plugin's
+        return self._inner.__class__
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def push_frame(self, frame: rtc.AudioFrame) -> None:
+        with suppress(GateError):  # it is on record
+            self._door.pass_through()
+            self._inner.push_frame(frame)
+
+    def __aiter__(self) -> AsyncIterator[stt.SpeechEvent]:
+        return aiter(self._inner)
+
+    async def __aenter__(self) -> _Hearing:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._inner.aclose()
 
 
 class _Decisions(_Behind, llm.DecisionModel):

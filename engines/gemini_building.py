@@ -1,4 +1,8 @@
-"""From a catalogue entry to a Gemini Live model."""
+"""From a catalogue entry to a model of Google's: Gemini Live, or a language model.
+
+Google's client lets the environment choose the address (``GOOGLE_GEMINI_BASE_URL``) and the service
+(``GOOGLE_GENAI_USE_VERTEXAI``) wherever it is not told: here it always is.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,12 @@ from urllib.parse import urlsplit
 
 from google.genai import types
 from livekit.agents import APIConnectOptions
+from livekit.plugins import google
 from livekit.plugins.google.realtime import realtime_api as plugin
 
 from engines.component import Component
 from engines.gemini import GeminiModel
+from engines.keys import HOSTS
 from policies.document import did_you_mean
 
 if TYPE_CHECKING:
@@ -33,7 +39,35 @@ OPTIONS = (
     OWN_TRANSCRIPT,
 )
 """What an operator may set; the rest of the plugin's options is decided here, or no text, number or switch."""
+_URL = f"https://{HOSTS['google']}"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class GeminiLLM(google.LLM):
+    """The plugin's language model, which gives its address to requests only: the warm-up is one, too."""
+
+    async def _prewarm_impl(self) -> None:
+        config = types.ListModelsConfig(page_size=1, http_options=self._opts.http_options or None)
+        await self._client.aio.models.list(config=config)
+
+
+def build_gemini_llm(component: Component, endpoint: Endpoint) -> GeminiLLM:
+    """The language model of ``component``.
+
+    Raises:
+        TypeError: an option is unknown, or is decided here.
+        ValueError: it is to run on the lab, which has Gemini Live only.
+    """
+    if endpoint.simulated:
+        raise ValueError("the lab stands in for Gemini Live only: set GOOGLE_API_KEY")
+    options: dict[str, Any] = {**component.options}
+    return GeminiLLM(
+        model=component.model,
+        api_key=endpoint.api_key,
+        vertexai=False,
+        http_options=types.HttpOptions(base_url=endpoint.base_url or _URL),
+        **options,
+    )
 
 
 def build_gemini(component: Component, endpoint: Endpoint) -> GeminiModel:
@@ -78,7 +112,7 @@ def _http_options(endpoint: Endpoint) -> types.HttpOptions:
         # The lab's certificate is its own, and made when it starts: nobody vouches for it.
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return types.HttpOptions(
-        base_url=endpoint.base_url,
+        base_url=endpoint.base_url or _URL,
         client_args={"verify": context},
         async_client_args={"ssl": context, "verify": context},
     )

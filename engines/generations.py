@@ -8,7 +8,7 @@ still arrives for it is dropped and counted, never spoken or stored (livekit/age
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from livekit.agents import llm
@@ -17,6 +17,7 @@ from livekit.agents import llm
 # RunContext; the model and voice nodes get no such argument, so it is read here and nowhere else.
 from livekit.agents.voice.agent_activity import _SpeechHandleContextVar
 
+from compliance.clock import CallClock
 from engines.heard import Heard
 
 
@@ -53,10 +54,14 @@ class Generation:
     """When the first audio of its answer came."""
     voice_known: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once its first audio is there, or no voice has any."""
+    voice_at_fault: Callable[[], bool] = lambda: False
+    """Called where nobody waits for its first audio any more: whether a voice is why there was none."""
     voiceless: bool = False
     """Whether the recorded apology is played in place of its words."""
     heard: list[Heard] = field(default_factory=list)
     """Of each of its messages that a voice of ours reads aloud, in order."""
+    beside: str = ""
+    """What it says, if it is said beside a reply that waits for its tools."""
     apologised: bool = False
     failed: Failures = field(default_factory=Failures)
     """Who failed while it was a preview."""
@@ -64,6 +69,30 @@ class Generation:
     """The engines that may not answer its turn."""
     manner: str = ""
     """How the caller sounded in its turn."""
+    clock: CallClock = field(default_factory=CallClock)
+    """The call's."""
+
+    def thought(self) -> None:
+        """A token of it arrived."""
+        if not self.first_token_ms:
+            self.first_token_ms = self.clock.now_ms()
+
+    def voiced(self, *, answers: bool = True) -> None:
+        """Audio of it arrived; it ``answers``, or says that there is no answer yet, or none."""
+        if not self.first_audio_ms:
+            self.first_audio_ms = self.clock.now_ms()
+            self.voice_known.set()
+        if answers and not self.answer_audio_ms:
+            self.answer_audio_ms = self.clock.now_ms()
+
+    def unvoiced(self) -> None:
+        """No voice has audio for it: the recorded apology stands in for its words."""
+        self.voiceless = True
+        self.voiced(answers=False)
+
+    def waits_for_voice(self, at_fault: Callable[[], bool]) -> None:
+        """A voice was asked to say it."""
+        self.voice_at_fault = at_fault
 
     def close(self) -> None:
         self.closed = True
@@ -80,18 +109,27 @@ class Generation:
 
 
 class Generations:
-    """The generations of a call, by LiveKit speech."""
+    """The generations of a call, by LiveKit speech.
 
-    def __init__(self) -> None:
+    Args:
+        clock: the call's.
+    """
+
+    def __init__(self, clock: CallClock) -> None:
+        self._clock = clock
         self._by_speech: dict[str, Generation] = {}
         self._last = 0
 
     def open(self, speech_id: str, *, engine: str, turn: int) -> Generation:
         """Begin the generation of a new speech."""
-        self._last += 1
-        generation = Generation(self._last, engine, turn)
+        generation = Generation(self.number(), engine, turn, clock=self._clock)
         self._by_speech[speech_id] = generation
         return generation
+
+    def number(self) -> int:
+        """The next number: also of a reply that is asked for before there is a speech."""
+        self._last += 1
+        return self._last
 
     def of(self, speech_id: str | None) -> Generation | None:
         return None if speech_id is None else self._by_speech.get(speech_id)

@@ -15,7 +15,7 @@ from engines.prices import Prices
 from engines.usage import Usage
 
 _CACHED = ("cached_text_tokens", "cached_audio_tokens")
-_FRESH = ("input_text_tokens", "input_audio_tokens")
+_FRESH = ("input_text_tokens", "cache_write_text_tokens", "input_audio_tokens")
 _MADE = ("output_text_tokens", "output_audio_tokens")
 
 
@@ -27,13 +27,13 @@ class Charge:
         cost_usd: all of it.
         again_usd: the part of it that is for context sent again, an estimate; what a hand-off bills anew is in it.
         again_tokens: how many tokens of the input that is.
-        priced: whether the list has a price for the model.
+        unpriced: units of what was used that the list has no price for.
     """
 
     cost_usd: float
     again_usd: float
     again_tokens: float
-    priced: bool
+    unpriced: tuple[str, ...]
 
 
 class Meter:
@@ -53,8 +53,8 @@ class Meter:
         again_usd = self._prices.cost_usd(provider, used.model, again)
         self.cost_usd += cost_usd
         self.again_usd += again_usd
-        priced = self._prices.knows(provider, used.model)
-        return Charge(cost_usd, again_usd, sum(again.values()), priced)
+        unpriced = self._prices.unpriced(provider, used.model, used.quantities)
+        return Charge(cost_usd, again_usd, sum(again.values()), unpriced)
 
     def _again(self, quantities: Mapping[str, float]) -> dict[str, float]:
         """The quantities of the input that the conversation held already."""

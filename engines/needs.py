@@ -10,8 +10,10 @@ from router.signals import CATALOGUE
 
 REGIONS = CATALOGUE["caller.region"].choices
 """Whose law applies to a caller."""
+VOICE_AI = "consent_voice_ai"
+"""That a voice may be heard by a vendor's model: what every engine that hears callers needs."""
 NEEDS: Mapping[str, Topic] = {
-    "consent_voice_ai": "voice_ai",
+    VOICE_AI: "voice_ai",
     "consent_emotion": "emotion",
     "consent_recording": "recording",
 }

@@ -7,6 +7,7 @@ plugin is the same either way.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,12 +18,15 @@ from typing import Any, cast
 import aiohttp
 from livekit.agents import APIConnectOptions, inference, llm, stt, tts
 from livekit.plugins import deepgram, elevenlabs, openai
+from openai import AsyncOpenAI
 from openai.types.realtime import AudioTranscription
 
 from engines.component import Component, Role
 from engines.errors import EngineNotConfiguredError
 from engines.keys import HOSTS, NO_KEY, may_have, stays_home, variable_of
 from engines.open_realtime import OpenRealtimeModel, realtime_address
+from engines.options import VOICE_SETTINGS
+from engines.transcriptions import Transcriptions
 from engines.utterances import Utterances
 from policies.document import did_you_mean
 
@@ -102,20 +106,25 @@ def _common(component: Component, endpoint: Endpoint) -> dict[str, Any]:
     return {"model": component.model, "api_key": endpoint.api_key, **url, **component.options}
 
 
-_OPENAI_URL = f"https://{HOSTS['openai']}/v1"
+OPENAI_URL = f"https://{HOSTS['openai']}/v1"
+"""Where OpenAI answers, whatever address the environment (OPENAI_BASE_URL) would have its client ask."""
 
 
 def _as_openai(component: Component, endpoint: Endpoint) -> dict[str, Any]:
-    """The same for OpenAI's client, which would let the environment (OPENAI_BASE_URL) choose the address."""
-    return {"base_url": _OPENAI_URL, **_common(component, endpoint)}
+    """The same for OpenAI's client, which would let the environment choose the address."""
+    return {"base_url": OPENAI_URL, **_common(component, endpoint)}
+
+
+def keep_account(endpoint: Endpoint, client: AsyncOpenAI) -> None:
+    """Have ``client`` send the account that the environment describes to OpenAI and to nobody else."""
+    if not may_have(endpoint.base_url, "OPENAI_API_KEY"):
+        client.organization = client.project = None
+        client._custom_headers = {}  # of OPENAI_CUSTOM_HEADERS
 
 
 def _to_whom(endpoint: Endpoint, part: Any) -> Any:
-    """``part``, which sends the account that the environment describes to OpenAI and to nobody else."""
-    if not may_have(endpoint.base_url, "OPENAI_API_KEY"):
-        client = part._client
-        client.organization = client.project = None
-        client._custom_headers = {}  # of OPENAI_CUSTOM_HEADERS
+    """``part``, whose client keeps that account."""
+    keep_account(endpoint, part._client)
     return part
 
 
@@ -124,12 +133,10 @@ def _openai_llm(component: Component, endpoint: Endpoint, _: aiohttp.ClientSessi
 
 
 def _google_llm(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> llm.LLM[Any]:
-    from livekit.plugins import google  # its client is large, and most catalogues do not name it
+    # Its client is large, and most catalogues do not name it.
+    from engines.gemini_building import build_gemini_llm
 
-    if endpoint.simulated:
-        raise ValueError("the lab stands in for Gemini Live only: set GOOGLE_API_KEY")
-    options = {**component.options}
-    return google.LLM(model=component.model, api_key=endpoint.api_key, **options)  # type: ignore[arg-type]
+    return build_gemini_llm(component, endpoint)
 
 
 def _openai_tts(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> tts.TTS[Any]:
@@ -138,7 +145,10 @@ def _openai_tts(component: Component, endpoint: Endpoint, _: aiohttp.ClientSessi
 
 
 def _elevenlabs_tts(component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> tts.TTS[Any]:
-    return elevenlabs.TTS(**{"encoding": "pcm_24000", **_common(component, endpoint), "http_session": http})
+    options = {"encoding": "pcm_24000", **_common(component, endpoint), "http_session": http}
+    if (settings := options.get(VOICE_SETTINGS)) is not None:
+        options[VOICE_SETTINGS] = elevenlabs.VoiceSettings(**settings)
+    return elevenlabs.TTS(**options)
 
 
 def _deepgram_stt(component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> stt.STT[Any]:
@@ -150,16 +160,8 @@ def _deepgram_stt(component: Component, endpoint: Endpoint, http: aiohttp.Client
     return deepgram.STTv2(**options, http_session=http)
 
 
-class _Transcriptions(openai.STT):
-    """OpenAI's recogniser by the transcriptions endpoint, which is what servers of one's own have."""
-
-    async def aclose(self) -> None:
-        await super().aclose()
-        await self._client.close()  # the plugin leaves it open
-
-
 def _openai_stt(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> stt.STT[Any]:
-    recogniser = _Transcriptions(**_as_openai(component, endpoint), use_realtime=False)
+    recogniser = Transcriptions(**_as_openai(component, endpoint))
     return Utterances(_to_whom(endpoint, recogniser), inference.VAD())
 
 
@@ -228,14 +230,21 @@ PLUGINS: Mapping[Role, Mapping[str, _Builder]] = {
 }
 
 
-def preload(parts: Iterable[Component]) -> None:
-    """Load the clients that are large before a call needs them: Google's takes a second of work.
+_LARGE = {"google": "engines.gemini_building"}
+"""Plugins whose clients take a second of work to load, and who loads them."""
 
-    Does nothing outside the main thread, where LiveKit's plugins refuse to be loaded.
-    """
-    here = threading.current_thread() is threading.main_thread()
-    if here and any(part.plugin == "google" for part in parts):
-        import_module("engines.gemini_building")
+
+def preload(parts: Iterable[Component]) -> None:
+    """Load the clients that are large before a call needs them, as far as they can be."""
+    for part in parts:
+        if part.plugin in _LARGE and loadable(part):
+            import_module(_LARGE[part.plugin])
+
+
+def loadable(part: Component) -> bool:
+    """Whether the client of ``part`` is loaded or can be: LiveKit's plugins refuse to be outside the main thread."""
+    loaded = part.plugin not in _LARGE or _LARGE[part.plugin] in sys.modules
+    return loaded or threading.current_thread() is threading.main_thread()
 
 
 def build(role: Role, component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> Any:

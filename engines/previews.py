@@ -79,4 +79,4 @@ class Previews:
         self._adopted = None
         if not used:
             preview.close()
-        self._record.preview_settled(preview.turn, preview.engine, used=used)
+        self._record.preview_settled(preview.turn, preview.engine, preview.number, used=used)

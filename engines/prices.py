@@ -6,7 +6,9 @@ list that is in force, by which calls are billed, and may have dated sets beside
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +18,7 @@ from policies import Document, Node
 UNITS: Mapping[str, float] = {
     "input_text_tokens": 1e6,
     "cached_text_tokens": 1e6,
+    "cache_write_text_tokens": 1e6,
     "output_text_tokens": 1e6,
     "input_audio_tokens": 1e6,
     "cached_audio_tokens": 1e6,
@@ -25,6 +28,13 @@ UNITS: Mapping[str, float] = {
     "call_minutes": 1.0,
 }
 """What may be priced, and how many of it a price is for."""
+
+ELSE: Mapping[str, str] = {
+    "cached_text_tokens": "input_text_tokens",
+    "cache_write_text_tokens": "input_text_tokens",
+    "cached_audio_tokens": "input_audio_tokens",
+}
+"""What is billed as what where it has no price of its own: a vendor that gives no discount publishes none."""
 
 VERSION = 2
 
@@ -42,6 +52,11 @@ class Price:
     usd: Mapping[str, float]
     as_of: str = ""
     source: str = ""
+
+    def each(self, unit: str) -> float | None:
+        """US dollars for :data:`UNITS` of a unit; ``None`` where it has no price."""
+        usd = self.usd.get(unit)
+        return self.usd.get(ELSE.get(unit, "")) if usd is None else usd
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +87,44 @@ class Prices:
         """Read a price book from text; ``file`` names it in errors."""
         return _read(Document.parse(text, file=file))
 
+    @property
+    def hash(self) -> str:
+        """SHA-256 of what the prices in force say, in hex; not of the sets, nor of how the file is written."""
+        listed = {
+            model: [dict(price.usd), price.as_of, price.source] for model, price in sorted(self.of.items())
+        }
+        return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
+
     def price(self, provider: str, model: str) -> Price | None:
         """The price of a model; one without an entry costs what its provider's ``*`` entry says."""
         return self.of.get(f"{provider}/{model}") or self.of.get(f"{provider}/*")
 
     def cost_usd(self, provider: str, model: str, quantities: Mapping[str, float]) -> float:
-        """What ``quantities`` cost; what the list does not price counts nothing."""
+        """What ``quantities`` cost; what the list does not price counts nothing, see :meth:`unpriced`."""
         price = self.price(provider, model)
         if price is None:
             return 0.0
         return sum(
-            price.usd.get(unit, 0.0) * amount / UNITS.get(unit, 1.0) for unit, amount in quantities.items()
+            (price.each(unit) or 0.0) * amount / UNITS.get(unit, 1.0) for unit, amount in quantities.items()
         )
 
-    def knows(self, provider: str, model: str) -> bool:
-        """Whether the list prices this model."""
-        return self.price(provider, model) is not None
+    def unpriced(self, provider: str, model: str, units: Iterable[str]) -> tuple[str, ...]:
+        """Those of the units that were used which should have a price and have none.
+
+        One use may be told in several measures (a voice's characters and tokens, a recogniser's minutes and tokens), of
+        which a vendor bills one. So it is enough when one measure is priced; all kinds of its tokens must be.
+        """
+        units, price = tuple(units), self.price(provider, model)
+        if price is None:
+            return units
+        measures = {_measure(unit) for unit in price.usd} & {_measure(unit) for unit in units}
+        if not measures:
+            return units
+        return tuple(unit for unit in units if _measure(unit) in measures and price.each(unit) is None)
+
+
+def _measure(unit: str) -> str:
+    return "tokens" if unit.endswith("_tokens") else unit
 
 
 def _read(document: Document) -> Prices:

@@ -82,10 +82,11 @@ class RealtimeAgent(VoicedAgent):
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
         generation = self._desk.generations.current()
         async for frame in self._while_it_comes(audio):
-            if generation is not None and generation.closed:
-                generation.drop()
-                return
-            self._desk.voiced(generation)
+            if generation is not None:
+                if generation.closed:
+                    generation.drop()
+                    return
+                generation.voiced()
             yield frame
 
     def tts_node(

@@ -61,7 +61,8 @@ class Recital:
                 said = voices.say(words, _nothing(), again=lambda: wording.start_again)
                 async with aclosing(said) as audio:
                     async for frame in audio:
-                        self._desk.voiced(generation)
+                        if generation is not None:
+                            generation.voiced()
                         self._made_ms += frame.duration * 1000
                         yield frame
                 self._ends_ms.append(self._made_ms)
@@ -69,10 +70,11 @@ class Recital:
                 return
         except Exception as error:  # whatever it is, the caller is not to wait in silence
             self._desk.recovery.voice_failed(generation, error)
-        if not self._made_ms:
-            self._desk.voiceless(generation)
-        elif generation is not None:
-            generation.heard.append(self._heard(wording.recorded_words))
+        if generation is not None:
+            if self._made_ms:
+                generation.heard.append(self._heard(wording.recorded_words))
+            else:
+                generation.unvoiced()
         for frame in wording.recorded_apology():
             yield frame
 

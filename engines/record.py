@@ -13,6 +13,7 @@ from compliance.events import (
     EngineHeard,
     Event,
     HandedOff,
+    HeardAlike,
     Hedged,
     LateEventDropped,
     PreviewSettled,
@@ -62,7 +63,7 @@ class Record:
             )
         )
 
-    def preview_settled(self, turn: int, engine: str, *, used: bool) -> None:
+    def preview_settled(self, turn: int, engine: str, generation: int, *, used: bool) -> None:
         self._emit(
             PreviewSettled(
                 call_id=self._call_id,
@@ -70,6 +71,7 @@ class Record:
                 turn=turn,
                 engine=engine,
                 used=used,
+                generation=generation,
             )
         )
 
@@ -116,10 +118,31 @@ class Record:
             )
         )
 
+    def said_beside(self, generation: Generation, text: str, *, interrupted: bool) -> None:
+        """A reply that stands in no history is over; ``text`` was heard of it."""
+        now_ms = self._clock.now_ms()
+        self._emit(
+            AgentSaid(
+                call_id=self._call_id,
+                at_ms=now_ms,
+                turn=generation.turn,
+                engine=generation.engine,
+                generation=generation.number,
+                start_ms=generation.first_audio_ms,
+                end_ms=now_ms,
+                text=text,
+                interrupted=interrupted,
+            )
+        )
+
     def heard_by_engine(self, engine: str, turn: int, record: str, heard: str) -> None:
-        """A realtime engine's own transcript of a turn came; it is kept where it differs."""
+        """A realtime engine's own transcript of a turn came; its words are kept where they differ."""
         found = compare(record, heard)
         if not found.differences:
+            now_ms = self._clock.now_ms()
+            self._emit(
+                HeardAlike(call_id=self._call_id, at_ms=now_ms, turn=turn, engine=engine, words=found.words)
+            )
             return
         self._emit(
             EngineHeard(

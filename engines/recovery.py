@@ -220,11 +220,15 @@ class Recovery:
             return
         failed, begun = self._desk.engine, not self._watch.running
         self._failed.engines.add(failed)
-        self._failed_by(failed, reason)
+        reply = self._desk.answering if reason is None else None  # else it is known what failed
+        voice = reply is not None and reply.voice_at_fault()
+        if not voice:
+            self._failed_by(failed, reason)
         following = self.next_for(replace(self._desk.route, engine=failed))
         taker = following or self._desk.people.last_way_out(self._desk.route.denied, self._failed.engines)
         action = f"moved to {taker}" if taker else "none left; asked the caller to say it again"
-        self._record.failed(self._desk.turn, failed, failed, reason or TimeoutError(), action)
+        provider = "voice" if voice else failed
+        self._record.failed(self._desk.turn, failed, provider, reason or TimeoutError(), action)
         self._desk.let_go(failed)
         self._session.interrupt(force=True)
         if following is not None:

@@ -30,7 +30,7 @@ class Route:
     endpointing_ms: int | None = None
     """Silence that should end the turn, while it lasts, and the next; ``None``: as the catalogue says."""
     manner: str = ""
-    """How the caller sounds, in a word such as ``upset``; empty where that is not known or may not be judged."""
+    """How the caller's voice sounds, such as ``upset``; empty where that is not known or may not be judged."""
 
 
 class Routing(Protocol):

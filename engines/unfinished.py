@@ -40,7 +40,8 @@ OPENAI_AUDIO = AudioTokens(10.0, 20.0)
 """https://developers.openai.com/api/docs/guides/realtime-costs: one per 100 ms heard, one per 50 ms said."""
 AUDIO_TOKENS: Mapping[str, AudioTokens] = {
     "openai": OPENAI_AUDIO,
-    "google": AudioTokens(32.0, 32.0),  # https://ai.google.dev/gemini-api/docs/audio
+    # Both ways (Live API guide, *Token count*); a second in a file is 32.
+    "google": AudioTokens(25.0, 25.0),
 }
 """By provider, as the catalogue names it; of others nothing is known, and OpenAI's are taken."""
 

@@ -1,16 +1,21 @@
 """What LiveKit's metrics say was used, in the units the price list knows.
 
-Cached tokens are part of a provider's input count: they are taken out of it here, so that they are charged
-once (livekit/agents#5121 counted them twice).
+Tokens that are read from a cache or written into it are part of a provider's input count: they are taken out of it
+here, so that they are charged once (livekit/agents#5121 counted them twice).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from livekit.agents import metrics
 
-from engines.unfinished import Unfinished, Unread
+from engines.component import Component, Role
+from engines.plugins import TEXT_ONLY
+from engines.unfinished import CHARACTERS_PER_TOKEN, Unfinished, Unread
 
 Metrics = metrics.LLMMetrics | metrics.TTSMetrics | metrics.STTMetrics | metrics.RealtimeModelMetrics
 
@@ -25,10 +30,42 @@ class Usage:
     """Whether it was a request to a model that is sent the whole conversation every time."""
     estimated: bool = False
     """Whether the provider did not say so itself."""
+    generation: int = 0
+    """The reply that it was for, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfReply:
+    """A metrics event, and the number of the reply that it is about."""
+
+    event: object
+    generation: int
+
+
+_READ = ("input_text_tokens", "cached_text_tokens", "output_text_tokens")
+_SPOKEN = ("input_audio_tokens", "cached_audio_tokens", "output_audio_tokens")
+_REPORTED: Mapping[Role, tuple[str, ...]] = {
+    "stt": ("audio_minutes", "input_audio_tokens", "output_text_tokens"),
+    "llm": _READ,
+    "tts": ("characters", "input_text_tokens", "output_audio_tokens"),
+    "realtime": (*_READ, *_SPOKEN),
+    "decisions": ("input_text_tokens", "output_text_tokens"),
+}
+
+
+def reported_by(role: Role, part: Component) -> tuple[str, ...]:
+    """The units in which the use of a part may be told, see :func:`usage`."""
+    silent = bool(part.options.get(TEXT_ONLY))
+    return tuple(unit for unit in _REPORTED[role] if not (silent and unit == "output_audio_tokens"))
 
 
 def usage(event: object) -> Usage | None:
     """The usage in a metrics event, or None when it holds none that is charged for."""
+    if isinstance(event, Usage):
+        return event
+    if isinstance(event, OfReply):
+        used = usage(event.event)
+        return None if used is None else replace(used, generation=event.generation)
     if isinstance(event, Unfinished):
         quantities = {
             "input_text_tokens": event.input_text_tokens,
@@ -37,20 +74,23 @@ def usage(event: object) -> Usage | None:
             "output_audio_tokens": event.output_audio_tokens,
         }
     elif isinstance(event, metrics.LLMMetrics):
-        quantities = {
-            "input_text_tokens": float(event.prompt_tokens - event.prompt_cached_tokens),
-            "cached_text_tokens": float(event.prompt_cached_tokens),
-            "output_text_tokens": float(event.completion_tokens),
-        }
+        quantities = _thought(event)
     elif isinstance(event, metrics.DecisionMetrics):
         quantities = {
             "input_text_tokens": float(event.input_tokens or 0),
             "output_text_tokens": float(event.output_tokens or 0),
         }
     elif isinstance(event, Unread):
-        quantities = {"characters": float(event.characters)}
+        quantities = {
+            "characters": float(event.characters),
+            "input_text_tokens": event.characters / CHARACTERS_PER_TOKEN,
+        }
     elif isinstance(event, metrics.TTSMetrics):
-        quantities = {"characters": float(event.characters_count)}
+        quantities = {  # by the character, or by the token
+            "characters": float(event.characters_count),
+            "input_text_tokens": float(event.input_tokens),
+            "output_audio_tokens": float(event.output_tokens),
+        }
     elif isinstance(event, metrics.STTMetrics):
         quantities = {  # by the minute, or by the token
             "audio_minutes": event.audio_duration / 60,
@@ -70,6 +110,40 @@ def usage(event: object) -> Usage | None:
         return Usage(event.model, quantities, sends_conversation, estimated=True)
     model = event.metadata.model_name if event.metadata and event.metadata.model_name else event.label
     return Usage(model, quantities, isinstance(event, metrics.LLMMetrics | metrics.RealtimeModelMetrics))
+
+
+def transcription_usage(told: Mapping[str, Any], model: str) -> Usage | None:
+    """What writing the caller's words down is billed for, by tokens or by time.
+
+    Args:
+        told: ``usage`` of a transcription (OpenAI API reference, *Realtime server events*).
+        model: that wrote.
+    """
+    return usage(
+        metrics.STTMetrics(
+            label=model,
+            request_id="",
+            timestamp=time.time(),
+            duration=0.0,
+            streamed=True,
+            audio_duration=told.get("seconds") or 0.0,
+            input_tokens=told.get("input_tokens") or 0,
+            output_tokens=told.get("output_tokens") or 0,
+            input_audio_tokens=(told.get("input_token_details") or {}).get("audio_tokens") or 0,
+            metadata=metrics.base.Metadata(model_name=model),
+        )
+    )
+
+
+def _thought(event: metrics.LLMMetrics) -> dict[str, float]:
+    cached, written = event.prompt_cached_tokens, event.cache_creation_tokens
+    return {
+        "input_text_tokens": float(event.prompt_tokens - cached - written),
+        "cached_text_tokens": float(cached),
+        "cache_write_text_tokens": float(written),
+        # Gemini's thoughts are billed as output and told in the total only (ai.google.dev/gemini-api/docs/thinking).
+        "output_text_tokens": float(max(event.completion_tokens, event.total_tokens - event.prompt_tokens)),
+    }
 
 
 def _realtime(event: metrics.RealtimeModelMetrics) -> dict[str, float]:

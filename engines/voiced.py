@@ -11,7 +11,6 @@ from livekit.agents import Agent, ModelSettings
 from livekit.agents.types import TimedString
 
 from compliance.tap import NO_ANSWER
-from engines.generations import Generation
 from engines.heard import CHARACTERS_PER_S, Heard
 from engines.wording import Wording
 
@@ -41,20 +40,23 @@ class VoicedAgent(Agent):
         generation, heard = self._desk.generations.current(), Heard()
         if generation is not None:
             if not self._desk.wording.is_no_answer(first):
-                self._desk.thought(generation)
+                generation.thought()
             generation.heard.append(heard)
         spoke, begin = False, 0
         while first is not None:
             breath = Breath(first, words, self._desk.wording, begin, heard)
             # Another engine, with another voice, may have taken over since the last breath.
-            said = self._desk.voice_for(generation).say(first, breath.rest(), again=breath.again)
+            voices = self._desk.voice_for(generation)
+            waits = (lambda at_fault: None) if generation is None else generation.waits_for_voice
+            said = voices.say(first, breath.rest(), again=breath.again, waits=waits)
             try:
                 async with aclosing(said) as audio:
                     async for frame in audio:
-                        if generation is not None and generation.closed:
-                            generation.drop()
-                            return
-                        self._desk.voiced(generation, answers=breath.answers)
+                        if generation is not None:
+                            if generation.closed:
+                                generation.drop()
+                                return
+                            generation.voiced(answers=breath.answers)
                         spoke = True
                         breath.heard_s += frame.duration
                         yield frame if breath.answers else answerless(frame)
@@ -66,12 +68,12 @@ class VoicedAgent(Agent):
         else:
             if spoke:
                 return
-        if _was_cut(generation):
+        if generation is not None and generation.closed:
             return
         if spoke:
             breath.broke_off(self._desk.wording.recorded_words)
-        else:
-            self._desk.voiceless(generation)
+        elif generation is not None:
+            generation.unvoiced()
         for frame in self._desk.wording.recorded_apology():
             yield answerless(frame)
 
@@ -149,7 +151,3 @@ def answerless(frame: rtc.AudioFrame) -> rtc.AudioFrame:
     """``frame``, marked: hearing it answers no turn."""
     frame.userdata[NO_ANSWER] = True
     return frame
-
-
-def _was_cut(generation: Generation | None) -> bool:
-    return generation is not None and generation.closed

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from livekit.agents.metrics import TTSMetrics
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from compliance.tap import RATE_HZ
+from engines.aloud import Aloud, VoiceLimits
 from engines.gates import GateError
 from engines.resampled import at_rate
 from engines.unfinished import is_billed
@@ -27,7 +29,9 @@ from engines.unfinished import is_billed
 VOICE = APIConnectOptions(max_retry=0, timeout=2.5)
 """A voice that has nothing to say for longer than this has failed, where its plugin can tell."""
 VOICE_STALL_S = 5.0
-"""A voice has failed when nothing has come of it for longer than this since the last words or audio."""
+"""A voice has failed when nothing has come of it for longer than this: since it owed audio, and in mid-speech."""
+LEAST_S, LEAST_STALL_S = 0.5, 1.25
+"""No voice has less, however little patience there is; models are given up on before their voices."""
 
 
 class Well(Protocol):
@@ -61,6 +65,7 @@ class Voices(tts.TTS[Any]):
         health: of voices, by name.
         unread: told of a voice and the characters that it was given and reported no use of, when it failed or was cut.
         failed: told of a voice that failed, its error, and what was done.
+        patience: the share of the usual time that they are given, above 0.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class Voices(tts.TTS[Any]):
         *,
         unread: Callable[[Voice, int], None] = lambda voice, characters: None,
         failed: Callable[[Voice, Exception, str], None] = lambda voice, error, action: None,
+        patience: float = 1.0,
     ) -> None:
         super().__init__(
             capabilities=tts.TTSCapabilities(streaming=True), sample_rate=RATE_HZ, num_channels=1
@@ -78,6 +84,7 @@ class Voices(tts.TTS[Any]):
         self._health = health
         self._unread = unread
         self._failed = failed
+        self._patience = patience
         self._asked = self._voices[0]
 
     @property
@@ -103,7 +110,12 @@ class Voices(tts.TTS[Any]):
         raise NotImplementedError("what is to be heard, say() says")
 
     async def say(
-        self, first: str, rest: AsyncIterator[str], *, again: Callable[[], str] = lambda: ""
+        self,
+        first: str,
+        rest: AsyncIterator[str],
+        *,
+        again: Callable[[], str] = lambda: "",
+        waits: Callable[[Callable[[], bool]], None] = lambda gave_up: None,
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
         """The audio of some words. Where a voice fails, the next one says them, from the beginning.
 
@@ -111,24 +123,27 @@ class Voices(tts.TTS[Any]):
             first: the words that there are.
             rest: those that follow.
             again: asked what is said before them where a part of them was heard; only then.
+            waits: given what is called where nobody waits for the first audio any more: it answers whether a voice is
+                why there was none, which has failed by that.
 
         Raises:
             Exception: of the last voice, where every one has failed.
         """
-        order, before = self._in_order(), ""
+        order, before, failed = self._in_order(), "", False
         async with _Words(first, rest) as words:
             for voice, following in zip(order, [*order[1:], None], strict=True):
                 spoke = False
                 self._health.asked(voice.name)
                 self._asked = voice
                 try:
-                    async with aclosing(self._said_by(voice, before, words)) as audio:
+                    async with aclosing(self._said_by(voice, before, words, waits, failed)) as audio:
                         async for frame in audio:
                             spoke = True
                             yield frame
                     return
                 except Exception as error:  # whatever a plugin raises, another voice may work
                     if not isinstance(error, GateError):  # which says nothing of the provider
+                        failed = True
                         self._health.failed(voice.name)
                         self._failed(voice, error, _action(following, spoke=spoke))
                     if following is None:
@@ -140,8 +155,29 @@ class Voices(tts.TTS[Any]):
         well = [voice for voice in self._voices if self._health.may_ask(voice.name)]
         return [*well, *(voice for voice in self._voices if voice not in well)]
 
+    def _gave_up(self, voice: Voice, reading: Aloud, failed: bool) -> bool:
+        """Nobody waits for the first audio of ``voice`` any more, which another one may have ``failed`` to give."""
+        if reading.is_late:
+            self._health.failed(voice.name)
+            self._failed(voice, TimeoutError(), "it was not waited for any longer")
+        return reading.is_late or (failed and not reading.spoke)
+
+    @property
+    def _limits(self) -> VoiceLimits:
+        stall_s = max(LEAST_STALL_S, self._patience * VOICE_STALL_S)
+        return VoiceLimits(
+            first_s=self._patience * VOICE_STALL_S,
+            stall_s=min(VOICE_STALL_S, stall_s),
+            late_s=self._patience * VOICE.timeout,
+        )
+
     async def _said_by(
-        self, voice: Voice, before: str, words: _Words
+        self,
+        voice: Voice,
+        before: str,
+        words: _Words,
+        waits: Callable[[Callable[[], bool]], None],
+        failed: bool,
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
         given = reported = 0
 
@@ -156,15 +192,16 @@ class Voices(tts.TTS[Any]):
                 yield piece
 
         spoke, over, error = False, False, None
+        timeout_s = min(VOICE.timeout, max(LEAST_S, self._patience * VOICE.timeout))
         voice.plugin.on("metrics_collected", collected)
         try:
-            async with (
-                voice.plugin.stream(conn_options=VOICE) as stream,
-                aclosing(at_rate(aloud(stream, read()), RATE_HZ)) as audio,
-            ):
-                async for frame in audio:
-                    spoke = True
-                    yield frame
+            async with voice.plugin.stream(conn_options=replace(VOICE, timeout=timeout_s)) as stream:
+                reading = Aloud(stream, read(), self._limits)
+                waits(partial(self._gave_up, voice, reading, failed))
+                async with aclosing(at_rate(reading.frames(), RATE_HZ)) as audio:
+                    async for frame in audio:
+                        spoke = True
+                        yield frame
             over = True
         except Exception as failure:
             error = failure
@@ -173,46 +210,6 @@ class Voices(tts.TTS[Any]):
             voice.plugin.off("metrics_collected", collected)
             if not over and given > reported and is_billed(error, began=spoke):
                 self._unread(voice, given - reported)
-
-
-async def aloud(
-    stream: tts.SynthesizeStream, words: AsyncIterator[str]
-) -> AsyncGenerator[rtc.AudioFrame, None]:
-    """What a voice makes of the words. Raises TimeoutError when it stalls."""
-    loop = asyncio.get_running_loop()
-    moved_s = loop.time()
-
-    async def read() -> None:
-        nonlocal moved_s
-        async for piece in words:
-            moved_s = loop.time()
-            stream.push_text(piece)
-        stream.end_input()
-
-    async def following() -> tts.SynthesizedAudio | None:
-        return await anext(frames, None)
-
-    frames = aiter(stream)
-    reader = asyncio.create_task(read(), name="patchbay.read_aloud")
-    audio: asyncio.Task[tts.SynthesizedAudio | None] | None = None
-    try:
-        while True:
-            audio = asyncio.create_task(following(), name="patchbay.voice")
-            while not audio.done():
-                left_s = moved_s + VOICE_STALL_S - loop.time()
-                if left_s <= 0:
-                    raise TimeoutError
-                await asyncio.wait({audio}, timeout=left_s)
-            heard = audio.result()
-            if heard is None:
-                return
-            moved_s = loop.time()
-            yield heard.frame
-    finally:
-        parts = [task for task in (reader, audio) if task is not None]
-        for task in parts:
-            task.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
 
 
 class _Words:

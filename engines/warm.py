@@ -13,12 +13,13 @@ from typing import Any, cast
 
 from livekit.agents import llm
 
+from engines.cascade import LEAST_STALL_S
 from engines.owed import OwedSession
 from engines.unfinished import OPENAI_AUDIO, AudioTokens
 from engines.warm_session import WarmSession
 
 STALL_S = 4.0
-"""A model that sends nothing in mid-reply for longer than this has failed; voices wait longer for their words."""
+"""A model that sends nothing in mid-reply for longer than this has failed, or than it may take to begin, if less."""
 
 
 class WarmModel(llm.RealtimeModel):
@@ -30,6 +31,7 @@ class WarmModel(llm.RealtimeModel):
         previews: whether a reply may be asked for before its turn is certain to be over.
         on_metrics: told what the plugin measures, and estimates in place of what it does not tell.
         audio_tokens: how many tokens a second of audio is.
+        transcribed_by: the vendor's model that writes down what the engine heard, if another does.
     """
 
     def __init__(
@@ -40,17 +42,21 @@ class WarmModel(llm.RealtimeModel):
         previews: bool = False,
         on_metrics: Callable[[object], None] = lambda event: None,
         audio_tokens: AudioTokens = OPENAI_AUDIO,
+        transcribed_by: str = "",
     ) -> None:
         self.previews = previews
         # The turn's words are ours in any case: LiveKit is to wait for no others.
         super().__init__(capabilities=replace(inner.capabilities, user_transcription=False))
         self._on_metrics = on_metrics
         self._audio_tokens = audio_tokens
+        self._transcribed_by = transcribed_by
         self._inner = inner
         self._first_reply_s = first_reply_s
         self._open: WarmSession | None = None
         self.generation: Callable[[], int] = lambda: 0
         """The number of the reply that the running task works for."""
+        self.number: Callable[[], int] = lambda: 0
+        """Gives a reply that is asked for ahead its number."""
         self.on_late: Callable[[str, int], None] = lambda event, generation: None
         """Told of an event that nobody waits for, and the generation it belongs to; it was dropped."""
         self.on_own_transcript: Callable[[int, str, str], None] = lambda generation, record, heard: None
@@ -74,7 +80,7 @@ class WarmModel(llm.RealtimeModel):
     @property
     def stall_s(self) -> float:
         """How long it may send nothing in mid-reply."""
-        return min(STALL_S, self._first_reply_s)
+        return min(STALL_S, max(self._first_reply_s, LEAST_STALL_S))
 
     @property
     def transcribes(self) -> bool:
@@ -90,7 +96,14 @@ class WarmModel(llm.RealtimeModel):
         """The open session; a new one begins to connect if there is none."""
         if self._open is None:
             inner = self._inner.session(turn_detection_disabled=True)
-            owed = OwedSession(inner, self.model, self._audio_tokens, self._on_metrics)
+            owed = OwedSession(
+                inner,
+                self.model,
+                self._audio_tokens,
+                self._on_metrics,
+                self._asked_for,
+                self._transcribed_by,
+            )
             self._open = WarmSession(
                 self, cast(llm.RealtimeSession[Any], owed), first_reply_s=self._first_reply_s
             )
@@ -105,6 +118,9 @@ class WarmModel(llm.RealtimeModel):
         if session is not None:
             session.park()
         return session
+
+    def _asked_for(self) -> int:
+        return 0 if self._open is None else self._open.asked_for
 
     async def aclose(self) -> None:
         if (session := self.release()) is not None:

@@ -19,6 +19,7 @@ from livekit.agents.metrics import RealtimeModelMetrics, STTMetrics
 from livekit.agents.utils import is_given
 
 from engines.errors import SILENT
+from engines.turn_history import without_notes
 
 if TYPE_CHECKING:
     from engines.warm import WarmModel
@@ -77,6 +78,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         self._inner = inner
         self._first_reply_s = first_reply_s
         self._parked = True
+        self._closed = False
         self._pending: _Turn | None = None
         self._committed: _Turn | None = None
         """A turn that the server has yet to give an item id."""
@@ -128,12 +130,14 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             self._given_instructions = instructions
 
     async def update_chat_ctx(self, chat_ctx: llm.ChatContext) -> None:
-        """Bring the server's conversation in step.
+        """Bring the server's conversation in step, if anybody will be answered from it.
 
         Raises:
             llm.RealtimeError: the server did not follow within ``first_reply_s``. A reply asked for after that
                 fails at once: it would be given without part of the conversation.
         """
+        if self._closed:
+            return  # an agent that is being left may still have to say something: that is not to wait for this server
         heard = self._as_heard(chat_ctx)
         if self._ahead is not None:
             if _gist(heard) == self._known:
@@ -225,10 +229,12 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             self._committed.sent()
         if ahead is not None:
             return self._wanted(ahead)
-        return self._ask(instructions=instructions, tool_choice=tool_choice, tools=tools)
+        return self._ask(
+            self._model.generation(), instructions=instructions, tool_choice=tool_choice, tools=tools
+        )
 
-    def _ask(self, **how: Any) -> asyncio.Future[llm.GenerationCreatedEvent]:
-        self._asked_for, self.busy = self._model.generation(), True
+    def _ask(self, number: int, **how: Any) -> asyncio.Future[llm.GenerationCreatedEvent]:
+        self._asked_for, self.busy = number, True
         self._asked = reply = self._inner.generate_reply(**how)
         limit = asyncio.get_running_loop().call_later(self._first_reply_s, self._give_up, reply)
         reply.add_done_callback(lambda _: limit.cancel())
@@ -237,6 +243,11 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
     async def aclose(self) -> None:
         """Called when an agent lets go: the session is parked, not closed."""
         self.park()
+
+    @property
+    def asked_for(self) -> int:
+        """The generation that the last reply was asked for."""
+        return self._asked_for
 
     # -- our side -----------------------------------------------------------------------------------------
     def hear(self, frame: rtc.AudioFrame) -> None:
@@ -262,16 +273,17 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             text, started_at = f"{self._pending.text} {text}", self._pending.started_at
         self._pending = _Turn(text, started_at, sent)
 
-    def ask_ahead(self, settled: Callable[[bool], None]) -> bool:
+    def ask_ahead(self, settled: Callable[[int, bool], None]) -> bool:
         """Ask for the reply to the turn in the buffer, which may not be over. False when that is not possible just now.
 
         Args:
-            settled: told once whether the reply was wanted.
+            settled: told once the reply's number, and whether it was wanted.
         """
         if self._ahead is not None or self._out_of_step is not None:
             return False
         self._inner.commit_audio()
-        self._ahead = _Ahead(self._ask(), settled)
+        number = self._model.number()
+        self._ahead = _Ahead(self._ask(number), partial(settled, number))
         self._ahead.reply.add_done_callback(self._ahead_failed)
         return True
 
@@ -324,6 +336,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
 
     async def close(self) -> None:
         """Really close the connection. Never raises: what failed before has been told of."""
+        self._closed = True
         try:
             await self._inner.aclose()
         except Exception as error:  # the plugin raises here whatever ended its connection
@@ -421,7 +434,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
 
 def _gist(chat_ctx: llm.ChatContext) -> Sequence[tuple[str, str]]:
     """What a server keeps of a conversation."""
-    kept = chat_ctx.copy(exclude_handoff=True, exclude_config_update=True, exclude_instructions=True)
+    kept = without_notes(chat_ctx)
     return [
         (item.id, (item.text_content or "") if item.type == "message" else item.type) for item in kept.items
     ]

@@ -14,6 +14,7 @@ from typing import Any
 from livekit.agents import AgentSession, llm
 
 from engines.feed import TurnFeed
+from engines.turn_history import without_notes
 from engines.warm import WarmModel
 from engines.warm_session import WarmSession
 
@@ -100,19 +101,19 @@ class Warmth:
         self.drop()
         self._failed(error)
 
-    def ask_ahead(self, settled: Callable[[bool], None]) -> bool:
+    def ask_ahead(self, settled: Callable[[int, bool], None]) -> bool:
         """Ask for the reply to what was heard of the running turn. False where that is not possible just now.
 
         Args:
-            settled: told once whether the reply was wanted.
+            settled: told once the reply's number, and whether it was wanted.
         """
         session = self._model.warm
         in_step = not self._stale and (self._work is None or self._work.done())
         if session is None or not self._model.previews or not in_step or not self.feed.has_turn:
             return False
 
-        def over(used: bool) -> None:
-            settled(used)
+        def over(number: int, used: bool) -> None:
+            settled(number, used)
             if not used and self._model.warm is session:
                 self.refresh()  # the server is to forget that it was asked
 
@@ -183,11 +184,7 @@ class Warmth:
             if fresh:
                 await session.update_instructions(self._instructions)
                 await session.update_tools(list(self._tools))
-            await session.update_chat_ctx(
-                self._session.history.copy(
-                    exclude_handoff=True, exclude_config_update=True, exclude_instructions=True
-                )
-            )
+            await session.update_chat_ctx(without_notes(self._session.history))
         except llm.RealtimeError as error:
             if self._model.warm is session:
                 self.lost(error)

@@ -159,7 +159,8 @@ _CALL = (
         "emotion.label",
         _EMOTIONS,
         "unknown",
-        "how the caller seems, from the voice in this turn and the words so far",
+        "how the caller seems, from the voice in this turn and the words so far; who is frustrated is `upset`: "
+        "nothing that judges calls says `frustrated`",
         _HEARD,
     ),
     _share("emotion.confidence", 0.1, "probability of `emotion.label`", _HEARD),

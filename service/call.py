@@ -48,6 +48,7 @@ class Call:
         self.clock = clock or CallClock()
         settings = exchange.settings
         self._exchange = exchange
+        self._port = port
         self._source = source
         self._open = AsyncExitStack()
         self._ending = Ending(port.hang_up)
@@ -88,7 +89,10 @@ class Call:
         try:
             await self._answer()
         except BaseException:
-            await self._hang_up("the call could not be answered")
+            try:
+                await self._port.aclose()
+            finally:
+                await self._hang_up("the call could not be answered")
             raise
         return self
 

@@ -42,6 +42,7 @@ class CallRecord:
     ) -> None:
         settings = exchange.settings
         self._tenant = settings.tenant
+        self._prices = exchange.prices
         self.call_id = call_id
         self.clock = clock
         self._redaction = RedactionLine(
@@ -90,6 +91,8 @@ class CallRecord:
                 policy=policy.name,
                 policy_hash=policy.hash,
                 policy_version=policy.version,
+                prices_hash=self._prices.hash,
+                prices_as_of=self._prices.as_of,
                 tenant=self._tenant,
                 simulated=tuple(simulated),
                 without=tuple(without),

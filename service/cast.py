@@ -19,11 +19,12 @@ from engines.duplex import DuplexModel
 from engines.gated import gated, shown_by
 from engines.gates import Gates
 from engines.network import RoundTrips
-from engines.plugins import Endpoints, build
+from engines.plugins import OWN_TRANSCRIPT, Endpoints, build
 from engines.unfinished import AUDIO_TOKENS, OPENAI_AUDIO, Unread
 from engines.vault import NO_VEIL, Veil
 from engines.voices import Voice, Voices
 from engines.warm import WarmModel
+from service.bill import VOICE
 from service.health import ALL_WELL, Health, voice_name
 
 logger = logging.getLogger(__name__)
@@ -43,20 +44,25 @@ class Cast:
     realtime: Mapping[str, WarmModel]
     half_cascades: Mapping[str, Voices]
     """The voices of those realtime models that answer in text."""
-    transcriber: stt.STT[Any]
+    transcribers: tuple[stt.STT[Any], ...]
+    """Who hears the whole call, in order of preference."""
     duplex: Mapping[str, DuplexModel]
     voices: tuple[tts.TTS[Any], ...]
     decisions: llm.DecisionModel | None
     """Answers a policy's questions."""
+
+    @property
+    def transcriber(self) -> stt.STT[Any]:
+        """The one that is preferred."""
+        return self.transcribers[0]
 
     async def aclose(self) -> None:
         """Close every connection that the call's own agents do not close."""
         minds = [cascade.mind.aclose() for cascade in self.cascades.values()]
         voices = [voice.aclose() for voice in self.voices]
         judges = [self.decisions.aclose()] if self.decisions else []
-        closed = await asyncio.gather(
-            *minds, *voices, *judges, self.transcriber.aclose(), return_exceptions=True
-        )
+        ears = [transcriber.aclose() for transcriber in self.transcribers]
+        closed = await asyncio.gather(*minds, *voices, *judges, *ears, return_exceptions=True)
         for error in closed:
             if isinstance(error, Exception):  # one that does not close keeps no other open
                 logger.warning("a provider's connection did not close: %s", type(error).__name__)
@@ -97,8 +103,7 @@ def cast(
         return part if gates is None else gated(role, part, component, used_by, gates)
 
     parts = {
-        name: made("tts", component, "voice", voice_name(name))
-        for name, component in catalogue.voices.items()
+        name: made("tts", component, VOICE, voice_name(name)) for name, component in catalogue.voices.items()
     }
     voices = {
         name: Voice(voice_name(name), catalogue.voices[name].provider, _streaming(part))
@@ -112,9 +117,10 @@ def cast(
                 [voices[name] for name in names],
                 health,
                 unread=lambda voice, characters: on_metrics(
-                    "voice", voice.provider, Unread(voice.plugin.model, characters)
+                    VOICE, voice.provider, Unread(voice.plugin.model, characters)
                 ),
                 failed=lambda voice, error, action: on_voice_failed(voice.provider, error, action),
+                patience=catalogue.patience,
             )
     for name, engine in catalogue.engines.items():
         if engine.kind == "duplex":
@@ -132,6 +138,9 @@ def cast(
                 previews=engine.previews,
                 on_metrics=partial(on_metrics, name, engine.mind.provider),
                 audio_tokens=AUDIO_TOKENS.get(engine.mind.provider, OPENAI_AUDIO),
+                transcribed_by=named
+                if isinstance(named := engine.mind.options.get(OWN_TRANSCRIPT), str)
+                else "",
             )
             if engine.kind == "half_cascade":
                 half_cascades[name] = chains[engine.voices]
@@ -154,7 +163,7 @@ def cast(
         cascades,
         realtime,
         half_cascades,
-        made("stt", catalogue.transcriber, "transcriber"),
+        tuple(made("stt", component, "transcriber") for component in catalogue.transcribers),
         duplex,
         tuple(parts.values()),
         made("decisions", judge.model, "questions") if judge else None,

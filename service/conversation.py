@@ -14,7 +14,8 @@ from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from classifiers.tool_need import Tool, ToolSet
 from compliance.events import AgentSaid, Decided, Event, Part, Topic, TurnAnswered, TurnEnded
-from compliance.heard import Condition, Segment
+from compliance.heard import Condition, Ears, Segment
+from compliance.recognisers import RecogniserStalledError
 from compliance.shared_stt import SharedSTT
 from compliance.tap import AgentTap, CallerTap
 from compliance.transcriber import Transcriber
@@ -25,10 +26,10 @@ from engines.gated_routing import GatedRouting
 from engines.gates import GateError
 from engines.human import People
 from engines.tools import ToolHooks, ToolReport, described
-from engines.usage import Usage, usage
+from engines.usage import Usage
 from router import Policy
 from service.answer_times import AnswerTimes
-from service.bill import Bill
+from service.bill import Bill, Work
 from service.call_record import CallRecord
 from service.call_session import call_session
 from service.call_tools import called, connected
@@ -43,6 +44,7 @@ from service.facts import CallFacts, Tally
 from service.health import CallHealth, providers
 from service.heard_text import HeardText
 from service.hearing_failures import HearingFailures
+from service.hearing_health import HearingHealth
 from service.judges import Judges
 from service.patience import silence_limit_s, within
 from service.placeholders import QUESTIONS
@@ -58,8 +60,9 @@ from service.unheard import Unheard
 
 NOT_HERE = "the transcriber may not hear callers of this line"
 KEPT = "reconnecting; audio is kept meanwhile"
+PASSED_ON = "the next recogniser hears the caller; audio is kept meanwhile"
 LOST = "asked the caller for patience; still trying"
-"""What is done when the recogniser fails on the caller's stream."""
+"""What is done when a recogniser fails on the caller's stream."""
 
 
 class Conversation:
@@ -99,6 +102,7 @@ class Conversation:
         self._recording = recording
         self._ending = ending
         self._open = opened
+        self._refusal: asyncio.Task[None] | None = None
         self._bill = Bill(exchange.prices, clock=self._clock, emit=self._emit, call_id=self._call_id)
         self._distances = Distances(exchange.catalogue, exchange.endpoints)
         self._times = AnswerTimes(
@@ -132,6 +136,8 @@ class Conversation:
         catalogue = within(exchange.catalogue, policy.answer_within_ms)
         health = CallHealth(exchange.circuits, providers(catalogue), self._call_id)
         await self._build_engines(catalogue, health)
+        heard_by = dict(zip(self.cast.transcribers, catalogue.transcribers, strict=True))
+        self._hearing = HearingHealth(heard_by, health, self._privacy.gates)
         privacy = self._privacy
         hooks = ToolHooks(
             lambda: self.desk.tool_began(), self._tool_done, privacy.for_tool, privacy.from_tool
@@ -140,7 +146,7 @@ class Conversation:
         self.session = call_session(catalogue.endpointing_s)
         self._open.push_async_callback(self._port.aclose)
         audio_input, audio_output = await self._port.open(self.session)
-        self._hear(audio_input)
+        self._hear(audio_input, catalogue)
         self._route(policy, tools, health)
         self._open_desk(policy, catalogue, tools)
         self._speak(audio_output)
@@ -205,7 +211,7 @@ class Conversation:
             model.on_synced = partial(self._synced, name)
         self._open.push_async_callback(self.cast.aclose)
 
-    def _hear(self, audio: io.AudioInput) -> None:
+    def _hear(self, audio: io.AudioInput, catalogue: Catalogue) -> None:
         """Have the caller heard, for the record and the engines."""
         self.tap = CallerTap(audio, self._clock)
         self._speech = SpeechRecord(self.tap, clock=self._clock, emit=self._emit, call_id=self._call_id)
@@ -213,10 +219,21 @@ class Conversation:
             lambda: self.session.say(self.desk.wording.cannot_help),
             lambda: self.desk.people.last_way_out(self.desk.denied, ()) is not None,
         )
-        failures = HearingFailures(partial(self._part_failed, "transcriber"), kept=KEPT, lost=LOST)
-        self._transcriber = Transcriber(self.cast.transcriber, self.tap, self._clock)
+        failures = HearingFailures(
+            partial(self._part_failed, "transcriber"), kept=KEPT, passed_on=PASSED_ON, lost=LOST
+        )
+        self._hears = partial(
+            Transcriber,
+            self.cast.transcriber,
+            clock=self._clock,
+            fallbacks=self.cast.transcribers[1:],
+            well=self._hearing,
+            patience=catalogue.patience,
+        )
+        self._transcriber = self._hears(self.tap)
         self._transcriber.on_segment.append(self._segment)
         self._transcriber.on_condition += [self._ears_changed, failures.changed]
+        self._transcriber.on_nothing.append(self._unheard.nothing)
         self._transcriber.start()
         self._open.push_async_callback(self._transcriber.aclose)
 
@@ -280,7 +297,7 @@ class Conversation:
             ear=heard.audio_output,
             desk=self.desk,
             clock=self._clock,
-            recogniser=self.cast.transcriber,
+            hears=self._hears,
             recorder=self._record.recorder,
             emit=self._emit,
             pass_on=self._port.pass_on,
@@ -301,13 +318,19 @@ class Conversation:
         self._open.callback(self._disclosing.stop)
         self._agent_tap.on_finished.append(self._disclosing.played)
         self.consents.answered()
-        if self._privacy.gates.why_closed(catalogue.transcriber):  # nobody may hear the caller
-            refusal = self._ending.begin_with(self.desk.wording.not_here, self.session, NOT_HERE)
-            ending = asyncio.create_task(refusal, name="patchbay.refused")
-            self._open.callback(ending.cancel)
+        if self._if_nobody_may_hear():
             return
         self._disclosing.greet(catalogue.greeting, catalogue.offer)
         self._transfers.look()
+
+    def _if_nobody_may_hear(self) -> bool:
+        """End the call where no recogniser may be given what the caller says, or may any more."""
+        closed = all(map(self._privacy.gates.why_closed, self._exchange.catalogue.transcribers))
+        if closed and self._refusal is None:  # said once, or it would be cut by itself
+            words = self._ending.begin_with(self.desk.wording.not_here, self.session, NOT_HERE)
+            self._refusal = asyncio.create_task(words, name="patchbay.refused")
+            self._open.callback(self._refusal.cancel)
+        return closed
 
     # -- the record ---------------------------------------------------------------------------------------
     def _emit(self, event: Event) -> None:
@@ -328,8 +351,8 @@ class Conversation:
         self._record.emit(event)
 
     def _metrics(self, engine: str, provider: str, event: object) -> None:
-        if (used := usage(event)) is not None:
-            self._used(engine, provider, used)
+        self._bill.measured(event, self._work(), engine=engine, provider=provider)
+        self.router.tally.cost_usd = self._bill.cost_usd
 
     def _used(self, engine: str, provider: str, used: Usage) -> None:
         self._bill.add(used, turn=self._where()[0], engine=engine, provider=provider)
@@ -345,11 +368,14 @@ class Conversation:
         self._privacy.veil.caller_said(segment.text)
         # Whatever engine is in charge and whatever it makes of them, these words are heard.
         self.consents.heard(segment.text, self.router.tally.turns + 1, ended=False)
-        self._speech.said(segment)
+        self._speech.said(segment, heard_by=self._hearing.name(self._transcriber.recogniser))
         self.desk.caller_said(segment.text, segment.end_ms)
 
     def _ears_changed(self, condition: Condition) -> None:
-        if not isinstance(condition.error, GateError):  # it ends the call
+        if isinstance(condition.error, GateError):
+            return  # where no gate is open, the call ends
+        # What one tells nothing of may be a cough, and is heard again.
+        if not isinstance(condition.error, RecogniserStalledError) or condition.state is Ears.DEAF:
             self._unheard.ears(condition.state)
 
     def _first_sound(self, at_ms: float) -> None:
@@ -394,6 +420,10 @@ class Conversation:
         at_ms = self._clock.now_ms()
         self._emit(called(report, call_id=self._call_id, at_ms=at_ms, turn=turn, engine=engine))
 
+    def _work(self) -> Work:
+        generation = self.desk.generations.current() if hasattr(self, "desk") else None
+        return Work(*self._where(), 0 if generation is None else generation.number)
+
     def _where(self) -> tuple[int, str]:
         """The turn and the engine that the running task works for."""
         if not hasattr(self, "desk"):
@@ -404,14 +434,15 @@ class Conversation:
         )
 
     def _consent_changed(self, what: Topic, given: bool) -> None:
+        self.desk.consent_changed()
+        self._if_nobody_may_hear()
+        self._transcriber.reconsider()
         match what, given:
             case "emotion", True:
                 if self.router.may_judge_voice():
                     self.router.listen_with(self.judges.listen(self.tap))
             case "emotion", False:
                 self.judges.voice.forget()
-            case "voice_ai", _:
-                self.desk.consent_changed()
             case "recording", _:
                 self._recording.consent(given=given)
             case _:

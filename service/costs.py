@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from compliance.events import CallStarted, Event, UsageIncurred
+from compliance.events import CallStarted, Event, PreviewSettled, UsageIncurred
+from engines.unfinished import AUDIO_TOKENS, CHARACTERS_PER_TOKEN, OPENAI_AUDIO
 
-By = Literal["call", "day", "engine", "provider", "model"]
+By = Literal["call", "day", "engine", "part", "provider", "model"]
 
+SHARED = ("transcriber", "questions")
+"""What all engines of a call share, by the names that its use is booked under."""
 _OF: Mapping[By, Callable[[CallStarted, UsageIncurred], str]] = {
     "call": lambda call, usage: usage.call_id,
     "day": lambda call, usage: call.started_at[:10],
     "engine": lambda call, usage: usage.engine,
+    "part": lambda call, usage: usage.part if usage.engine not in SHARED else usage.engine,
     "provider": lambda call, usage: usage.provider,
     "model": lambda call, usage: f"{usage.provider}/{usage.model}",
 }
-NEEDS: tuple[str, ...] = ("call_started", "usage_incurred")
+SAID_TOKENS_PER_S = 3.25
+"""Tokens of what somebody says: 150 words a minute, 1.3 tokens each."""
+NEEDS: tuple[str, ...] = ("call_started", "usage_incurred", "preview_settled")
 """The kinds of events that a bill is made of."""
 
 
@@ -31,7 +38,8 @@ class Position:
         uses: requests, replies and stretches of audio that were charged for.
         cost_usd: all of it.
         again_usd: the part that is for conversation sent again, an estimate.
-        unpriced: uses that cost nothing, for the price list did not know the model.
+        unwanted_usd: the part that is for replies which were begun before their turn was over, and which nobody wanted.
+        unpriced: uses that cost less than they should, for the price list had no price for all or some of it.
         simulated: whether a provider of it was the lab's: then nothing was paid.
     """
 
@@ -40,6 +48,7 @@ class Position:
     uses: int
     cost_usd: float
     again_usd: float
+    unwanted_usd: float
     unpriced: int
     simulated: bool
 
@@ -53,17 +62,22 @@ def bill(calls: Iterable[Iterable[Event]], by: By) -> tuple[Position, ...]:
     """
     uses: dict[str, list[UsageIncurred]] = {}
     simulated: set[str] = set()
-    for events in calls:
-        started = None
+    unwanted_usd: defaultdict[str, float] = defaultdict(float)
+    for call in calls:
+        events, started = tuple(call), None
+        wrong = unwanted(events)
         for event in events:
             if isinstance(event, CallStarted):
                 started = event
             elif isinstance(event, UsageIncurred) and started is not None:
                 name = _OF[by](started, event)
                 uses.setdefault(name, []).append(event)
+                unwanted_usd[name] += event.cost_usd * (event.generation in wrong)
                 if event.provider in started.simulated:
                     simulated.add(name)
-    lines = [_position(name, some, name in simulated) for name, some in uses.items()]
+    lines = [
+        _position(name, some, unwanted_usd[name], simulated=name in simulated) for name, some in uses.items()
+    ]
     return tuple(
         sorted(lines, key=lambda line: line.name)
         if by == "day"
@@ -80,9 +94,55 @@ def total(lines: Iterable[Position], calls: int) -> Position:
         sum(line.uses for line in lines),
         sum(line.cost_usd for line in lines),
         sum(line.again_usd for line in lines),
+        sum(line.unwanted_usd for line in lines),
         sum(line.unpriced for line in lines),
         any(line.simulated for line in lines),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn to reckon with.
+
+    Attributes:
+        caller_s: how long the caller speaks.
+        agent_s: how long the agent does.
+        characters: of the reply.
+        input_tokens: that a language model reads.
+        output_tokens: that it writes.
+    """
+
+    caller_s: float
+    agent_s: float
+    characters: int
+    input_tokens: int
+    output_tokens: int
+
+
+def use_of(provider: str, units: Collection[str], turn: Turn) -> dict[str, float]:
+    """What a model would be used for in a turn, in the units that it has prices for.
+
+    Those tell what it is: who is paid for audio tokens both ways hears and speaks, one way is a recogniser or a voice.
+    """
+    rates = AUDIO_TOKENS.get(provider, OPENAI_AUDIO)
+    hears, speaks = "input_audio_tokens" in units, "output_audio_tokens" in units
+    use = {
+        "audio_minutes": turn.caller_s / 60,
+        "call_minutes": (turn.caller_s + turn.agent_s) / 60,
+        "characters": float(turn.characters),
+        "input_audio_tokens": turn.caller_s * rates.heard_per_s,
+        "output_audio_tokens": turn.agent_s * rates.said_per_s,
+    }
+    if not hears and not speaks:
+        use |= {
+            "input_text_tokens": float(turn.input_tokens),
+            "output_text_tokens": float(turn.output_tokens),
+        }
+    elif not speaks:
+        use["output_text_tokens"] = turn.caller_s * SAID_TOKENS_PER_S
+    elif not hears:
+        use["input_text_tokens"] = turn.characters / CHARACTERS_PER_TOKEN
+    return {unit: amount for unit, amount in use.items() if unit in units}
 
 
 def break_even_minutes(*, fixed_usd: float, own_usd: float, against_usd: float) -> float | None:
@@ -97,13 +157,21 @@ def break_even_minutes(*, fixed_usd: float, own_usd: float, against_usd: float) 
     return fixed_usd / saved_usd if saved_usd > 0 else None
 
 
-def _position(name: str, uses: list[UsageIncurred], simulated: bool) -> Position:
+def unwanted(events: Iterable[Event]) -> frozenset[int]:
+    """The generations of a call that were begun before their turn was over and not used."""
+    return frozenset(
+        event.generation for event in events if isinstance(event, PreviewSettled) and not event.used
+    ) - {0}
+
+
+def _position(name: str, uses: list[UsageIncurred], unwanted_usd: float, *, simulated: bool) -> Position:
     return Position(
         name,
         len({use.call_id for use in uses}),
         len(uses),
         sum(use.cost_usd for use in uses),
         sum(use.again_usd for use in uses),
-        sum(not use.cost_usd for use in uses),
+        unwanted_usd,
+        sum(bool(use.unpriced) for use in uses),
         simulated,
     )

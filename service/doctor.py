@@ -56,7 +56,11 @@ class Key:
 
 
 KEYS = (
-    Key("OpenAI", "OPENAI_API_KEY", "language models, voices and the realtime engine"),
+    Key(
+        "OpenAI",
+        "OPENAI_API_KEY",
+        "language models, voices, the realtime engine and spare speech recognition",
+    ),
     Key("Deepgram", "DEEPGRAM_API_KEY", "speech recognition", "DG_API_KEY"),
     Key("ElevenLabs", "ELEVEN_API_KEY", "voices", "ELEVENLABS_API_KEY"),
     Key(
@@ -223,7 +227,8 @@ def _key(key: Key, environment: Mapping[str, str]) -> Finding:
     return Finding(
         key.vendor,
         Status.MISSING,
-        f"{key.variable} is not set. Run on the lab instead, simulated: {key.use}.",
+        f"{key.variable} is not set. Run on the lab instead, simulated: {key.use}. `patchbay worker` answers rooms "
+        "only with `--simulated` then.",
         to_do,
     )
 

@@ -23,6 +23,7 @@ from compliance.spool import take_in
 from engines.catalogue import Catalogue
 from engines.plugins import Endpoint, Endpoints, preload
 from engines.prices import Prices
+from engines.trial import try_out
 from router import Policy
 from service.aside import Aside, AsideProcess, Emotion, Redaction
 from service.facts import Classifiers
@@ -31,7 +32,7 @@ from service.placeholders import check as check_placeholders
 from service.policies.store import PolicyStore
 from service.said import SPOKEN_LANGUAGE
 from service.settings import Settings
-from service.telemetry import watchers
+from service.telemetry import watch_circuit, watchers
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class Exchange:
         Raises:
             policies.DocumentError: the catalogue or price list has errors; all are listed.
             service.policies.errors.PolicyLifeError: no policy that is offered, or was, may be served.
-            engines.errors.EngineNotConfiguredError: a provider has no key and no stand-in.
+            engines.errors.EngineNotConfiguredError: a provider has no key and no stand-in, or refuses its options.
             classifiers.ClassifierError: a model folder cannot be used.
             compliance.errors.ComplianceError: the redactor cannot be loaded, or the ledger not be opened.
         """
@@ -105,6 +106,7 @@ class Exchange:
         for component in catalogue.components():
             endpoints.of(component)
         preload(catalogue.components())
+        try_out(catalogue, endpoints.of)
         redaction_policy = RedactionPolicy.load(settings.redaction)
         check_placeholders(redaction_policy, catalogue, last_resort=policy.default_engine)
         with ExitStack() as started:
@@ -130,7 +132,7 @@ class Exchange:
                 ),
                 ledger=open_ledger(settings, anchored=not lab_only),
                 watchers=watchers(os.environ),
-                circuits=circuits or SharedCircuits(),
+                circuits=circuits or SharedCircuits(watch=watch_circuit),
             )
             started.callback(exchange.ledger.close)
             voices.wait_until_ready()

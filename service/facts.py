@@ -95,7 +95,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The signals of one turn; ``evidence`` says in words what ``emotion.*`` rests on."""
+    """What is known of one turn.
+
+    Attributes:
+        signals: that a policy may ask about.
+        evidence: says in words what ``emotion.*`` rests on.
+        manner: how the caller's voice sounds; empty where it was not judged, or says nothing that makes a difference.
+    """
 
     signals: Signals
     evidence: tuple[str, ...]
+    manner: str = ""

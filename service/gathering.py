@@ -16,6 +16,7 @@ from classifiers.emotion import EmotionReading
 from classifiers.tool_need import ToolSet
 from compliance.clock import CallClock
 from compliance.events import Part, Speaker
+from engines.catalogue import MANNERS
 from router import Policy, Signals
 from service.decision_signals import LATEST_LINES
 from service.facts import Answers, CallFacts, Classifiers, Consents, Known, Tally, Voice
@@ -142,7 +143,9 @@ class Gatherer:
             "emotion.upset": state.upset if state.confidence else 0.0,
             "emotion.voice": voice.upset if voice.windows else 0.0,
         }
-        return Known(Signals(values), state.evidence)
+        # Of the voice alone: a model can read the words by itself.
+        manner = voice.label if voice.label in MANNERS else ""
+        return Known(Signals(values), state.evidence, manner)
 
     def _close_ear(self) -> None:
         self._voice.forget()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from engines.catalogue import Catalogue
@@ -23,17 +23,25 @@ HEARD_S = 0.02
 
 
 def providers(catalogue: Catalogue) -> Mapping[str, str]:
-    """The name of the provider of each engine and voice, by name: limits and outages are a model's in one role."""
+    """The name of the provider of each engine, voice and recogniser, by name: outages are a model's in one role."""
     minds = {
         name: _provider("llm" if engine.kind == "cascade" else "realtime", engine.mind)
         for name, engine in catalogue.engines.items()
     }
-    return minds | {voice_name(name): _provider("tts", part) for name, part in catalogue.voices.items()}
+    voices = {voice_name(name): _provider("tts", part) for name, part in catalogue.voices.items()}
+    return (
+        minds | voices | {transcriber_name(part): _provider("stt", part) for part in catalogue.transcribers}
+    )
 
 
 def voice_name(voice: str) -> str:
     """What a voice of the catalogue is called where engines are called by their names."""
     return f"voice {voice}"
+
+
+def transcriber_name(component: Component) -> str:
+    """What a recogniser of the catalogue is called where engines are called by their names."""
+    return f"transcriber {component.provider}/{component.model}"
 
 
 def _provider(role: Role, component: Component) -> str:
@@ -46,6 +54,7 @@ class SharedCircuits:
     Args:
         log: where to tell other processes, and to hear from them.
         limits: of the circuits.
+        watch: told of a circuit after something happened to it.
         now_s: the machine's monotonic clock.
     """
 
@@ -54,10 +63,12 @@ class SharedCircuits:
         log: HappeningsLog | None = None,
         *,
         limits: Limits | None = None,
+        watch: Callable[[str, State], None] = lambda name, state: None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
         self._circuits = Circuits(limits, salt="" if log is None else str(log.folder))
+        self._watch = watch
         self.now_s = now_s
         self._heard_s = -HEARD_S
         self._hear()
@@ -77,7 +88,7 @@ class SharedCircuits:
             except OSError as error:
                 self._alone(error)
         if self._log is None:
-            self._circuits.take([one])
+            self._take([one])
         else:
             self._hear()  # in the order in which it was told, which may not be that in which it happened
 
@@ -86,9 +97,15 @@ class SharedCircuits:
             return
         self._heard_s = self.now_s()
         try:
-            self._circuits.take(self._log.news(self._heard_s))
+            self._take(self._log.news(self._heard_s))
         except OSError as error:
             self._alone(error)
+
+    def _take(self, happened: Iterable[Happened]) -> None:
+        happened = tuple(happened)
+        self._circuits.take(happened)
+        for name in {one.name for one in happened}:
+            self._watch(name, self._circuits.of(name).state(self.now_s()))
 
     def _alone(self, error: OSError) -> None:
         logger.error("providers' health is no longer shared with other processes: %s", error)

@@ -16,12 +16,16 @@ class HearingFailures:
     Args:
         tell: told the error and what is done about it.
         kept: what is done while it is connected again.
+        passed_on: what is done while another is connected instead.
         lost: what is done once it is given up for now.
     """
 
-    def __init__(self, tell: Callable[[Exception, str], None], *, kept: str, lost: str) -> None:
+    def __init__(
+        self, tell: Callable[[Exception, str], None], *, kept: str, passed_on: str, lost: str
+    ) -> None:
         self._tell = tell
         self._kept = kept
+        self._passed_on = passed_on
         self._lost = lost
         self._deaf = False
 
@@ -32,4 +36,5 @@ class HearingFailures:
             return
         was_deaf, self._deaf = self._deaf, condition.state is Ears.DEAF
         if not was_deaf:
-            self._tell(condition.error, self._lost if self._deaf else self._kept)
+            kept = self._passed_on if condition.passed_on else self._kept
+            self._tell(condition.error, self._lost if self._deaf else kept)

@@ -39,7 +39,7 @@ class Port(Protocol):
         """
 
     async def aclose(self) -> None:
-        """Disconnect. Safe to call when it was never opened."""
+        """Disconnect, and leave nobody on the line. Safe to call twice, and when it was never opened."""
 
 
 class LinePort:
@@ -68,6 +68,7 @@ class RoomPort:
         self._context = context
         self._caller = caller
         self._ends: RoomIO | None = None
+        self._closed = False
 
     async def open(self, session: AgentSession[Any]) -> tuple[io.AudioInput, io.AudioOutput]:
         self._ends = RoomIO(
@@ -101,9 +102,11 @@ class RoomPort:
             raise NotPassedOnError
 
     async def aclose(self) -> None:
-        if self._ends is None:
+        if self._closed:
             return
-        await self._ends.aclose()
+        self._closed = True
+        if self._ends is not None:
+            await self._ends.aclose()
         room = self._context.room
         if room.isconnected() and self._caller.identity in room.remote_participants:
             # The agent leaves first: close the room, so that nobody is left on a silent line.

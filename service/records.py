@@ -196,6 +196,8 @@ class CallSummary:
     simulated: tuple[str, ...]
     policy: str
     policy_hash: str
+    prices_hash: str
+    prices_as_of: str
     policy_version: int
     """0 when it is not on record."""
     tenant: str
@@ -211,6 +213,10 @@ class CallSummary:
     """The part of the cost that is for conversation sent again, an estimate."""
     cut_usd: float
     """The part of the cost that is for requests that failed or were cut, an estimate."""
+    unwanted_usd: float
+    """The part of the cost that is for replies that were begun early and thrown away."""
+    unpriced: int
+    """Uses for some of which the price list had no price."""
     hedges: int
     """Replies for which a second engine was asked, because the first was late."""
     refused: tuple[Refused, ...]
@@ -236,6 +242,8 @@ class CallSummary:
     """What of the caller's voice was not judged in time; ``None``: all of it was."""
     heard_otherwise: tuple[EngineHeard, ...]
     """What engines heard in other words than the record."""
+    heard_alike: int
+    """Turns that engines heard in the same words; with the others, all of which a second transcript came."""
     events: int
 
     @property
@@ -256,6 +264,11 @@ class CallSummary:
             "words otherwise than the record."
             for one in self.heard_otherwise
         )
+        if self.heard_twice:
+            found.append(
+                f"An engine's own transcript differs from the record in {len(self.heard_otherwise)} of "
+                f"{self.heard_twice} turns that were compared."
+            )
         found += (
             f"In turn {one.turn} nothing was given to {one.provider} ({one.used_by}), though the policy let it: "
             f"{one.because}."
@@ -264,6 +277,11 @@ class CallSummary:
         if self.without:
             found.append(f"This call could not have: {', '.join(self.without)}.")
         return tuple(found)
+
+    @property
+    def heard_twice(self) -> int:
+        """Turns of which an engine's own transcript came, and was compared with the record."""
+        return len(self.heard_otherwise) + self.heard_alike
 
     @property
     def name(self) -> str:

@@ -39,6 +39,8 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
         "offer": "what the greeting ends with, unless it ends with a question about consent; by default nothing",
         "endpointing_ms": "silence in ms after which a caller's turn counts as over: 100 to 3,000, by default 300",
         "transcriber": "a component with an `stt` plugin: hears the whole call, whatever engine answers",
+        "spare_transcriber": "another, best of another vendor, which hears the caller when that one fails; by default "
+        "none",
         "voices": "name → a component with a `tts` plugin",
         "engines": "name → an engine; at least one must be a cascade",
         "decisions": "the decision model that answers a policy's `questions`; without it they stay unknown",
@@ -50,7 +52,7 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
         "speaks at once and takes turns by itself: it keeps the call); `human` is a person, see below",
         "model": "a component: with an `llm` plugin for a cascade, a `realtime` plugin otherwise",
         "voices": "names of voices in order of preference, at least one; a realtime engine has none",
-        "voices_when": "of a cascade: other voices, or the same in another style, for a caller who sounds `upset`",
+        "voices_when": "of a cascade: other voices, or the same in another style, for callers whose voice is `upset`",
         "audio_aware": "of a cascade: whether its model is told how the caller sounds; by default false",
         "tools": "whether it may use the tools of the MCP servers; by default false",
         "first_reply_ms": "how long in ms the model may stay silent before the turn goes to another engine: "
@@ -91,7 +93,8 @@ CATALOGUE_KEYS: Mapping[str, Keys] = {
         "for a `keyless` server, the host of another's address, else the plugin's",
         "callers": "the region, or a list of regions, whose callers it may serve; by default everybody's",
         "needs": "the consents, one or a list, without which it is given nothing",
-        "options": "further arguments of the plugin: text, numbers, true or false; of a realtime model also "
+        "options": "further arguments of the plugin: text, numbers, true or false; of an ElevenLabs voice also "
+        "`voice_settings`, a mapping; of a realtime model also "
         "`own_transcript`, the vendor's model that writes down what the engine heard",
     },
 }
@@ -208,7 +211,8 @@ def settings_markdown() -> str:
             _table(("variable", "type", "default", "meaning"), rows),
             "## Keys\n",
             "Secrets are read by the plugins and never stored or printed. Where a key is not set, the lab stands in "
-            "for its provider; for Google it cannot. `api_key_env` in the catalogue names another variable, a `preset` "
+            "for its provider, in rooms only where `patchbay worker --simulated` asks for it; for Google it cannot. "
+            "`api_key_env` in the catalogue names another variable, a `preset` "
             "brings its own, and a `keyless` server is sent none; no vendor's key goes to another's address.\n",
             _table(("variable", "plugin", "used for"), keys),
             "## LiveKit\n",
@@ -283,7 +287,7 @@ def catalogue_markdown() -> str:
     """The keys of the engine catalogue and the price list, the plugins by role, and the units of prices."""
     from engines.plugins import PLUGINS
     from engines.presets import PRESETS
-    from engines.prices import UNITS
+    from engines.prices import ELSE, UNITS
 
     parts = [
         "# Engine catalogue and prices\n",
@@ -298,7 +302,10 @@ def catalogue_markdown() -> str:
         (f"`{name}`", f"`{one.plugin}`", _listed(one.roles), f"`{one.base_url}`", f"`{one.api_key_env}`")
         for name, one in PRESETS.items()
     )
-    units = ((f"`{unit}`", "1,000,000" if per == 1e6 else f"{per:g}") for unit, per in UNITS.items())
+    units = (
+        (f"`{unit}`", "1,000,000" if per == 1e6 else f"{per:g}", f"`{ELSE[unit]}`" if unit in ELSE else "")
+        for unit, per in UNITS.items()
+    )
     parts += [
         "## Plugins\n",
         "LiveKit's plugins, unmodified, by what they are used for.\n",
@@ -308,9 +315,12 @@ def catalogue_markdown() -> str:
         _table(("preset", "plugin", "roles", "address", "key"), presets),
         "## Keys of the price list\n",
         *(f"**{what}**\n\n{_key_table(keys)}" for what, keys in PRICE_KEYS.items()),
-        "A use without a price costs nothing in the record: price every model that the catalogue names.\n",
+        "A use without a price costs nothing in the record, which marks it: price every model that the catalogue "
+        "names.\n",
         "## Units of prices\n",
-        _table(("unit", "a price, in US dollars, is for this many"), units),
+        _table(
+            ("unit", "a price, in US dollars, is for this many", "without one it costs what this does"), units
+        ),
     ]
     return _page(parts, "engines/catalogue.py`, `engines/plugins.py` and `engines/prices.py")
 

@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     health_port: int = Field(default=8081, ge=0, le=65535)
     """The port on which a worker answers health checks; 0 is any free one."""
     metrics_port: int = Field(default=0, ge=0, le=65535)
-    """The port on which a worker shows Prometheus its metrics and those of its calls, on ``health_host``; 0: none."""
+    """The port on which a worker or `patchbay web` shows Prometheus its calls' metrics, on ``health_host``; 0: none."""
     web_host: str = "127.0.0.1"
     """The address on which `patchbay web` listens; ``0.0.0.0`` behind a proxy that is elsewhere."""
     web_port: int = Field(default=8080, ge=0, le=65535)

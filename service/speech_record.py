@@ -50,8 +50,8 @@ class SpeechRecord:
         if playout.heard_ms > 0:
             self._heard("agent", playout.start_ms, playout.start_ms + playout.heard_ms)
 
-    def said(self, segment: Segment) -> None:
-        """The recogniser is certain of words of the caller."""
+    def said(self, segment: Segment, *, heard_by: str = "") -> None:
+        """A recogniser is certain of words of the caller."""
         self._emit(
             CallerSaid(
                 call_id=self._call_id,
@@ -61,6 +61,7 @@ class SpeechRecord:
                 text=segment.text,
                 confidence=min(1.0, max(0.0, segment.confidence)),
                 while_agent_spoke=self._agent_speaks,
+                heard_by=heard_by,
             )
         )
 

@@ -23,6 +23,7 @@ from compliance.events import (
     EngineHeard,
     Event,
     HandedOff,
+    HeardAlike,
     Hedged,
     HumanSaid,
     LateEventDropped,
@@ -37,6 +38,7 @@ from compliance.events import (
     UsageIncurred,
     VoiceUnjudged,
 )
+from service.costs import unwanted
 from service.latency import in_order
 from service.percentiles import nearest_rank
 from service.records import (
@@ -96,6 +98,7 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         fold.take(event)
     started, ended = fold.started, fold.ended
     turns = tuple(fold.turn(number) for number in sorted(fold.numbers))
+    wrong = unwanted(fold.previews)
     return CallSummary(
         call_id=calls[0],
         source=started.source if started else "",
@@ -104,6 +107,8 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         policy=started.policy if started else "",
         policy_hash=started.policy_hash if started else "",
         policy_version=started.policy_version if started else 0,
+        prices_hash=started.prices_hash if started else "",
+        prices_as_of=started.prices_as_of if started else "",
         tenant=started.tenant if started else "",
         duration_ms=max(map(_until_ms, events)),
         ended=ended.reason if ended else None,
@@ -117,6 +122,8 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         cost_usd=sum(usage.cost_usd for usage in fold.usage),
         again_usd=sum(usage.again_usd for usage in fold.usage),
         cut_usd=sum(usage.cost_usd for usage in fold.usage if usage.estimated),
+        unwanted_usd=sum(usage.cost_usd for usage in fold.usage if usage.generation in wrong),
+        unpriced=sum(bool(usage.unpriced) for usage in fold.usage),
         hedges=fold.hedges,
         refused=tuple(fold.refused),
         without=started.without if started else (),
@@ -134,6 +141,7 @@ def summarise(events: Sequence[Event]) -> CallSummary:
         undisclosed=fold.undisclosed,
         unjudged=fold.unjudged,
         heard_otherwise=tuple(fold.heard_otherwise),
+        heard_alike=fold.heard_alike,
         events=len(events),
     )
 
@@ -170,6 +178,7 @@ class _Fold:
     undisclosed: tuple[Disclosure, ...] = ()
     unjudged: VoiceUnjudged | None = None
     heard_otherwise: list[EngineHeard] = field(default_factory=list)
+    heard_alike: int = 0
     late_dropped: int = 0
     hedges: int = 0
     refused: list[Refused] = field(default_factory=list)
@@ -242,6 +251,8 @@ class _Fold:
                 self.unjudged = event
             case EngineHeard():
                 self.heard_otherwise.append(event)
+            case HeardAlike():
+                self.heard_alike += 1
             case _:
                 pass
 

@@ -9,12 +9,17 @@ key                    value
 ``schema``             ``"patchbay.call/1"``
 ``call``               ``id``, ``name``, ``source``, ``started_at`` (ISO 8601, UTC), ``duration_ms``,
                        ``ended`` (reason), ``policy``, ``policy_hash``, ``policy_version``,
-                       ``tenant``, ``simulated`` (providers), ``events`` (count)
+                       ``prices_hash``, ``prices_as_of`` (of the price book), ``tenant``,
+                       ``simulated`` (providers), ``events`` (count)
 ``totals``             ``turns``, ``cost_usd``, ``again_usd`` (of it, conversation sent again: an
                        estimate), ``cut_usd`` (of it, requests that failed or were cut: an estimate),
+                       ``unwanted_usd`` (of it, replies that were begun early and thrown away),
+                       ``unpriced_uses`` (that cost less here than they should),
                        ``hedges``, ``cost_by_provider_usd``, ``cost_by_engine_usd``, ``hand_offs``,
                        ``interruptions``, ``late_dropped``, ``previews_used``,
-                       ``previews_discarded``, ``heard_ms`` (``count``, ``p50``, ``p95``, ``max``)
+                       ``previews_discarded``, ``heard_twice`` (turns of which an engine's own
+                       transcript was compared with the record), ``heard_ms`` (``count``, ``p50``,
+                       ``p95``, ``max``)
 ``greeting``           list of what was said before the first turn: ``engine``, ``text``, ``start_ms``,
                        ``end_ms``, ``interrupted``, ``person`` (``null``: a machine spoke)
 ``turns``              list, see :func:`_turn`: route, engine, rule, reason, signals, experiment arms,
@@ -64,6 +69,8 @@ def summary_json(
             "ended": summary.ended,
             "policy": summary.policy,
             "policy_hash": summary.policy_hash,
+            "prices_hash": summary.prices_hash,
+            "prices_as_of": summary.prices_as_of,
             "policy_version": summary.policy_version,
             "tenant": summary.tenant,
             "simulated": list(summary.simulated),
@@ -74,6 +81,8 @@ def summary_json(
             "cost_usd": summary.cost_usd,
             "again_usd": summary.again_usd,
             "cut_usd": summary.cut_usd,
+            "unwanted_usd": summary.unwanted_usd,
+            "unpriced_uses": summary.unpriced,
             "hedges": summary.hedges,
             "cost_by_provider_usd": dict(summary.cost_by_provider),
             "cost_by_engine_usd": dict(summary.cost_by_engine),
@@ -82,6 +91,7 @@ def summary_json(
             "late_dropped": summary.late_dropped,
             "previews_used": summary.previews_used,
             "previews_discarded": summary.previews_discarded,
+            "heard_twice": summary.heard_twice,
             "heard_ms": {
                 "count": summary.heard.count,
                 "p50": summary.heard.p50_ms,

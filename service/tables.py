@@ -152,7 +152,8 @@ def _totals(summary: CallSummary) -> RenderableType:
         if summary.heard
         else "no latency measured",
         count(summary.hand_offs, "hand-off"),
-        f"previews {summary.previews_used} used, {summary.previews_discarded} discarded",
+        f"previews {summary.previews_used} used, {summary.previews_discarded} discarded"
+        + (f" for {dollars(summary.unwanted_usd)}" if summary.unwanted_usd else ""),
         count(summary.late_dropped, "late event") + " dropped",
     ]
     if summary.cost_by_provider:
@@ -160,6 +161,8 @@ def _totals(summary: CallSummary) -> RenderableType:
         parts.append(f"cost {costs}, of which conversation sent again {dollars(summary.again_usd)}")
     if summary.hedges:
         parts.append(count(summary.hedges, "hedged reply", "hedged replies"))
+    if summary.unpriced:
+        parts.append(f"{count(summary.unpriced, 'use')} without a price")
     if summary.cut_usd:
         parts.append(f"requests that failed or were cut {dollars(summary.cut_usd)}")
     lines = [Text(" · ".join(parts), style="dim")]

@@ -21,7 +21,6 @@ from compliance.events import (
     TurnEnded,
     TurnMoved,
 )
-from engines.catalogue import MANNERS
 from engines.routing import CallerTurn, Route
 from router import Decision, Memory, Policy
 from service.facts import (
@@ -119,10 +118,11 @@ class TurnRouter:
     # -- engines.routing.Routing ------------------------------------------------------------------------
     def preview(self, text: str) -> Route:
         try:
-            decision, _ = self._policy.decide(self._gatherer.preview(text).signals, self._memory)
+            known = self._gatherer.preview(text)
+            decision, _ = self._policy.decide(known.signals, self._memory)
         except Exception:
             return self._without_policy(self.tally.turns + 1)  # the decision itself will report what is wrong
-        return _route(decision)
+        return _route(decision, known.manner)
 
     def decide(self, turn: CallerTurn) -> Route:
         number, at_ms = self.tally.turns + 1, self._clock.now_ms()
@@ -188,7 +188,7 @@ class TurnRouter:
                 evidence=known.evidence,
             )
         )
-        return _route(decision)
+        return _route(decision, known.manner)
 
     def fallback(self, route: Route, failed: Collection[str]) -> str | None:
         out = {route.engine, *route.denied, *failed}
@@ -268,12 +268,5 @@ class TurnRouter:
         return Route(turn, default, frozenset(self._policy.engines) - {default})
 
 
-def _route(decision: Decision) -> Route:
-    label = decision.signals.get("emotion.label")
-    return Route(
-        decision.turn,
-        decision.engine,
-        frozenset(decision.denied),
-        decision.endpointing_ms,
-        label if isinstance(label, str) and label in MANNERS else "",
-    )
+def _route(decision: Decision, manner: str) -> Route:
+    return Route(decision.turn, decision.engine, frozenset(decision.denied), decision.endpointing_ms, manner)

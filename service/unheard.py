@@ -1,6 +1,6 @@
 """A caller who spoke and cannot be heard is told so, every time, and passed on to a person where there is one.
 
-While the recogniser fails there are no turns, so nothing that watches over turns notices the silence.
+While recognisers fail there are no turns, so nothing that watches over turns notices the silence.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from collections.abc import Callable
 
 from compliance.heard import Ears
 
-PATIENCE_S = 1.5
-"""A recogniser that connects again so soon after the caller stopped hears what was said, and nothing is lost."""
+PATIENCE_S = 2.5
+"""A recogniser that has heard so soon after the caller stopped what was said has lost nothing of it."""
 BEFORE_A_PERSON = 2
-"""Apologies after which a person is fetched."""
+"""Apologies after which a person is fetched while recognisers are still tried; at once when they are given up."""
+SPEECH_MS = 600
+"""Voiced sound that is more than a cough, even if nobody finds words in it."""
 
 
 class Unheard:
-    """Watches over what the caller says while the recogniser is not well.
+    """Watches over what the caller says while no recogniser is well, or none makes anything of it.
 
     Args:
         apologise: say that there is a problem, and that it should be said again.
@@ -32,6 +34,9 @@ class Unheard:
         self._fetch = fetch
         self._patience_s = patience_s
         self._well = True
+        self._given_up = False
+        self._sounds = 0
+        """In how many sounds of the caller in a row nobody found words."""
         self._speaking = False
         self._waiting = False
         """Whether the caller has said something that nobody has heard yet."""
@@ -45,13 +50,19 @@ class Unheard:
         self._watch()
 
     def ears(self, state: Ears) -> None:
-        """The recogniser's state changed."""
-        self._well = state is Ears.LISTENING
+        """The state of those who listen changed."""
+        self._well, self._given_up = state is Ears.LISTENING, state is Ears.DEAF
         self._watch()
+
+    def nothing(self, voiced_ms: float) -> None:
+        """Nobody found words in a sound of the caller of that length."""
+        self._sounds += 1
+        if not self._speaking and (voiced_ms >= SPEECH_MS or self._sounds > 1):
+            self._tell()
 
     def heard(self) -> None:
         """Words of the caller came."""
-        self._waiting, self._apologies = False, 0
+        self._waiting, self._apologies, self._sounds = False, 0, 0
         self._stop()
 
     def close(self) -> None:
@@ -70,10 +81,12 @@ class Unheard:
 
     def _due(self) -> None:
         self._timer = None
-        if self._well:
-            return  # it listens again, to what was said, too
+        if not self._well:  # else it listens again, to what was said, too
+            self._tell()
+
+    def _tell(self) -> None:
         self._waiting = False
-        if self._apologies == BEFORE_A_PERSON and self._fetch():
+        if (self._given_up or self._apologies == BEFORE_A_PERSON) and self._fetch():
             return
         self._apologies += 1
         self._apologise()

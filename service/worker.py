@@ -21,6 +21,7 @@ from service.ports import ConsolePort, RoomPort
 from service.private_logs import keep_private
 from service.settings import Settings
 from service.settled import settle
+from service.telemetry import watch_circuit
 
 EXCHANGE = "exchange"
 """Where a job process keeps the exchange between its start and its call."""
@@ -56,7 +57,7 @@ def prepare(process: JobProcess) -> None:
         Settings(),
         aside=Aside.handed_down(Emotion, os.environ),
         redaction=Aside.handed_down(Redaction, os.environ),
-        circuits=SharedCircuits(HappeningsLog.handed_down(os.environ)),
+        circuits=SharedCircuits(HappeningsLog.handed_down(os.environ), watch=watch_circuit),
     )
     settle()
 

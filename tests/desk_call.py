@@ -22,8 +22,10 @@ from livekit.agents import AgentSession, APIConnectOptions, inference, llm
 from livekit.agents.voice.agent_session import SessionConnectOptions
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
+import engines.awaited
 import engines.cascade
 import engines.voices
+import engines.warm
 import lab.hearing.pool
 import lab.voices
 from compliance.clock import CallClock
@@ -46,6 +48,7 @@ from lab.journal import Entry
 from lab.server import Lab
 from policies import shipped
 from service.cast import cast
+from service.health import ALL_WELL, Health
 from service.heard_text import HeardText
 from service.line import Line, Said
 
@@ -70,7 +73,10 @@ def silence(ms: int) -> Samples:
 def patient(*, voice_s: float = PATIENCE_S, voice_stall_s: float = 2 * PATIENCE_S) -> Iterator[None]:
     """Give the models time to go on and the voices time to begin and to go on."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines.awaited, "TOOL_WAIT_S", PATIENCE_S)
+        patch.setattr(engines.awaited, "NOISE_S", PATIENCE_S)
         patch.setattr(engines.cascade, "STALL_S", PATIENCE_S)
+        patch.setattr(engines.warm, "STALL_S", PATIENCE_S)
         patch.setattr(engines.voices, "VOICE", APIConnectOptions(max_retry=0, timeout=voice_s))
         patch.setattr(engines.voices, "VOICE_STALL_S", voice_stall_s)
         patch.setattr(lab.hearing.pool, "_PATIENCE_S", PATIENCE_S)
@@ -143,6 +149,7 @@ class DeskCall:
         change: Callable[[Catalogue], Catalogue] = lambda catalogue: catalogue,
         endpointing_s: float = ENDPOINTING_S,
         clock: CallClock | None = None,
+        health: Health = ALL_WELL,
     ) -> None:
         self.lab = lab
         self.plan = plan
@@ -153,6 +160,8 @@ class DeskCall:
         self.sounds_ms: list[float] = []
         self.used: list[tuple[str, str, object]] = []
         """What was used: by which engine, of which provider, and the measurement."""
+        self.voices_failed: list[tuple[str, str]] = []
+        """The providers of voices that failed, and what was done."""
         self.line = Line(clock)
         self._tools = tools
         self._greeting = greeting
@@ -161,6 +170,7 @@ class DeskCall:
         self._wording = wording
         self._change = change
         self._endpointing_s = endpointing_s
+        self._health = health
         self._open = AsyncExitStack()
 
     async def __aenter__(self) -> DeskCall:
@@ -183,7 +193,14 @@ class DeskCall:
             for name, engine in catalogue.engines.items()
         }
         catalogue = replace(catalogue, engines=limits)
-        self.cast = cast(catalogue, Endpoints({}, stand_ins), http, lambda *used: self.used.append(used))
+        self.cast = cast(
+            catalogue,
+            Endpoints({}, stand_ins),
+            http,
+            lambda *used: self.used.append(used),
+            health=self._health,
+            on_voice_failed=lambda provider, error, action: self.voices_failed.append((provider, action)),
+        )
         opened.push_async_callback(self.cast.aclose)
         self.tap = CallerTap(self.line.input, clock)
         self.transcriber = Transcriber(
@@ -292,7 +309,7 @@ class DeskCall:
 
     async def in_step(self) -> None:
         """Wait until the warm session has followed the conversation."""
-        for warmth in self.desk._warmth.values():
+        for warmth in self.desk._realtime.values():
             await warmth.settled()
 
     # -- what it looks at ------------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ from livekit.agents import APIConnectOptions
 
 import compliance.recorder
 import compliance.transcriber
+import engines.awaited
 import engines.cascade
 import engines.tools
 import engines.voices
+import engines.warm
 import lab.hearing.pool
 import lab.shop
 import lab.voices
@@ -49,7 +51,10 @@ def without_limits(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(service.ending, "GOODBYE_S", HANGS_S)
     patch.setattr(service.transfer.telling, "REDACTED_WITHIN_S", HANGS_S)
     patch.setattr(service.transfer.telling, "WRITTEN_WITHIN_S", HANGS_S)
+    patch.setattr(engines.awaited, "TOOL_WAIT_S", HANGS_S)
+    patch.setattr(engines.awaited, "NOISE_S", SILENT_S)
     patch.setattr(engines.cascade, "STALL_S", SILENT_S)
+    patch.setattr(engines.warm, "STALL_S", SILENT_S)
     patch.setattr(engines.voices, "VOICE", APIConnectOptions(max_retry=0, timeout=SILENT_S))
     patch.setattr(engines.voices, "VOICE_STALL_S", SILENT_S)
     patch.setattr(engines.tools, "LIMIT_S", SILENT_S)

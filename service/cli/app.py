@@ -145,15 +145,25 @@ def call(
         "allow_interspersed_args": False,
     }
 )
-def worker(context: typer.Context) -> None:
+def worker(
+    context: typer.Context,
+    simulated: Annotated[
+        bool,
+        typer.Option(
+            "--simulated",
+            help="Answer rooms by the lab where a key is missing, to try the line without customers.",
+        ),
+    ] = False,
+) -> None:
     """Answer real rooms: `worker start`, `worker dev`, or `worker console` for the microphone.
 
-    Everything after `worker` goes to LiveKit: see `patchbay worker start --help`.
+    A room is not answered by the lab because a key is missing, unless `--simulated` stands before the mode. Everything
+    from the mode on goes to LiveKit: see `patchbay worker start --help`.
     """
     from service.cli.work import work
 
     with explained():
-        work(settings(), context.args)
+        work(settings(), context.args, simulated=simulated)
 
 
 @app.command()

@@ -58,12 +58,24 @@ def bill(
     table.add_row("total", *_figures(whole), style="bold")
     console = Console()
     console.print(table)
+    if whole.unwanted_usd:
+        console.print(
+            f"{dollars(whole.unwanted_usd)} of it for replies that were begun early and thrown away",
+            highlight=False,
+        )
     if whole.simulated:
         console.print(f"[yellow]simulated[/]: {SIMULATED_NOTE}; nothing was paid", highlight=False)
 
 
 @cost.command()
 def turn(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Models of one turn, such as openai/tts-1: with their sum. By default all.",
+            show_default=False,
+        ),
+    ] = None,
     caller_s: Annotated[float, typer.Option("--caller-s", help="Seconds the caller speaks.", min=0)] = 10.0,
     agent_s: Annotated[float, typer.Option("--agent-s", help="Seconds the agent speaks.", min=0)] = 9.0,
     characters: Annotated[int, typer.Option("--characters", help="Of the reply, for a voice.", min=0)] = 130,
@@ -74,28 +86,26 @@ def turn(
 ) -> None:
     """What one use of each model would cost by the price book: ears, minds, voices and realtime models.
 
-    Audio is reckoned with 10 tokens a second for what a realtime model hears, and 20 for what it says (OpenAI).
+    A second of audio is reckoned as 10 tokens where a model hears it and 20 where it says it, with Gemini Live 25.
     """
+    from service.costs import Turn, use_of
+
+    reckoned = Turn(caller_s, agent_s, characters, input_tokens, output_tokens)
     with explained():
         book = _book(prices)
         rows = []
-        for model, price in book.of.items():
-            plugin, _, name = model.partition("/")
-            use = {
-                "audio_minutes": caller_s / 60,
-                "call_minutes": (caller_s + agent_s) / 60,
-                "characters": float(characters),
-                "input_audio_tokens": caller_s * 10,
-                "output_audio_tokens": agent_s * 20,
-            }
-            if not {"input_audio_tokens", "output_audio_tokens"} & price.usd.keys():
-                use |= {"input_text_tokens": float(input_tokens), "output_text_tokens": float(output_tokens)}
-            use = {unit: amount for unit, amount in use.items() if unit in price.usd}
-            rows.append((model, use, book.cost_usd(plugin, name, use), price))
+        for model in models or book.of:
+            provider, _, name = model.partition("/")
+            if (price := book.price(provider, name)) is None:
+                raise CommandError(f"{book.file} has no price of {model!r}; it has {', '.join(book.of)}")
+            use = use_of(provider, price.usd.keys(), reckoned)
+            rows.append((model, use, book.cost_usd(provider, name, use), price))
+    total_usd = sum(usd for _, _, usd, _ in rows) if models else None
     if json:
         _print(
             {
                 "as_of": book.as_of,
+                "total_usd": total_usd,
                 "models": [
                     {
                         "model": model,
@@ -112,6 +122,9 @@ def turn(
     table = _table("model", "one turn", "priced by", "as of")
     for model, use, usd, price in rows:
         table.add_row(model, dollars(usd), ", ".join(unit.replace("_", " ") for unit in use), price.as_of)
+    if total_usd is not None:
+        table.add_section()
+        table.add_row("total", dollars(total_usd), style="bold")
     Console().print(table)
 
 

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from compliance.events import Event
-from lab.caller import Caller, CallerReport
+from lab.caller import Caller, CallerReport, Understanding
 from lab.callers import RecordedCall, recorded_calls
 from service.call import Call
 from service.cli.errors import CommandError
@@ -75,7 +75,12 @@ def choose(recorded: tuple[RecordedCall, ...], *, every: bool, only: str) -> tup
 async def _answer(
     exchange: Exchange, recorded: RecordedCall, telephone: bool, watch: Callable[[Event], None]
 ) -> Finished:
-    line = Line()
+    line, understanding = Line(), Understanding()
+
+    def told(event: Event) -> None:
+        watch(event)
+        understanding.take(event)
+
     call = Call(
         await exchange.for_call(),
         port=LinePort(line),
@@ -83,10 +88,10 @@ async def _answer(
         source=f"lab:{recorded.name}",
         transport="sip" if telephone else "in_process",
         codec_hz=8_000 if telephone else 24_000,
-        watch=watch,
+        watch=told,
     )
     async with call:
-        report = await Caller(recorded, line, telephone=telephone).run()
+        report = await Caller(recorded, line, telephone=telephone, understanding=understanding).run()
     return finish(exchange.ledger, call.call_id, line, at_the_ear(report), measured(report))
 
 

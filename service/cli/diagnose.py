@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +14,12 @@ from rich.console import Console
 from compliance.consent import Disclosures
 from engines.catalogue import Catalogue
 from engines.keys import host_of, variable_of
+from engines.needs import VOICE_AI
 from engines.prices import Prices
+from engines.trial import try_out
+from engines.usage import reported_by
 from policies import DocumentError
+from router import Policy
 from service.cli.rig import simulated
 from service.doctor import (
     KEYS,
@@ -27,6 +32,7 @@ from service.doctor import (
     findings_json,
     findings_table,
 )
+from service.patience import within
 from service.policies.errors import KeyFileError
 from service.policies.examining import examined
 from service.policies.following import shown
@@ -44,13 +50,13 @@ def diagnose(settings: Settings, *, as_json: bool) -> int:
             "caller state": settings.caller_state_model / "config.json",
         },
         documents={
-            str(settings.catalogue): lambda: Catalogue.load(settings.catalogue),
+            str(settings.catalogue): lambda: try_out(Catalogue.load(settings.catalogue)),
             str(settings.prices): lambda: Prices.load(settings.prices),
             str(settings.disclosures): lambda: settings.rules(Disclosures.load(settings.disclosures)),
         },
         keys=_keys(settings),
     )
-    findings += (*_policy(settings), *_hosts(settings), *_unpriced(settings))
+    findings += (*_policy(settings), *_hosts(settings), *_unpriced(settings), *_ungated(settings))
     if as_json:
         json.dump(findings_json(findings), sys.stdout, indent=2)
         print()
@@ -118,30 +124,65 @@ def _policy(settings: Settings) -> tuple[Finding, ...]:
             ),
         )
     what = "loads without an error" if found.offered else "was accepted earlier"
-    return (Finding(found.source, Status.OK, f"{shown(found.served.policy)} {what}."),)
+    return (
+        Finding(found.source, Status.OK, f"{shown(found.served.policy)} {what}."),
+        *_hedged_too_late(settings, found.served.policy),
+    )
+
+
+def _hedged_too_late(settings: Settings, policy: Policy) -> Iterator[Finding]:
+    """A finding for every engine that has failed, by the policy's budget, before another is asked besides."""
+    for engine in within(Catalogue.load(settings.catalogue), policy.answer_within_ms).engines.values():
+        if engine.hedge_s is not None and engine.hedge_s >= engine.first_reply_s:
+            yield Finding(
+                f"hedge of {engine.name}",
+                Status.MISSING,
+                f"Nobody is asked besides: the policy's answer_within_ms gives the engine {engine.first_reply_s:g} s "
+                f"to begin, and `hedge_ms` is {1000 * engine.hedge_s:g}.",
+                f"Make its `hedge_ms` in {settings.catalogue} less than {1000 * engine.first_reply_s:g}.",
+            )
 
 
 def _unpriced(settings: Settings) -> tuple[Finding, ...]:
-    """A finding for every model that the price list does not know; none when a document cannot be read."""
+    """A finding for every model with a use that the price list does not price; none when a document cannot be read."""
     try:
-        prices, components = Prices.load(settings.prices), Catalogue.load(settings.catalogue).components()
+        prices, parts = Prices.load(settings.prices), Catalogue.load(settings.catalogue).parts()
     except DocumentError:
         return ()
-    unknown = sorted(
-        {
-            f"{part.provider}/{part.model}"
-            for part in components
-            if not prices.knows(part.provider, part.model)
-        }
-    )
+    unpriced = {
+        f"{part.provider}/{part.model}": units
+        for role, part in parts
+        if (units := prices.unpriced(part.provider, part.model, reported_by(role, part)))
+    }
     return tuple(
         Finding(
             f"price of {model}",
             Status.MISSING,
-            "Its use counts nothing in the cost of a call, nor against a budget.",
-            f"Add {model} to {settings.prices}.",
+            "Its use counts nothing in the cost of a call, nor against a budget, as far as it is told in "
+            f"{', '.join(unit.replace('_', ' ') for unit in units)}.",
+            f"Add what its vendor charges for to {model} in {settings.prices}.",
         )
-        for model in unknown
+        for model, units in sorted(unpriced.items())
+    )
+
+
+def _ungated(settings: Settings) -> tuple[Finding, ...]:
+    """A finding for every engine by which a vendor hears callers who were not asked; none without a catalogue."""
+    try:
+        engines = Catalogue.load(settings.catalogue).engines.values()
+    except DocumentError:
+        return ()
+    hearing = (engine for engine in engines if engine.kind != "cascade" and not engine.mind.keyless)
+    return tuple(
+        Finding(
+            f"consent for {engine.name}",
+            Status.MISSING,
+            f"{engine.mind.provider} hears callers' voices by it, also of those who did not consent to that, "
+            "unless a guard of the policy denies it.",
+            f"Add `needs: [{VOICE_AI}]` to its model in {settings.catalogue}.",
+        )
+        for engine in hearing
+        if VOICE_AI not in engine.mind.needs
     )
 
 

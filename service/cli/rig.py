@@ -82,20 +82,24 @@ def _variables(parts: Iterable[Component]) -> str:
 
 
 @asynccontextmanager
-async def rig(settings: Settings, folder: Path, *, lab_only: bool = False) -> AsyncIterator[Settings]:
+async def rig(
+    settings: Settings, folder: Path, *, lab_only: bool = False, may_simulate: bool = True
+) -> AsyncIterator[Settings]:
     """Follow the policy, start the lab for providers without a key, and the shop where no tools are configured.
 
     Args:
         settings: of the deployment.
         folder: made when it is not there; the shop keeps its orders in it.
         lab_only: use the lab for every provider, even where a key is set.
+        may_simulate: whether the lab may stand in for a provider only because its key is not set. What the settings'
+            ``stand_ins`` name is simulated in any case.
 
     Yields:
         The settings with the lab and the shop in place.
 
     Raises:
-        CommandError: a document has errors, the folder cannot be made, or the lab is needed and not installed, cannot
-            stand in for a provider, or did not start.
+        CommandError: a document has errors, the folder cannot be made, or the lab is needed and not wanted, not
+            installed, cannot stand in for a provider, or did not start.
         service.policies.errors.PolicyLifeError: there is no policy to answer calls under.
     """
     catalogue = check_documents(settings)
@@ -108,14 +112,14 @@ async def rig(settings: Settings, folder: Path, *, lab_only: bool = False) -> As
         ) from error
     async with (
         following(settings, catalogue.names),
-        _stood_in_for(settings, catalogue, folder, lab_only) as ready,
+        _stood_in_for(settings, catalogue, folder, lab_only, may_simulate) as ready,
     ):
         yield ready
 
 
 @asynccontextmanager
 async def _stood_in_for(
-    settings: Settings, catalogue: Catalogue, folder: Path, lab_only: bool
+    settings: Settings, catalogue: Catalogue, folder: Path, lab_only: bool, may_simulate: bool
 ) -> AsyncIterator[Settings]:
     """The settings with the lab in the place of providers without a key, and the shop in that of tools."""
     configured = {} if lab_only else settings.stand_ins
@@ -131,6 +135,14 @@ async def _stood_in_for(
         raise CommandError(
             f"the lab cannot stand in for {names}: leave {names} out of {settings.catalogue}"
             + ("" if lab_only else f", or set {_variables(beyond)}")
+        )
+    if not may_simulate:
+        keys = _variables(missing)
+        are, them = ("are", "them") if "," in keys else ("is", "it")
+        raise CommandError(
+            f"{keys} {are} not set, and rooms are not answered by the lab, which only simulates {_providers(missing)}: "
+            f"set {them} (see `patchbay doctor`), or try the line without customers by "
+            "`patchbay worker --simulated start`"
         )
     if absent := [part for part in LAB_PARTS if importlib.util.find_spec(part) is None]:
         keys = "" if lab_only else f", or set {_variables(missing)} (see `patchbay doctor`)"

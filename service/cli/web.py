@@ -7,10 +7,12 @@ import json
 import os
 import signal
 import socket
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from aiohttp import web
+from prometheus_client import start_http_server
 from rich.console import Console
 
 from service.cli.errors import CommandError
@@ -49,12 +51,34 @@ async def serve(settings: Settings, *, pages: Path | None, as_json: bool) -> int
             try:
                 await runner.setup()
                 await web.SockSite(runner, listener).start()
-                _say(runner, exchange, livekit, as_json=as_json)
-                await stop.wait()
+                with _metrics(settings):
+                    _say(runner, exchange, livekit, as_json=as_json)
+                    await stop.wait()
             finally:
                 await runner.cleanup()
                 await asyncio.to_thread(exchange.close)
     return 0
+
+
+@contextmanager
+def _metrics(settings: Settings) -> Iterator[None]:
+    """Show Prometheus the metrics of direct calls, where a port is set for it. Raises :class:`CommandError`."""
+    if not settings.metrics_port:
+        yield
+        return
+    try:
+        server, thread = start_http_server(settings.metrics_port, settings.health_host)
+    except OSError as error:
+        raise CommandError(
+            f"metrics cannot be shown on {settings.health_host}:{settings.metrics_port} ({error.strerror}): set "
+            "PATCHBAY_METRICS_PORT to another port, or to 0"
+        ) from error
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def _listening(settings: Settings) -> socket.socket:

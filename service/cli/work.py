@@ -37,8 +37,13 @@ ROOM_OPTIONS = {
 """What reaches a LiveKit server: variables, and LiveKit's options that take their place."""
 
 
-def work(settings: Settings, arguments: Sequence[str]) -> None:
+def work(settings: Settings, arguments: Sequence[str], *, simulated: bool = False) -> None:
     """Hand over to LiveKit's command line, which ends the process when the worker ends.
+
+    Args:
+        settings: of the deployment.
+        arguments: LiveKit's, the mode first.
+        simulated: answer rooms by the lab where a provider's key is not set, instead of refusing to start.
 
     Raises:
         CommandError: what the mode needs is missing; the message says what to do.
@@ -60,9 +65,10 @@ def work(settings: Settings, arguments: Sequence[str]) -> None:
     if mode not in (*IN_ROOMS, CONSOLE) or "--list-devices" in arguments:
         cli.run_app(make_server(settings))
         return
+    may = simulated or mode == CONSOLE
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(rig(settings, Path(".patchbay"))) as ready,
+        portal.wrap_async_context_manager(rig(settings, Path(".patchbay"), may_simulate=may)) as ready,
         closing(AsideProcess.start(Emotion(ready.emotion_model))) as voices,
         closing(AsideProcess.start(Redaction(ready.redaction))) as redaction,
         closing(HappeningsLog.make()) as happenings,
@@ -77,10 +83,18 @@ def work(settings: Settings, arguments: Sequence[str]) -> None:
         os.environ[VARIABLE] = str(happenings.folder)
         server = make_server(ready)
         # Said again, for what was logged before now went by LiveKit's log.
-        server.once(
-            "worker_started", lambda: logger.info("calls are answered under %s", shown(exchange.policy))
-        )
+        server.once("worker_started", lambda: _say(exchange))
         cli.run_app(server)
+
+
+def _say(exchange: Exchange) -> None:
+    """Under which policy calls are answered, and who only plays at it."""
+    logger.info("calls are answered under %s", shown(exchange.policy))
+    if exchange.simulated:
+        logger.warning(
+            "SIMULATED: the lab answers in the place of %s; let no customer call this line",
+            ", ".join(exchange.simulated),
+        )
 
 
 def check_server(arguments: Sequence[str], environment: Mapping[str, str]) -> None:

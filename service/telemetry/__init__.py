@@ -6,6 +6,6 @@ what is not on the lists of this package is not told: LiveKit's own spans, which
 
 from service.telemetry.metrics import CallMetrics
 from service.telemetry.spans import Spans, tracing
-from service.telemetry.watching import watchers
+from service.telemetry.watching import watch_circuit, watchers
 
-__all__ = ["CallMetrics", "Spans", "tracing", "watchers"]
+__all__ = ["CallMetrics", "Spans", "tracing", "watch_circuit", "watchers"]

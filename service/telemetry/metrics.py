@@ -8,8 +8,10 @@ from compliance.events import (
     CallEnded,
     CallStarted,
     Decided,
+    EngineHeard,
     Event,
     HandedOff,
+    HeardAlike,
     Hedged,
     LateEventDropped,
     PartFailed,
@@ -22,6 +24,7 @@ from compliance.events import (
     UsageIncurred,
     VoiceUnjudged,
 )
+from engines.circuits import State
 
 _WAITS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 _DECISIONS_S = (2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 5e-3, 2e-2)
@@ -67,6 +70,13 @@ class CallMetrics:
         self._provider_failures = counter(
             "provider_failures", "Failures of providers.", "provider", "engine", "error"
         )
+        self._left_alone = Gauge(
+            "patchbay_provider_left_alone",
+            "1 while the circuit that all calls share is not closed.",
+            ("role", "provider", "model"),
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         self._part_failures = counter("part_failures", "Failures of our own parts.", "part", "error")
         self._refused = counter(
             "refusals", "Uses that the policy let through and a gate stopped.", "provider", "engine"
@@ -75,11 +85,21 @@ class CallMetrics:
         self._unjudged = counter(
             "voice_unjudged_turns", "Turns routed without the voice: its score was stale."
         )
+        self._heard_twice = counter(
+            "own_transcripts",
+            "Turns that an engine heard too, by whether in other words.",
+            "engine",
+            "differs",
+        )
         self._cost = counter(
             "cost_usd", "By the price book; of the lab, nothing was paid.", "provider", "model"
         )
         self._again = counter(
             "cost_again_usd", "Of it, conversation sent again; an estimate.", "provider", "model"
+        )
+
+        self._unpriced = counter(
+            "unpriced_uses", "Uses of which the price book lacks a price.", "provider", "model"
         )
 
     def take(self, event: Event) -> None:
@@ -120,11 +140,19 @@ class CallMetrics:
                 self._late.labels(event.engine).inc(event.count)
             case VoiceUnjudged():
                 self._unjudged.inc(event.stale)
+            case EngineHeard() | HeardAlike():
+                differs = isinstance(event, EngineHeard)
+                self._heard_twice.labels(event.engine, _flag(differs)).inc()
             case UsageIncurred():
                 self._cost.labels(event.provider, event.model).inc(event.cost_usd)
                 self._again.labels(event.provider, event.model).inc(event.again_usd)
+                self._unpriced.labels(event.provider, event.model).inc(bool(event.unpriced))
             case _:
                 pass
+
+    def circuit(self, name: str, state: State) -> None:
+        """The circuit of a provider, called ``role provider model``, that all calls share."""
+        self._left_alone.labels(*name.split(" ", 2)).set(state is not State.CLOSED)
 
 
 def _flag(value: bool) -> str:

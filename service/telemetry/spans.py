@@ -36,6 +36,7 @@ _TOKENS = {
     "gen_ai.usage.input_tokens": (
         "input_text_tokens",
         "cached_text_tokens",
+        "cache_write_text_tokens",
         "input_audio_tokens",
         "cached_audio_tokens",
     ),

@@ -8,6 +8,7 @@ from functools import cache
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from compliance.events import Event
+from engines.circuits import State
 from service.telemetry.metrics import CallMetrics
 from service.telemetry.spans import Spans, tracing
 
@@ -22,6 +23,11 @@ def watchers(environment: Mapping[str, str]) -> tuple[Callable[[Event], None], .
     if not any(environment.get(name) for name in ENDPOINTS):
         return watching
     return (*watching, _spans().take)
+
+
+def watch_circuit(name: str, state: State) -> None:
+    """To be told of every circuit that all calls share, when something happened to it."""
+    _metrics().circuit(name, state)
 
 
 @cache

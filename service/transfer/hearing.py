@@ -13,7 +13,7 @@ from livekit.agents.voice import io
 
 from compliance.clock import CallClock
 from compliance.events import Event, HumanSaid, PartFailed
-from compliance.heard import Recogniser, Segment
+from compliance.heard import Segment
 from compliance.tap import CallerTap
 from compliance.transcriber import Transcriber
 from engines.human import Asked
@@ -21,8 +21,9 @@ from engines.record import name_of
 from service.hearing_failures import HearingFailures
 
 KEPT = "reconnecting to hear a person; their audio is kept meanwhile"
+PASSED_ON = "the next recogniser hears a person; their audio is kept meanwhile"
 LOST = "what a person says is not on record; still trying, and the call goes on"
-"""What is done when the recogniser fails on a person's stream."""
+"""What is done when a recogniser fails on a person's stream."""
 
 
 class Hearing:
@@ -31,7 +32,7 @@ class Hearing:
     A recogniser that fails is told on record, and tried again as for the caller; the call goes on.
 
     Args:
-        recogniser: the call's; it is not closed with this.
+        hears: makes the transcriber of somebody's audio, by the call's recognisers.
         clock: of the call.
         emit: takes events for the record.
         call_id: goes into every event.
@@ -41,7 +42,7 @@ class Hearing:
 
     def __init__(
         self,
-        recogniser: Recogniser,
+        hears: Callable[[CallerTap], Transcriber],
         clock: CallClock,
         emit: Callable[[Event], None],
         *,
@@ -56,9 +57,9 @@ class Hearing:
         self._person = person
         self._audio = _Audio()
         self._tap = CallerTap(self._audio, clock)
-        self._transcriber = Transcriber(recogniser, self._tap, clock)
+        self._transcriber = hears(self._tap)
         self._transcriber.on_segment.append(self._said)
-        failures = HearingFailures(self._failed, kept=KEPT, lost=LOST)
+        failures = HearingFailures(self._failed, kept=KEPT, passed_on=PASSED_ON, lost=LOST)
         self._transcriber.on_condition.append(failures.changed)
         self._listening: asyncio.Task[None] | None = None
 

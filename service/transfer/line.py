@@ -11,9 +11,9 @@ from livekit.agents.voice import io
 
 from compliance.clock import CallClock
 from compliance.events import Event
-from compliance.heard import Recogniser
 from compliance.recorder import Recorder
 from compliance.tap import CallerTap
+from compliance.transcriber import Transcriber
 from engines.desk import Desk
 from engines.people import Target
 
@@ -28,13 +28,14 @@ class Line:
         ear: where a person is played to the caller.
         desk: has the engines, and is given the call back.
         clock: the call's clock.
-        recogniser: of the call; it hears people as well, each on a stream of their own.
+        hears: makes a transcriber by the call's recognisers; they hear people as well, each on a stream of their own.
         recorder: is told what a number to be called back on is.
         emit: takes events for the record.
         pass_on: passes the caller on to somebody else, if the line can.
         hang_up: ends the call, for a reason.
         bill: told the engine and the minutes for which a person was on the line.
-        met: told when a person has been on the line: the caller's wish for one is fulfilled.
+        met: told when the caller's wish for a person is dealt with: one was on the line, or they were asked for a
+            number to be called back on.
         reason: why the call ends, if it does.
         keeps_numbers: whether a telephone number may be revealed again, so that somebody can call back.
     """
@@ -44,7 +45,7 @@ class Line:
     ear: io.AudioOutput
     desk: Desk
     clock: CallClock
-    recogniser: Recogniser
+    hears: Callable[[CallerTap], Transcriber]
     recorder: Recorder
     emit: Callable[[Event], None]
     pass_on: Callable[[Target], Awaitable[None]]

@@ -160,9 +160,7 @@ class Transfers:
     async def _talk(self, asked: Asked, target: Target, leg: Leg) -> None:
         """The caller and the person talk until one of them leaves; an error ends it as if the person had left."""
         line, who = self._line, "" if leg.person == DIALLED else leg.person
-        hearing = Hearing(
-            line.recogniser, line.clock, line.emit, call_id=self._call_id, asked=asked, person=who
-        )
+        hearing = Hearing(line.hears, line.clock, line.emit, call_id=self._call_id, asked=asked, person=who)
         bridge = Bridge(line.session, line.caller, line.ear, leg, hearing)
         began_ms = self._line.clock.now_ms()
         by: Literal["person", "caller", "service"] = "service"
@@ -227,7 +225,10 @@ class Transfers:
             await self._ask(asked)
         except (TimeoutError, TransferError) as error:
             self._failed(asked, "callback", "", error)
-            return isinstance(error, NoNumberError)  # the caller does not want one: enough was said
+            if not isinstance(error, NoNumberError):
+                return False
+        # Enough was said, with a number or without: a policy that sends who asked to people does not ask again.
+        self._line.met()
         return True
 
     async def _ask(self, asked: Asked) -> None:

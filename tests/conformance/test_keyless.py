@@ -9,11 +9,14 @@ import pytest
 from aiohttp import web
 from livekit import rtc
 from livekit.agents import APIConnectOptions, APIError, llm
+from openai.types.realtime import RealtimeSessionCreateRequestParam
+from websockets.exceptions import InvalidStatus
 
 from engines.catalogue import Catalogue
 from engines.component import Component
 from engines.keys import NO_KEY
-from engines.plugins import Endpoints, build
+from engines.plugins import Endpoint, Endpoints, build
+from service.web.vendor import Vendor, VendorRefusedError
 
 pytestmark = pytest.mark.conformance
 
@@ -125,4 +128,36 @@ async def test_the_environment_does_not_choose_where_a_vendors_key_goes(
             part = build(role, vendor, Endpoints(SECRETS).of(vendor), http)
             assert str(part._client.base_url) == "https://api.openai.com/v1/"
             await part.aclose()
+    browsers = Vendor(Endpoints(SECRETS).of(vendor))
+    assert browsers.calls_url == "https://api.openai.com/v1/realtime/calls"
+    assert str(browsers.sideband("rtc_1")._prepare_url()) == "wss://api.openai.com/v1/realtime"
+    await browsers.aclose()
     assert server.asked == {}
+
+
+async def test_no_account_of_the_environment_goes_with_direct_calls_to_a_stand_in(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/not-this-one")
+    vendor = Vendor(Endpoint("the-stand-ins-own", server.url, simulated=True))
+    session: RealtimeSessionCreateRequestParam = {"type": "realtime", "model": "gpt-realtime"}
+    with pytest.raises(VendorRefusedError):
+        await vendor.secret(session, 60)
+    with pytest.raises(VendorRefusedError):
+        await vendor.call("v=0", session)
+    with pytest.raises(VendorRefusedError):
+        await vendor.hang_up("rtc_1")
+    with pytest.raises(InvalidStatus):
+        await vendor.sideband("rtc_1").enter()
+    await vendor.aclose()
+    assert set(server.asked) == {
+        "/v1/realtime/client_secrets",
+        "/v1/realtime/calls",
+        "/v1/realtime/calls/rtc_1/hangup",
+        "/v1/realtime",
+    }
+    for path, headers in server.asked.items():
+        assert headers["Authorization"] == "Bearer the-stand-ins-own", path
+        assert "secret" not in str(headers), path

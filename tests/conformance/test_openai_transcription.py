@@ -129,6 +129,15 @@ async def test_audio_is_metered_once_per_utterance(lab: Lab) -> None:
     assert used.metadata.model_name == "whisper-large-v3"
 
 
+async def test_the_tokens_that_newer_models_are_billed_by_are_told(lab: Lab) -> None:
+    async with ears(lab, "gpt-4o-transcribe") as opened:
+        opened.push(OPENING_HOURS, silence_s=1.0)
+        await opened.until(Type.FINAL_TRANSCRIPT)
+    [used] = opened.metrics
+    assert used.input_tokens == used.input_audio_tokens == round(used.audio_duration * 10)
+    assert used.output_tokens == len(OPENING_HOURS_TEXT.split()) + 1  # the longest word counts twice
+
+
 async def test_noise_says_nothing(lab: Lab) -> None:
     async with ears(lab) as opened:
         opened.push("07_silence_and_noise_t03", silence_s=1.0)

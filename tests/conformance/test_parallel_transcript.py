@@ -112,7 +112,7 @@ async def test_a_person_who_has_the_call_is_heard_by_the_same_recogniser_beside_
     anna = Asked(PersonSpec("human", ("warm",)), "policy", "", 2)
     async with call(lab) as made:
         hearing = Hearing(
-            made.transcriber.recogniser,
+            lambda tap: Transcriber(made.transcriber.recogniser, tap, made.line.clock),
             made.line.clock,
             events.append,
             call_id="c",

@@ -254,6 +254,18 @@ def test_the_call_costs_the_sum_of_what_was_used(run: Run, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_voices_are_booked_on_the_engine_whose_words_they_read(run: Run, name: str) -> None:
+    call = run.calls[name]
+    said = {(said.engine, said.generation) for said in call.of(AgentSaid)}
+    voices = [used for used in call.of(UsageIncurred) if used.part == "voice"]
+    assert {used.provider for used in voices} == {"elevenlabs"}
+    assert said & {(used.engine, used.generation) for used in voices}
+    assert {used.engine for used in voices} <= {"fast", "standard", "tool"}
+    minds = [used for used in call.of(UsageIncurred) if used.part == "model" and used.engine != "transcriber"]
+    assert all(used.generation > 0 for used in minds if not used.estimated and used.engine != "realtime")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_simulated_is_declared(run: Run, name: str) -> None:
     assert run.calls[name].of(CallStarted)[0].simulated == ("deepgram", "elevenlabs", "openai")
 
@@ -308,22 +320,23 @@ def test_realtime_is_warm_and_hears_the_turn_that_decided_it(run: Run) -> None:
         assert hand_off.items > 0
 
 
-def test_a_furious_caller_who_asks_for_a_supervisor_gets_no_further_machine(run: Run) -> None:
+def test_a_furious_caller_who_asks_for_a_supervisor_is_told_that_none_can_come(run: Run) -> None:
     call = run["04"]
     assert rule(call, 7) == "asked-for-a-person"
     assert engine(call, 7) == "standard"
-    assert "supervisor" in replies(call, 7)
+    assert "cannot get you a supervisor" in replies(call, 7)
 
 
 def test_a_caller_furious_from_the_first_word_gets_realtime_by_the_second_turn(run: Run) -> None:
     assert "realtime" in (engine(run["05"], 1), engine(run["05"], 2))
 
 
-def test_a_caller_who_asks_for_a_human_is_transferred(run: Run) -> None:
+def test_a_caller_who_asks_for_a_human_is_promised_nobody_where_nobody_can_be_fetched(run: Run) -> None:
     call = run["08"]
     assert [rule(call, number) for number in (1, 2, 3, 4)] == ["asked-for-a-person"] * 4
     assert [engine(call, number) for number in (1, 2, 3, 4)] == ["standard"] * 4
-    assert "transfer" in replies(call, 1)
+    assert "cannot get you a person" in replies(call, 1)
+    assert "nobody" in replies(call, 3)
 
 
 def test_a_spelled_e_mail_address_reaches_the_shop_and_not_the_record(run: Run) -> None:

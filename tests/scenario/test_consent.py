@@ -27,9 +27,11 @@ from compliance.events import (
 )
 from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
+from engines.wording import Wording as Spoken
 from lab.callers import load_pcm, recorded_call
 from policies import shipped
 from service.call import Call
+from service.conversation import NOT_HERE
 from service.line import Line
 from service.promises import promises
 from service.summary import summarise
@@ -130,6 +132,13 @@ async def wants_no_machine_to_listen(line: Line, _: Call) -> None:
     await asks(line, "01_quick_question_t02")
 
 
+async def objects_once(line: Line, call: Call) -> None:
+    await greeted(line)
+    await line.say(silence(300))
+    await line.say(spoken("not_to_me"))
+    await call.ended()
+
+
 class Run:
     """The calls by name."""
 
@@ -157,6 +166,10 @@ class Run:
                     lambda: answered(mine, speak, source=f"lab:{name}"), as_said
                 )
 
+            # Its recogniser may hear nobody who wants no machine to listen.
+            careful = replace(ready.catalogue.transcriber, needs=("consent_voice_ai",))
+            only = replace(ready.catalogue, transcriber=careful, spare_transcriber=None)
+            ready_with_care = replace(ready, catalogue=only)
             objecting, unheard = saying(*OBJECTING), saying(HOURS, NOT_ME, THANKS)
             await asyncio.gather(
                 call("eu", agrees_then_objects, "eu", objecting, region="eu", consent_recording=True),
@@ -178,6 +191,7 @@ class Run:
                 call("gone", cuts_in_and_goes, "other", lambda _: True),
                 call("wonders", wonders, "us-ut", saying(MACHINE), region="us"),
                 call("waits", watches, "other", saying(NOT_ME), base=with_realtime, tenant="warm"),
+                call("deaf", objects_once, "other", saying(NOT_ME), ready_with_care),
             )
 
 
@@ -307,3 +321,10 @@ def test_a_voice_that_no_machine_may_hear_goes_to_no_realtime_engine_from_that_t
 def test_a_realtime_session_that_waits_is_closed_as_soon_as_the_caller_objects(run: Run) -> None:
     assert run.warm == [True, False]
     assert changes(run.calls["waits"]) == [("voice_ai", False, "revoked")]
+
+
+def test_a_call_that_no_recogniser_may_hear_any_more_ends_with_a_word(run: Run) -> None:
+    call = run.calls["deaf"]
+    assert changes(call) == [("voice_ai", False, "revoked")]
+    assert call.of(AgentSaid)[-1].text == Spoken().not_here
+    assert [ended.reason for ended in call.of(CallEnded)] == [NOT_HERE]

@@ -116,7 +116,7 @@ async def ends(call: DeskCall) -> None:
 
 async def hung_up(call: DeskCall) -> None:
     """Wait until the service assumes that its reply was played, then break its connections."""
-    model = call.desk._realtime[GEMINI]
+    model = call.desk._realtime.models[GEMINI]
     await call.until(lambda: model.warm is not None and not model.warm.busy)
     setups = call.lab.context.journal.count(PROVIDER, "setup")
     assert call.lab.cut("/ws/") == 1

@@ -11,9 +11,16 @@ from typing import Any
 
 import pytest
 
-from compliance.events import AgentSaid, HandedOff, LateEventDropped, ProviderFailed
+from compliance.events import (
+    AgentSaid,
+    EngineHeard,
+    HandedOff,
+    HeardAlike,
+    LateEventDropped,
+    ProviderFailed,
+)
 from engines.catalogue import Catalogue, EngineSpec
-from engines.plugins import TEXT_ONLY
+from engines.plugins import OWN_TRANSCRIPT, TEXT_ONLY
 from lab.delays import Delays
 from lab.faults import Fault
 from lab.server import Lab, LabSettings
@@ -45,9 +52,15 @@ WALKS = {
 
 def with_a_half_cascade(catalogue: Catalogue) -> Catalogue:
     mind = catalogue.engines["realtime"].mind
-    half = EngineSpec(HALF, "half_cascade", replace(mind, options={TEXT_ONLY: True}), ("house",), False, 4.0)
+    mind = replace(mind, options={TEXT_ONLY: True, OWN_TRANSCRIPT: "gpt-4o-mini-transcribe"})
+    half = EngineSpec(HALF, "half_cascade", mind, ("house",), False, 4.0)
     assert "house" in catalogue.voices
     return replace(catalogue, engines={**catalogue.engines, HALF: half})
+
+
+def heard_twice(call: DeskCall) -> list[int]:
+    """The turns that the engine's vendor wrote down too, in order."""
+    return sorted(event.turn for event in [*call.of(HeardAlike), *call.of(EngineHeard)])
 
 
 @dataclass
@@ -66,6 +79,8 @@ async def make(lab: Lab, name: str) -> Finished:
                     lab.context.faults.set(provider, Fault("refuse"))
             await call.asks(spoken)
         await call.in_step()
+        if name != "has no voice":
+            await call.until(lambda: len(heard_twice(call)) == walk.count(HALF))
         return Finished(call, call.messages)
 
 
@@ -133,3 +148,11 @@ def test_a_half_cascade_without_a_voice_apologises_aloud(calls: dict[str, Finish
 
 def test_nothing_came_late(calls: dict[str, Finished]) -> None:
     assert [event for done in calls.values() for event in done.call.of(LateEventDropped)] == []
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_turn_that_its_vendor_wrote_down_too_is_compared_with_the_record(
+    calls: dict[str, Finished], name: str
+) -> None:
+    expected = [turn for turn, engine in enumerate(WALKS[name], start=1) if engine == HALF]
+    assert heard_twice(calls[name].call) == expected

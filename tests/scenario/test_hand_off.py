@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from livekit.agents import function_tool
-from livekit.agents.metrics import RealtimeModelMetrics
 
 from compliance.events import AgentSaid, HandedOff, LateEventDropped, PreviewSettled, ProviderFailed
 from engines.catalogue import Catalogue
+from engines.usage import OfReply, usage
 from lab.delays import Delays
 from lab.server import Lab, LabSettings
 from tests.desk_call import (
@@ -301,9 +301,11 @@ def test_a_realtime_engine_asked_ahead_in_vain_says_nothing_and_forgets_it(
     settled = [(event.engine, event.used) for event in done.call.of(PreviewSettled)]
     assert settled == [("fast", True), ("realtime", False)]
     assert len(done.call.realtime("response.create")) == 1
-    measured = [used for _, _, used in done.call.used if isinstance(used, RealtimeModelMetrics)]
-    [billed] = [used for used in measured if used.request_id]  # a connection is measured, too
-    assert billed.input_tokens > 0
+    [wrong] = [event for event in done.call.of(PreviewSettled) if not event.used]
+    [billed] = [used for _, _, used in done.call.used if isinstance(used, OfReply)]
+    assert billed.generation == wrong.generation > 0
+    assert (used := usage(billed)) is not None
+    assert used.quantities["input_audio_tokens"] > 0
     assert [event.engine for event in done.call.of(AgentSaid)] == ["fast", "tool"]
     assert [role for role, _ in done.messages] == ["user", "assistant"] * 2
     assert done.server == done.history

@@ -174,6 +174,7 @@ def changed(ready: Exchange, case: Case) -> Exchange:
     catalogue = replace(
         catalogue,
         transcriber=limited("transcriber", catalogue.transcriber),
+        spare_transcriber=None,
         voices={name: limited(name, voice) for name, voice in catalogue.voices.items()},
         engines={
             name: replace(engine, mind=limited(name, engine.mind))

@@ -128,6 +128,7 @@ async def test_a_call_in_a_room_is_routed_and_recorded_as_one_without_a_room(
 
     assert status == 0
     assert left_behind == []
+    assert "SIMULATED: the lab answers in the place of deepgram, elevenlabs, openai" in log
     for turn in recorded.turns:
         assert turn.text not in log, "the log has the caller's words"
 

@@ -1,4 +1,4 @@
-"""``patchbay worker start`` as an operator runs it: a process of its own, read by its log."""
+"""``patchbay worker --simulated start`` as an operator runs it: a process of its own, read by its log."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class WorkerProcess:
     Args:
         folder: where it runs.
         environment: added to this process's own, from which vendors' keys are taken out.
-        options: after ``patchbay worker start``.
+        options: after ``patchbay worker --simulated start``.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], options: Sequence[str] = ()) -> None:
@@ -46,6 +46,7 @@ class WorkerProcess:
         self._process = await asyncio.create_subprocess_exec(
             str(COMMAND),
             "worker",
+            "--simulated",
             "start",
             *self._options,
             cwd=self._folder,

@@ -9,25 +9,26 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from io import StringIO
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from ruamel.yaml import YAML
 
 from compliance.events import CallEnded, Event, PartFailed, redactable
 from compliance.ledger import Ledger, verifier
 from compliance.ledger.keys import KEY_FILE_VARIABLE, KEYS_VARIABLE
 from compliance.oversight import OversightEvent
+from compliance.redaction.policy import RedactionPolicy
 from engines import catalogue as catalogue_reader
 from engines import entries as entries_reader
 from engines import people as people_reader
 from engines import prices as prices_reader
 from engines.catalogue import Catalogue
+from engines.circuits import OF_A_CALL, Limits
 from engines.keys import KEY_ENVIRONMENT
 from engines.plugins import PLUGINS
 from engines.prices import UNITS, Prices
+from engines.trial import try_out
 from engines.wording import Wording
 from policies import Document, DocumentError, shipped
 from router import Policy, cases, gate_reader, rule_reader
@@ -40,6 +41,7 @@ from service import reference
 from service.latency import STAGES
 from service.settings import Settings
 from tests.forged import unguarded
+from tests.pages import Snippet, snippets, text_of, with_written_in
 
 pytestmark = pytest.mark.unit
 
@@ -256,37 +258,11 @@ def test_every_setting_that_is_mentioned_exists(page: Path) -> None:
 
 
 # -- examples -----------------------------------------------------------------------------------------------
-Addition = tuple[str, str, str]
-
-
-def additions(text: str) -> list[Addition]:
-    """What a page tells operators to add: to which document, below which of its sections, and what."""
-    pattern = re.compile(r"# in policies/([\w.]+)\.yaml, below (\w+):\n(.*)", re.DOTALL)
-    codes = (code for language, code in _FENCE.findall(text) if language == "yaml")
-    found = (pattern.match(code) for code in codes)
-    return [(one[1], one[2], one[3]) for one in found if one]
-
-
-def with_added(document: str, added: list[Addition]) -> str:
-    """A shipped document with all that is meant for it on top of the sections it is meant for."""
-    yaml = YAML()
-    whole = yaml.load(shipped(f"{document}.yaml"))
-    for _, section, text in (one for one in added if one[0] == document):
-        piece = yaml.load(text)
-        if isinstance(piece, list):
-            whole[section] = [*piece, *whole.get(section, [])]
-        else:
-            whole[section] = {**whole.get(section, {}), **piece}
-    written = StringIO()
-    yaml.dump(whole, written)
-    return written.getvalue()
-
-
-ADDED = [
-    addition
-    for page in ("operate.md", "change-a-policy.md", "choose-engines.md")
-    for addition in additions((HOW_TO / page).read_text(encoding="utf-8"))
-]
+PAGES_TO_FOLLOW = (
+    *("operate.md", "change-a-policy.md", "choose-engines.md", "hand-over-to-people.md"),
+    *("consent.md", "change-redaction.md", "train-classifiers.md"),
+)
+ADDED = [(page, snippet) for page in PAGES_TO_FOLLOW for snippet in snippets(text_of(page))]
 RECIPES = dict(
     part.split("\n", 1)
     for part in re.split(
@@ -295,20 +271,56 @@ RECIPES = dict(
 )
 
 
-@pytest.mark.parametrize("added", ADDED, ids=lambda added: f"{added[0]} {added[1]}")
-def test_what_operators_are_told_to_add_is_read_without_a_problem(added: Addition, tmp_path: Path) -> None:
-    text = with_added(added[0], [added])
-    match added[0]:
+def read(document: str, added: list[Snippet], folder: Path, *, build: bool = True) -> None:
+    """Read a shipped document with snippets in it; policies may name the engines among them, which are built.
+
+    Raises:
+        DocumentError: it has problems.
+        EngineNotConfiguredError: a plugin refuses what it says.
+    """
+    text = with_written_in(document, added)
+    match document:
         case "default":
-            Policy.parse(text)
+            engines = Catalogue.parse(with_written_in("engines", added)).names
+            Policy.parse(text, engines=engines)
         case "default.test":
-            cases.read(Document.parse(text), Policy.load(shipped("default.yaml")))
+            cases.read(Document.parse(text), Policy.parse(with_written_in("default", added)))
         case "engines":
-            Catalogue.parse(text)
-        case "prices":
-            path = tmp_path / "prices.yaml"
-            path.write_text(text)
-            Prices.load(path)
+            catalogue = Catalogue.parse(text)
+            if build:  # which takes a while
+                try_out(catalogue)
+        case "prices" | "redaction":
+            path = folder / f"{document}.yaml"
+            path.write_text(text, encoding="utf-8")
+            (Prices if document == "prices" else RedactionPolicy).load(path)
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")  # when google.genai is compiled
+@pytest.mark.parametrize(
+    ("page", "snippet"), [pytest.param(page, one, id=f"{page} {one.label}") for page, one in ADDED]
+)
+def test_what_operators_are_told_to_write_is_read_without_a_problem(
+    page: str, snippet: Snippet, tmp_path: Path
+) -> None:
+    """By itself; a policy beside what its page adds to the engines, an engine beside the voices there."""
+    catalogue = [one for one in snippets(text_of(page)) if one.document == "engines" and one != snippet]
+    beside = [one for one in catalogue if snippet.document != "engines" or one.section == "voices"]
+    listed = [
+        one for one in snippets(text_of(page)) if one.section == "engines" and one.document == "default"
+    ]
+    if snippet.document == "default" and snippet not in listed:
+        beside += listed
+    read(snippet.document, [*beside, snippet], tmp_path, build=snippet.section is None)
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
+@pytest.mark.parametrize("page", PAGES_TO_FOLLOW)
+def test_a_page_that_is_followed_from_beginning_to_end_leaves_documents_that_are_read_and_built(
+    page: str, tmp_path: Path
+) -> None:
+    added = snippets(text_of(page))
+    for document in sorted({one.document for one in added}):
+        read(document, added, tmp_path)
 
 
 def test_the_cookbook_has_twelve_recipes() -> None:
@@ -317,25 +329,25 @@ def test_the_cookbook_has_twelve_recipes() -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_does_what_its_tests_say_and_breaks_none_of_the_default_policys(recipe: str) -> None:
-    added = additions(RECIPES[recipe])
+    added = snippets(RECIPES[recipe])
     policy = Policy.parse(
-        with_added("default", added), engines=Catalogue.load(shipped("engines.yaml")).engines
+        with_written_in("default", added), engines=Catalogue.load(shipped("engines.yaml")).engines
     )
-    tests = cases.read(Document.parse(with_added("default.test", added)), policy)
+    tests = cases.read(Document.parse(with_written_in("default.test", added)), policy)
     results = [cases.run(policy, test) for test in tests]
-    own = sum(text.count("- name:") for document, _, text in added if document == "default.test")
+    own = sum(one.text.count("- name:") for one in added if one.document == "default.test")
     assert own > 0
     assert [result.scenario.name for result in results[:own] if not result.passed] == []
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_leaves_nothing_for_lint_to_complain_of(recipe: str) -> None:
-    policy = Policy.parse(with_added("default", additions(RECIPES[recipe])))
+    policy = Policy.parse(with_written_in("default", snippets(RECIPES[recipe])))
     assert [finding for finding in lint(policy.content).findings if finding.severity is Severity.ERROR] == []
 
 
 def test_every_document_that_operators_edit_has_an_example() -> None:
-    assert {document for document, *_ in ADDED} == {"default", "default.test", "engines", "prices"}
+    assert {one.document for _, one in ADDED} == {"default", "default.test", "engines", "prices", "redaction"}
 
 
 def test_the_errors_shown_are_those_of_the_policy_shown() -> None:
@@ -355,6 +367,22 @@ def test_support_teams_are_told_what_the_caller_hears() -> None:
         wording.recorded_words,
     )
     assert not [words for words in spoken if f'"{words.strip()}"' not in page]
+
+
+def test_support_teams_are_told_when_a_provider_is_left_alone_and_for_how_long() -> None:
+    page = " ".join(text_of("support.md").split())
+    of_all = Limits()
+    assert (OF_A_CALL.in_a_row, OF_A_CALL.longest_cool_down_s / 60, of_all.longest_cool_down_s / 60) == (
+        1,
+        4,
+        4,
+    )
+    assert f"after {OF_A_CALL.cool_down_s:g} seconds, a fifth more or less" in page
+    assert OF_A_CALL.jitter == of_all.jitter == 1 / 5
+    assert (of_all.in_a_row, of_all.failure_rate, of_all.window_calls, of_all.window_s) == (3, 0.5, 20, 60)
+    assert "three failures in a row, or half of the last twenty requests within a minute" in page
+    assert (of_all.least_calls, of_all.successes) == (6, 1)
+    assert f"after {of_all.cool_down_s:g} seconds, likewise doubled" in page
 
 
 def test_support_teams_are_told_what_the_parts_of_a_wait_are() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compliance.events import AgentSaid, HandedOff, LateEventDropped, ProviderFailed
 from engines.human import LEFT, NOBODY
@@ -11,7 +11,7 @@ from lab.faults import Fault
 from service.line import Said
 from tests.conformance.engines.pairs import BARGE_IN_S, ONE, THREE, TWO
 from tests.conformance.engines.stage import HOST, SPEECH, Staged, staged
-from tests.conformance.engines.table import BY_NAME, HUMAN
+from tests.conformance.engines.table import BY_NAME, HUMAN, failure_of
 
 SPOKE_S = 1.0
 PLEASE = "a person please"
@@ -80,10 +80,25 @@ async def after_every_failure(left: str) -> Fetched:
         await stage.asks(ONE)
         await stage.call.in_step()
         for provider in (BY_NAME[left].provider, BY_NAME["cascade"].provider):
-            stage.lab.context.faults.set(provider, Fault("server_error"))
+            stage.lab.context.faults.set(provider, Fault(failure_of(left, HUMAN)))
         fetched = await _talked_to(stage, 2, TWO, await stage.says(TWO))
         moved = [(one.engine, one.action) for one in stage.call.of(ProviderFailed) if "moved" in one.action]
         assert moved == [(left, f"moved to {HOST}"), (HOST, f"moved to {HUMAN}")]
+        return fetched
+
+
+async def by_an_engine_with_no_other(left: str, *, lost: bool) -> Fetched:
+    """From an engine that takes turns by itself, where the guards leave no cascade."""
+    async with staged([left, HUMAN]) as stage:
+        stage.call.plan.engines = [left]
+        await stage.asks(ONE)
+        said = await stage.asks(TWO)
+        stage.call.plan.denied = frozenset({HOST})
+        _leaves(stage, left, HUMAN, lost=lost)
+        left_at = replace(said, end_ms=stage.call.line.clock.now_ms())
+        fetched = await _talked_to(stage, 1, TWO, left_at)
+        failed = [(one.engine, one.action) for one in stage.call.of(ProviderFailed)]
+        assert failed == ([(left, f"moved to {HUMAN}")] if lost else [])
         return fetched
 
 
@@ -163,17 +178,21 @@ async def by_an_engine(left: str, right: str, *, lost: bool) -> GivenBack:
     async with staged([left, right], beside=[right]) as stage:
         await stage.asks(ONE)
         await stage.asks(TWO)
-        if lost:
-            stage.lab.context.faults.set(BY_NAME[left].provider, Fault("refuse"))
-            stage.cut_off(left)
-        else:
-            stage.call.plan.denied = frozenset({left})
-            stage.call.desk.consent_changed()
+        _leaves(stage, left, right, lost=lost)
         await stage.call.until(lambda: stage.call.desk.engine == right)
         given = GivenBack(stage, left, right, *await _third(stage))
         failed = [(one.engine, one.action) for one in stage.call.of(ProviderFailed)]
         assert failed == ([(left, f"moved to {right}")] if lost else [])
         return given
+
+
+def _leaves(stage: Staged, left: str, right: str, *, lost: bool) -> None:
+    if lost:
+        stage.lab.context.faults.set(BY_NAME[left].provider, Fault(failure_of(left, right)))
+        stage.cut_off(left)
+    else:
+        stage.call.plan.denied |= {left}
+        stage.call.desk.consent_changed()
 
 
 async def _third(stage: Staged) -> tuple[Said, int]:

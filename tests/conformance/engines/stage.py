@@ -17,6 +17,7 @@ from compliance.events import AgentSaid
 from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
 from engines.catalogue import Catalogue
+from engines.desk import SILENCE_LIMIT_S
 from engines.routing import CallerTurn, Route
 from engines.tools import ToolHooks, ToolReport
 from lab.delays import Delays
@@ -26,7 +27,7 @@ from lab.server import Lab, LabSettings
 from lab.standins import ToneVoices
 from service.line import Said
 from tests.conformance.engines.somebody import Somebody
-from tests.conformance.engines.table import BY_NAME, HUMAN
+from tests.conformance.engines.table import BY_NAME, HUMAN, Engine
 from tests.conformance.engines.tool_server import tools_of_the_suite
 from tests.desk_call import DeskCall, Plan, recording, silence
 from tests.virtual_time import call_clock
@@ -39,6 +40,7 @@ TEXTS = (
     "look up both",
     "try it",
     "wait for it",
+    "take your time",
     "tell me all",
     "a person please",
     WORDLESS,
@@ -51,34 +53,49 @@ SPEECH = excerpts(
 DELAYS = Delays.parse("stt=60,llm_ttft=100,tts_ttfb=50,realtime=150,network=5")
 CHARACTER_MS = 20.0
 FIRST_REPLY_S = 4.0
+"""As it is with the shipped policy, of whose budget it is one half."""
 HOST = "host"
 """A cascade that is in every call, as a catalogue demands one, and answers nothing unless everybody else fails."""
-PITCHES_HZ = {name: 400.0 + 100 * number for number, name in enumerate((HOST, HUMAN, *BY_NAME))}
+SPARE = "spare"
+"""The voice after an engine's own, where there is one: of another provider, as in the shipped catalogue."""
+PITCHES_HZ = {name: 400.0 + 100 * number for number, name in enumerate((HOST, HUMAN, SPARE, *BY_NAME))}
 _CATALOGUE = """
 version: 1
 greeting: Hello.
 instructions: You are the assistant of the conformance suite.
-transcriber: {{plugin: deepgram, model: nova-3, options: {{language: en-US}}}}
+transcriber: {transcriber}
 voices:
 {voices}
 engines:
 {engines}
 """
 _HUMAN = "{kind: human, transfer: callback}"
-_HOST = f"{{kind: cascade, model: {{plugin: openai, model: host}}, voices: [{HOST}], tools: true}}"
+_HOST = Engine(
+    HOST,
+    f"{{kind: cascade, model: {{plugin: openai, model: host}}, voices: [{HOST}], tools: true}}",
+    provider="openai.chat",
+    path="/v1/chat",
+)
+_SPARE = f"{{plugin: openai, model: tts-1, options: {{voice: {SPARE}}}}}"
 _HEARD_MS = 20.0
 
 
-def catalogue(names: Sequence[str], lab: Lab) -> Catalogue:
-    """A catalogue of these engines, after the host."""
-    entries = {HOST: _HOST} | {name: _HUMAN if name == HUMAN else BY_NAME[name].entry for name in names}
-    voices = (
-        f"  {name}: {{plugin: elevenlabs, model: m, options: {{voice_id: {name}}}}}"
-        for name in entries
-        if name != HUMAN
+def catalogue(names: Sequence[str], lab: Lab, *, spare: bool = False) -> Catalogue:
+    """A catalogue of these engines, after the host; each with the ears and the voice that the first of them has."""
+    machines = [_HOST, *(BY_NAME[name] for name in names if name in BY_NAME)]
+    first = machines[-1] if len(machines) == 1 else machines[1]
+    entries = {engine.name: engine.entry for engine in machines}
+    voices = {name: first.voice.replace("NAME", name) for name in entries} | {SPARE: _SPARE}
+    if spare:
+        entries = {name: entry.replace(f"[{name}]", f"[{name}, {SPARE}]") for name, entry in entries.items()}
+    if HUMAN in names:
+        entries[HUMAN] = _HUMAN
+    text = _CATALOGUE.format(
+        transcriber=first.transcriber,
+        voices="\n".join(f"  {name}: {voice}" for name, voice in voices.items()),
+        engines="\n".join(f"  {name}: {entry}" for name, entry in entries.items()),
     )
-    engines = (f"  {name}: {entry.replace('LAB', lab.url)}" for name, entry in entries.items())
-    return Catalogue.parse(_CATALOGUE.format(voices="\n".join(voices), engines="\n".join(engines)))
+    return Catalogue.parse(text.replace("LAB", lab.url))
 
 
 @dataclass
@@ -234,6 +251,7 @@ async def staged(
     *,
     beside: Sequence[str] = (),
     with_tools: bool = False,
+    with_spare: bool = False,
     session_limit_s: float = np.inf,
 ) -> AsyncIterator[Staged]:
     """A call whose turns are answered by the engines of ``plan``.
@@ -242,6 +260,7 @@ async def staged(
         plan: an engine a turn; the last one answers every further turn.
         beside: more engines of the call, which take over in this order when one fails.
         with_tools: connect the suite's tool server.
+        with_spare: give every voice one of another provider that speaks when it fails.
         session_limit_s: at which the lab's realtime providers end a session.
     """
     names = tuple(dict.fromkeys((*plan, *beside)))
@@ -261,7 +280,8 @@ async def staged(
             Upset(plan, order=(*beside, HOST)),
             name="staged",
             tools=tools,
-            change=lambda _: catalogue([name for name in names if name != HOST], lab),
+            change=lambda _: catalogue([name for name in names if name != HOST], lab, spare=with_spare),
+            silence_limit_s=SILENCE_LIMIT_S,
             endpointing_s=0.3,
             first_reply_s=FIRST_REPLY_S,
             clock=call_clock(),

@@ -8,7 +8,7 @@ import pytest
 
 from compliance.events import ProviderFailed
 from engines.unfinished import Unfinished
-from engines.usage import Usage, usage
+from engines.usage import OfReply, Usage, usage
 from engines.wording import Wording
 from lab.faults import Fault
 from tests.conformance.engines.stage import HOST, Staged, staged
@@ -90,7 +90,8 @@ def test_a_realtime_reply_that_is_lost_in_its_middle_is_billed_once_as_an_estima
             stage.lab.context.faults.set("openai.realtime", MID_REPLY)
             await stage.asks(LONG)
         [(event, used)] = billed(stage, "realtime")
-        assert isinstance(event, Unfinished)
+        assert isinstance(event, OfReply)
+        assert isinstance(event.event, Unfinished)
         assert used.model == "gpt-realtime"
         assert used.quantities["input_audio_tokens"] > 5  # nine tenths of a second, at ten a second
         assert used.quantities["output_audio_tokens"] > 0

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import pytest
 
 import lab.openai_live
 from compliance.events import AgentSaid, ProviderFailed
+from engines.desk import SILENCE_LIMIT_S
 from engines.routing import CallerTurn, Route
 from lab.faults import Fault
 from tests.conformance.engines import stage as stages
 from tests.conformance.engines.stage import HOST, QUESTIONS, Staged, Upset, staged
-from tests.desk_call import DeskCall
 from tests.virtual_time import in_virtual_time_with_sockets
 
 pytestmark = pytest.mark.conformance
 
 ONE, TWO, THREE, _ = QUESTIONS
-LIMIT_S = 8.0
+LIMIT_S = SILENCE_LIMIT_S
 LATE_S = 1.0
 """What lies between the caller's last sound and the words of it, and between a reply and its voice."""
 PROVIDER = lab.openai_live.PROVIDER
-
-
-@pytest.fixture(autouse=True)
-def limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The desk waits as long as it does for real callers."""
-    monkeypatch.setattr(stages, "DeskCall", partial(DeskCall, silence_limit_s=LIMIT_S))
 
 
 async def heard_after_s(stage: Staged, text: str) -> float:

@@ -63,4 +63,10 @@ def _server() -> MCPServer[None]:
         await asyncio.sleep(30)
         return "done at last"
 
+    @server.tool()
+    async def ponder() -> dict[str, str]:
+        """Take as long as a caller waits."""
+        await asyncio.sleep(6)
+        return {"item": "kettle"}
+
     return server

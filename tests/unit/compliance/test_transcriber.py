@@ -9,10 +9,11 @@ import pytest
 from livekit import rtc
 from livekit.agents import APIConnectionError, APIStatusError, stt, utils
 
-from compliance.heard import Condition, Ears, Segment, Timeline
+from compliance.heard import Condition, Ears, Recogniser, Segment, Timeline
+from compliance.recognisers import ALL_WELL, Persistence, RecogniserStalledError, Well
 from compliance.shared_stt import SharedSTT
 from compliance.tap import CallerTap, Stamped
-from compliance.transcriber import Persistence, RecogniserStalledError, Transcriber, TranscriberError
+from compliance.transcriber import Transcriber, TranscriberError
 from service.line import Line
 from tests import virtual_time
 from tests.level_stt import LevelSTT, Plan
@@ -39,12 +40,21 @@ def said(*parts: np.ndarray) -> np.ndarray:
 class Call:
     """A line, its tap and its transcriber; ``session`` plays the part of the session."""
 
-    def __init__(self, *recognisers: LevelSTT, persistence: Persistence | None = None) -> None:
+    def __init__(
+        self, *recognisers: LevelSTT, persistence: Persistence | None = None, well: Well = ALL_WELL
+    ) -> None:
         self.line = Line(virtual_time.call_clock())
         self.tap = CallerTap(self.line.input, self.line.clock)
         self.transcriber = Transcriber(
-            recognisers[0], self.tap, self.line.clock, fallbacks=recognisers[1:], persistence=persistence
+            recognisers[0],
+            self.tap,
+            self.line.clock,
+            fallbacks=recognisers[1:],
+            well=well,
+            persistence=persistence,
         )
+        self.nothing_ms: list[float] = []
+        self.transcriber.on_nothing.append(self.nothing_ms.append)
         self.segments: list[Segment] = []
         self.conditions: list[Condition] = []
         self.transcriber.on_segment.append(self.segments.append)
@@ -87,6 +97,12 @@ class Call:
         await self.line.say(said(*parts))
         await asyncio.sleep(then_ms / 1000)
 
+    async def ask(self, *parts: np.ndarray, then_ms: float = 600) -> None:
+        """Say something; the voice detector tells half a second after it that it is over."""
+        await self.say(*parts, then_ms=500)
+        self.transcriber.finalize()
+        await asyncio.sleep(then_ms / 1000)
+
     @property
     def texts(self) -> list[str]:
         return [segment.text for segment in self.segments]
@@ -97,19 +113,30 @@ class Call:
 
 
 def in_call(
-    *recognisers: Callable[[], LevelSTT], persistence: Persistence | None = None
+    *recognisers: Callable[[], LevelSTT], persistence: Persistence | None = None, well: Well = ALL_WELL
 ) -> Callable[[Callable[[Call], Coroutine[Any, Any, None]]], None]:
     """Run the decorated body in a call, in virtual time."""
 
     def run(body: Callable[[Call], Coroutine[Any, Any, None]]) -> None:
         async def main() -> None:
             made = [make() for make in recognisers or (LevelSTT,)]
-            async with Call(*made, persistence=persistence) as call:
+            async with Call(*made, persistence=persistence, well=well) as call:
                 await body(call)
 
         virtual_time.run(main())
 
     return run
+
+
+class _Kept:
+    """Somebody who keeps count of recognisers, and finds them well."""
+
+    def may_ask(self, recogniser: Recogniser) -> bool:
+        return True
+
+    def asked(self, recogniser: Recogniser) -> None: ...
+    def worked(self, recogniser: Recogniser) -> None: ...
+    def failed(self, recogniser: Recogniser, error: Exception) -> None: ...
 
 
 def finals(events: list[stt.SpeechEvent]) -> list[str]:
@@ -253,7 +280,7 @@ def test_a_recogniser_that_hangs_is_replaced_after_it_was_asked_in_vain() -> Non
     async def _(call: Call) -> None:
         await call.say(word(1000, 800), then_ms=0)
         call.transcriber.finalize()
-        await asyncio.sleep(4.9)
+        await asyncio.sleep(3.9)
         assert call.transcriber.streams == 1
         await asyncio.sleep(0.5)
         assert call.texts == ["1000"]
@@ -268,6 +295,126 @@ def test_a_noise_that_is_no_speech_costs_one_more_attempt_and_no_more() -> None:
         await asyncio.sleep(60)
         assert call.transcriber.streams == 2
         assert call.states == [Ears.LISTENING, Ears.RECONNECTING, Ears.LISTENING]
+
+
+@pytest.mark.parametrize("ms", [200, 800])
+@pytest.mark.parametrize("after_s", [0.0, 2.1], ids=["from the beginning", "once it has told of some of it"])
+def test_a_word_that_a_silent_recogniser_tells_nothing_of_is_heard_by_the_next(
+    ms: float, after_s: float
+) -> None:
+    @in_call(lambda: LevelSTT([Plan(hang=True, after_s=after_s)]), LevelSTT)
+    async def _(call: Call) -> None:
+        await call.say(pause(2000))
+        await call.ask(word(1000, ms), then_ms=3900)
+        assert call.texts == []
+        await asyncio.sleep(0.5)
+        assert call.texts == ["1000"]
+        assert call.nothing_ms == []
+
+
+def test_a_recogniser_that_falls_silent_in_mid_call_is_noticed_at_the_next_word() -> None:
+    @in_call(lambda: LevelSTT([Plan(hang=True, after_s=5)]), LevelSTT)
+    async def _(call: Call) -> None:
+        await call.ask(word(1000, 800), then_ms=5000)
+        await call.ask(word(2000, 200), then_ms=6000)
+        assert call.texts == ["1000", "2000"]
+
+
+def test_who_found_no_words_twice_in_a_sound_has_heard_none_and_the_first_has_the_call_again() -> None:
+    blamed: list[str] = []
+
+    class Kept(_Kept):
+        def failed(self, recogniser: Recogniser, error: Exception) -> None:
+            blamed.append(type(error).__name__)
+
+    made: list[LevelSTT] = []
+
+    def make(plan: Plan) -> Callable[[], LevelSTT]:
+        def one() -> LevelSTT:
+            made.append(LevelSTT([plan]))
+            return made[-1]
+
+        return one
+
+    @in_call(make(Plan(hang=True)), make(Plan(hang=True)), well=Kept())
+    async def _(call: Call) -> None:
+        await call.ask(word(1000, 300), then_ms=9000)
+        assert call.nothing_ms == [pytest.approx(300, abs=21)]
+        assert blamed == []
+        assert call.transcriber.recogniser is made[0]
+        assert call.states == [Ears.LISTENING, Ears.RECONNECTING, Ears.LISTENING]
+        await call.ask(word(2000))
+        assert call.texts == ["2000"]  # the sound is heard no third time
+        assert [len(one.opened) for one in made] == [2, 1]
+
+
+def cough(ms: float = 300) -> np.ndarray:
+    """Voiced sound in which the recogniser of these tests finds nothing."""
+    return word(80, ms)
+
+
+def test_who_tells_of_later_words_has_found_none_in_what_came_before() -> None:
+    @in_call(LevelSTT, LevelSTT)
+    async def _(call: Call) -> None:
+        await call.ask(cough(), then_ms=1000)
+        await call.ask(word(1000, 5000))  # longer than an answer may take
+        assert call.texts == ["1000"]
+        assert call.transcriber.streams == 1
+
+
+def test_words_that_follow_a_cough_blame_nobody_and_are_lost_on_nobody() -> None:
+    made: list[LevelSTT] = []
+    blamed: list[str] = []
+
+    def make() -> LevelSTT:
+        made.append(LevelSTT())
+        return made[-1]
+
+    class Kept(_Kept):
+        def failed(self, recogniser: Recogniser, error: Exception) -> None:
+            blamed.append(type(error).__name__)
+
+    @in_call(make, make, well=Kept())
+    async def _(call: Call) -> None:
+        await call.ask(cough(), then_ms=4200)
+        assert call.transcriber.recogniser is made[1]
+        await call.ask(word(1000))
+        assert call.transcriber.recogniser is made[0]
+        await call.ask(word(2000), then_ms=9000)
+        assert call.texts == ["1000", "2000"]
+        assert [len(one.opened) for one in made] == [2, 1]
+        assert (blamed, call.nothing_ms) == ([], [])
+
+
+@pytest.mark.parametrize("later_ms", [2500, 3000, 3300, 3500])
+def test_words_that_are_being_said_when_a_silent_recogniser_is_replaced_are_whole(later_ms: float) -> None:
+    @in_call(lambda: LevelSTT([Plan(hang=True)]), LevelSTT)
+    async def _(call: Call) -> None:
+        await call.ask(cough(), then_ms=later_ms)
+        await call.ask(word(1000, 1500), then_ms=9000)
+        assert call.texts == ["1000"]
+        assert call.segments[0].end_ms - call.segments[0].start_ms == pytest.approx(1500, abs=25)
+
+
+def test_a_recogniser_that_ends_the_speech_without_words_has_told_that_there_were_none() -> None:
+    def without_words() -> LevelSTT:
+        recogniser = LevelSTT()
+        opened = recogniser.stream
+
+        def stream(**how: Any) -> Any:
+            made = opened(**how)
+            send = made._send
+            made._send = lambda event: None if event.alternatives else send(event)  # type: ignore[method-assign]
+            return made
+
+        recogniser.stream = stream  # type: ignore[method-assign]
+        return recogniser
+
+    @in_call(without_words, LevelSTT)
+    async def _(call: Call) -> None:
+        await call.ask(word(1000, 300), then_ms=9000)
+        assert call.transcriber.streams == 1
+        assert call.states == [Ears.LISTENING]
 
 
 def test_a_stream_that_the_provider_ends_is_opened_again() -> None:
@@ -286,6 +433,97 @@ def test_giving_up_is_told_once_reached_and_attempts_go_on() -> None:
         assert call.states[-1] is Ears.LISTENING
         await call.say(word(1000))
         assert call.texts == ["1000"]
+
+
+def test_one_that_breaks_off_before_it_is_certain_of_a_word_is_asked_less_and_less_often() -> None:
+    made: list[LevelSTT] = []
+
+    def make() -> LevelSTT:
+        made.append(LevelSTT([Plan(APIConnectionError("gone"), after_s=0.1)] * 99))
+        return made[-1]
+
+    @in_call(make)
+    async def _(call: Call) -> None:
+        await call.say(word(1000, 1000), then_ms=0)
+        await asyncio.sleep(30)
+        assert call.states.count(Ears.RECONNECTING) == 4
+        assert call.states[1:].count(Ears.LISTENING) == 0  # an interim result is not enough
+        assert len(made[0].opened) < 14
+
+
+def test_a_recogniser_that_is_out_is_not_asked_first() -> None:
+    made: list[LevelSTT] = []
+
+    def make() -> LevelSTT:
+        made.append(LevelSTT())
+        return made[-1]
+
+    class Kept(_Kept):
+        def may_ask(self, recogniser: Recogniser) -> bool:
+            return recogniser is not made[0]
+
+    @in_call(make, make, well=Kept())
+    async def _(call: Call) -> None:
+        await call.say(word(1000))
+        assert call.texts == ["1000"]
+        assert [len(one.opened) for one in made] == [0, 1]
+
+
+def test_a_recogniser_that_may_hear_no_more_makes_way_and_nothing_is_lost() -> None:
+    made: list[LevelSTT] = []
+    barred: list[LevelSTT] = []
+
+    def make() -> LevelSTT:
+        made.append(LevelSTT())
+        return made[-1]
+
+    class Kept(_Kept):
+        def may_ask(self, recogniser: Recogniser) -> bool:
+            return recogniser not in barred
+
+    @in_call(make, make, well=Kept())
+    async def _(call: Call) -> None:
+        await call.say(word(1000), then_ms=0)
+        call.transcriber.reconsider()
+        await asyncio.sleep(0.1)
+        assert call.transcriber.streams == 1
+        barred.append(made[0])
+        call.transcriber.reconsider()
+        await call.say(word(2000))
+        assert call.texts == ["1000 2000"]
+        assert [len(one.opened) for one in made] == [1, 1]
+        assert call.states == [Ears.LISTENING]
+
+
+def test_what_becomes_of_recognisers_is_told() -> None:
+    made: list[LevelSTT] = []
+    told: list[str] = []
+
+    def make(*plans: Plan) -> Callable[[], LevelSTT]:
+        def one() -> LevelSTT:
+            made.append(LevelSTT(plans))
+            return made[-1]
+
+        return one
+
+    class Kept(_Kept):
+        def asked(self, recogniser: Recogniser) -> None:
+            told.append(f"{made.index(recogniser)} asked")  # type: ignore[arg-type]
+
+        def worked(self, recogniser: Recogniser) -> None:
+            told.append(f"{made.index(recogniser)} worked")  # type: ignore[arg-type]
+
+        def failed(self, recogniser: Recogniser, error: Exception) -> None:
+            told.append(f"{made.index(recogniser)} {type(error).__name__}")  # type: ignore[arg-type]
+
+    @in_call(make(Plan(hang=True, after_s=3)), make(Plan(), Plan()), well=Kept())
+    async def _(call: Call) -> None:
+        for level in (1000, 2000):
+            await call.ask(word(level))
+        await call.ask(pause(1000), word(3000, 200), then_ms=6000)
+        assert call.texts == ["1000", "2000", "3000"]
+        # The silence of the first is its failure once the other has found words in it.
+        assert told == ["0 asked", "0 worked", "1 asked", "1 worked", "0 RecogniserStalledError"]
 
 
 def test_a_recogniser_that_refuses_for_good_is_not_asked_again() -> None:

@@ -69,7 +69,9 @@ class Speech:
         self._over: list[Callable[[Speech], None]] = []
         sat.session.listeners["speech_created"](SimpleNamespace(speech_handle=self))
         if audible:
-            sat.desk.voiced(sat.desk.generations.of(speech_id))
+            reply = sat.desk.generations.of(speech_id)
+            assert reply is not None
+            reply.voiced()
             sat.desk.first_sound()
 
     def add_done_callback(self, told: Callable[[Speech], None]) -> None:
@@ -97,6 +99,7 @@ class Session:
     def __init__(self) -> None:
         self.history = llm.ChatContext()
         self.user_state = self.agent_state = "listening"
+        self.current_speech: object = None
         self.did: list[str] = []
         self.agents: list[Agent] = []
         self.listeners: dict[str, Callable[..., None]] = {}
@@ -113,8 +116,8 @@ class Session:
     def interrupt(self, *, force: bool = False) -> None:
         self.did.append("interrupt")
 
-    def say(self, text: str) -> Any:
-        self.did.append(f"say {text}")
+    def say(self, text: str, *, add_to_chat_ctx: bool = True) -> Any:
+        self.did.append(f"say {text}" if add_to_chat_ctx else f"say beside {text}")
         self.opened(text)
         return SimpleNamespace(id=text)
 

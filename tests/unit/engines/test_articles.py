@@ -25,7 +25,7 @@ def turn_usd(*uses: tuple[str, str, dict[str, float]]) -> float:
     meter = Meter(ARTICLES)
     for plugin, model, used in uses:
         charge = meter.charge(plugin, Usage(model, used))
-        assert charge.priced
+        assert charge.unpriced == ()
     return meter.cost_usd
 
 

@@ -91,6 +91,11 @@ async def test_a_model_that_stops_in_mid_reply_has_failed(monkeypatch: pytest.Mo
         await said(cascade(Mind((0, "Good "), (60, "day."))))
 
 
+def test_a_model_may_stop_for_no_longer_than_it_may_take_to_begin_but_for_a_second() -> None:
+    limits = {first: cascade(Mind(), first_reply_s=first).stall_s for first in (0.5, 2.0, 30.0)}
+    assert limits == {0.5: 1.0, 2.0: 2.0, 30.0: module.STALL_S}
+
+
 @in_virtual_time
 async def test_a_failure_is_not_tried_again_on_the_same_model() -> None:
     mind = Mind((0, APIConnectionError("gone")))

@@ -44,7 +44,8 @@ def test_the_shipped_catalogue_loads_with_its_four_engines() -> None:
     assert catalogue.engines["tool"].first_reply_s == 6.0
     assert catalogue.engines["realtime"].voices == ()
     assert catalogue.endpointing_s == 0.3
-    assert len(catalogue.components()) == 7
+    assert [one.provider for one in catalogue.transcribers] == ["deepgram", "openai"]
+    assert len(catalogue.components()) == 8
 
 
 def test_what_is_not_written_has_a_default() -> None:
@@ -181,6 +182,20 @@ def test_a_catalogue_that_names_its_hosts_reaches_no_others() -> None:
     assert problems(WHOLE + "hosts: [api.elevenlabs.io, api.openai.com]\n") == [
         "engines.yaml:4:14: api.deepgram.com is asked here, which is not among `hosts`"
     ]
+    spare = "spare_transcriber: {preset: groq, model: whisper-large-v3-turbo}\n"
+    assert problems(WHOLE + spare + named) == [
+        "engines.yaml:12:20: api.groq.com is asked here, which is not among `hosts`"
+    ]
+
+
+def test_a_second_recogniser_may_hear_callers_when_the_first_fails() -> None:
+    [only] = Catalogue.parse(WHOLE).transcribers
+    spare = "spare_transcriber: {plugin: openai, model: gpt-4o-mini-transcribe, callers: [us]}\n"
+    first, second = Catalogue.parse(WHOLE + spare).transcribers
+    assert first == only
+    assert (second.provider, second.model, second.callers) == ("openai", "gpt-4o-mini-transcribe", ("us",))
+    [problem] = problems(WHOLE + "spare_transcriber: {plugin: elevenlabs, model: scribe}\n")
+    assert "unknown stt plugin 'elevenlabs'" in problem
 
 
 @pytest.mark.parametrize(
@@ -222,6 +237,36 @@ def test_a_catalogue_that_names_its_hosts_reaches_no_others() -> None:
             "model: flash",
             "model: flash, options: {speed: [1]}",
             "6:62: an option is text, a number, true or false",
+        ),
+        (
+            "model: flash",
+            "model: flash, options: {voice_settings: {stability: 2, similarity_boost: 0.8}}",
+            "6:83: must be from 0 to 1, is 2",
+        ),
+        (
+            "model: flash",
+            "model: flash, options: {voice_settings: {stabilty: 0.5, similarity_boost: 0.8}}",
+            "6:72: unknown key 'stabilty', did you mean 'stability'?",
+        ),
+        (
+            "model: flash",
+            "model: flash, options: {voice_settings: {stability: 0.5}}",
+            "6:71: `similarity_boost` is missing",
+        ),
+        (
+            "model: flash",
+            "model: flash, options: {voice_settings: calm}",
+            "6:71: must be a mapping, is text",
+        ),
+        (
+            "model: flash",
+            "model: flash, options: {voice_settings: {stability: 1, similarity_boost: 1, use_speaker_boost: 1}}",
+            "6:126: must be true or false, is a whole number",
+        ),
+        (
+            "model: gpt-4.1-nano",
+            "model: gpt-4.1-nano, options: {voice_settings: {stability: 1}}",
+            "10:76: an option is text, a number, true or false",
         ),
         ("greeting: Hello.", "greeting: Hello.\nendpointing_ms: 5", "3:17: must be from 100 to 3000, is 5"),
         ("engines:\n", "engines: {}\nvoicez:\n", "7:10: at least one engine is needed"),

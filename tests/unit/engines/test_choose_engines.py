@@ -1,80 +1,86 @@
-"""The page on choosing engines: every snippet is a catalogue that loads, and of whose parts every one can be built."""
+"""The page on choosing engines: every snippet is read and built, and none gives a voice away without consent.
+
+That a snippet is right where a reader writes it is a test of all pages, in tests/unit/test_docs.py.
+"""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
-import aiohttp
 import pytest
+from ruamel.yaml import YAML
 
 from engines.catalogue import KINDS, Catalogue
-from engines.plugins import Endpoint, Endpoints
-from policies import shipped
-from service.cast import cast
+from engines.needs import VOICE_AI
+from engines.trial import try_out
+from router import Policy
+from router.lint import Severity, lint
+from tests.pages import HOW_TO, snippets, text_of, with_written_in
 
 pytestmark = pytest.mark.unit
 
-PAGE = (Path(__file__).parents[3] / "docs" / "how-to" / "choose-engines.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-BASE = shipped("engines.yaml").read_text(encoding="utf-8")
-BELOW, INSTEAD = (
-    "# in policies/engines.yaml, below engines:\n",
-    "# in policies/engines.yaml, instead of transcriber:\n",
-)
-LAB = Endpoints(
-    {},
-    {
-        name: Endpoint("lab", f"{scheme}://127.0.0.1:1/v1", True)
-        for name, scheme in {
-            "openai": "http",
-            "deepgram": "http",
-            "elevenlabs": "http",
-            "google": "https",
-        }.items()
-    },
-    lab_only=True,
-)
+PAGE = text_of("choose-engines.md")
+_FENCE = re.compile(r"^```(?:yaml|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+WHOLE = [code for code in _FENCE.findall(PAGE) if code.startswith("version: 1\n")]
 
 
-def indented(text: str) -> str:
-    return "".join(f"  {line}" for line in text.splitlines(keepends=True))
+def engines(value: Any) -> Iterator[dict[str, Any]]:
+    """All that looks like an engine, however deep."""
+    match value:
+        case {"kind": kind} if kind in KINDS:
+            yield value
+        case dict():
+            for inner in value.values():
+                yield from engines(inner)
+        case list():
+            for inner in value:
+                yield from engines(inner)
+        case _:
+            pass
 
 
-def catalogues() -> list[str]:
-    """Each snippet as part of a catalogue."""
-    found = []
-    for block in BLOCKS:
-        if block.startswith(BELOW):
-            found.append(f"{BASE.rstrip()}\n{indented(block.removeprefix(BELOW))}")
-        elif block.startswith(INSTEAD):
-            before, after = re.split(r"^transcriber:\n(?:  .*\n)+", BASE, flags=re.MULTILINE)
-            found.append(before + block.removeprefix(INSTEAD) + after)
-        elif block.startswith("version: 1\n"):
-            found.append(block)
-    return found
+HEARING = [
+    pytest.param(engine, id=f"{page.name} {engine['kind']} {engine['model']['model']}")
+    for page in sorted(HOW_TO.glob("*.md"))
+    for code in _FENCE.findall(page.read_text(encoding="utf-8"))
+    if re.search(r"\bkind: (?:realtime|half_cascade|duplex)\b", code)
+    for engine in engines(YAML(typ="safe").load(code))
+    if engine["kind"] not in ("cascade", "human")
+]
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
+@pytest.mark.parametrize("engine", HEARING)
+def test_an_engine_that_hears_callers_is_shown_with_the_consent_that_it_needs(engine: dict[str, Any]) -> None:
+    assert VOICE_AI in engine["model"]["needs"]
 
 
-@pytest.mark.filterwarnings("ignore:invalid escape sequence")  # when google.genai is compiled
-@pytest.mark.parametrize("text", catalogues())
-async def test_a_snippet_loads_and_its_parts_can_be_built(text: str, http: aiohttp.ClientSession) -> None:
-    catalogue = Catalogue.parse(text)
-    made = cast(catalogue, LAB, http, lambda *used: None)
-    await made.aclose()
+def test_all_engines_that_hear_callers_are_looked_at() -> None:
+    shown = sum(
+        len(re.findall(r"\bkind: (?:realtime|half_cascade|duplex)\b", page.read_text(encoding="utf-8")))
+        for page in HOW_TO.glob("*.md")
+    )
+    assert len(HEARING) == shown > 5
 
 
-def test_every_snippet_is_tried() -> None:
-    prices = [
-        block for block in BLOCKS if block.startswith("# in policies/prices.yaml")
-    ]  # tests of the docs read them
-    assert len(catalogues()) + len(prices) == len(BLOCKS)
+@pytest.mark.parametrize("text", WHOLE)
+def test_a_whole_catalogue_is_read_and_built(text: str) -> None:
+    try_out(Catalogue.parse(text))
+
+
+def test_every_snippet_says_where_it_goes_or_is_a_whole_catalogue() -> None:
+    assert len(snippets(PAGE)) + len(WHOLE) == PAGE.count("\n```yaml\n")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_engine_is_shown(kind: str) -> None:
     assert f"kind: {kind}\n" in PAGE
+
+
+def test_the_policy_that_uses_a_new_engine_keeps_it_from_callers_who_did_not_consent() -> None:
+    added = snippets(PAGE)
+    names = Catalogue.parse(with_written_in("engines", added)).names
+    policy = Policy.parse(with_written_in("default", added), engines=names)
+    report = lint(policy.content)
+    assert [one for one in report.findings if one.severity is Severity.ERROR] == []
+    proved = [one.message for one in report.findings if one.code == "never-proved"]
+    assert any("no-voice-without-consent" in message and "gemini_live" in message for message in proved)

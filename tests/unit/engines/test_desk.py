@@ -1,18 +1,14 @@
 """The desk's rules that need no call: previews, failures, apologies. Whole hand-offs are scenario tests."""
 
-import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from livekit.agents import APIStatusError, llm
 
 from compliance.events import HandedOff, Hedged, PreviewSettled, ProviderFailed
-from engines.desk import NOISE_S
 from engines.gates import GateError
 from engines.race import Race
-from tests.unit.engines.sat import Sat, Speech
-from tests.virtual_time import in_virtual_time
+from tests.unit.engines.sat import Sat
 
 pytestmark = pytest.mark.unit
 
@@ -270,119 +266,6 @@ async def test_a_reply_that_broke_off_is_begun_again_in_other_words(sat: Sat) ->
     reply = sat.begins(said)
     assert reply is not None
     assert sat.desk.recovery.apology_owed(reply) == "Sorry, let me start again. "
-
-
-@pytest.fixture
-async def replying(sat: Sat) -> Speech:
-    """A reply to a turn that is over; its first words are heard, and it is not at its end."""
-    sat.desk.attach()
-    sat.ends_turn()
-    speech = Speech(sat)
-    speech.says("Let me look that up for you.")
-    return speech
-
-
-async def test_a_reply_that_ends_with_an_error_is_begun_again_although_it_was_heard(
-    sat: Sat, replying: Speech
-) -> None:
-    replying.ends(TimeoutError())
-    assert (sat.desk.engine, sat.session.did) == ("standard", ["interrupt", "reply"])
-
-
-async def test_a_reply_that_tells_nothing_of_what_its_tools_brought_is_not_over(
-    sat: Sat, replying: Speech
-) -> None:
-    replying.uses_a_tool()
-    replying.ends()
-    assert sat.desk.engine == "standard"
-    [failed] = sat.of(ProviderFailed)
-    assert (failed.engine, failed.error) == ("fast", "NothingSaidError")
-
-
-async def test_a_reply_that_tells_what_its_tools_brought_is(sat: Sat, replying: Speech) -> None:
-    replying.uses_a_tool()
-    replying.says("It is on its way.")
-    replying.ends()
-    assert (sat.desk.engine, sat.of(ProviderFailed)) == ("fast", [])
-
-
-async def test_a_reply_that_stops_coming_is_begun_again(sat: Sat, replying: Speech) -> None:
-    sat.desk.stalled(sat.desk.generations.of(replying.id))
-    await asyncio.sleep(0)
-    assert (sat.desk.engine, [failed.error for failed in sat.of(ProviderFailed)]) == (
-        "standard",
-        ["TimeoutError"],
-    )
-
-
-async def test_a_reply_that_the_caller_cut_is_not_missed_when_it_stops_coming(
-    sat: Sat, replying: Speech
-) -> None:
-    replying.ends(interrupted=True)
-    sat.desk.stalled(sat.desk.generations.of(replying.id))
-    await asyncio.sleep(0)
-    assert sat.of(ProviderFailed) == []
-
-
-async def test_nobody_has_failed_while_a_tool_works() -> None:
-    sat = Sat(silence_limit_s=0.0)
-    sat.desk.attach()
-    sat.ends_turn()
-    sat.desk.tool_began()
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert sat.of(ProviderFailed) == []
-    sat.desk.tool_done()
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert [failed.engine for failed in sat.of(ProviderFailed)][:1] == ["fast"]
-    await sat.desk.aclose()
-
-
-@in_virtual_time
-async def test_a_reply_that_a_noise_cut_goes_on_once() -> None:
-    sat = Sat()
-    sat.desk.attach()
-    sat.ends_turn()
-    reply = Speech(sat)
-    sat.session.hears("speaking")
-    sat.session.hears("listening")
-    reply.ends(interrupted=True)
-    await asyncio.sleep(NOISE_S + 0.1)
-    assert sat.session.did == ["reply"]
-    Speech(sat, "the rest").ends(interrupted=True)  # not by the caller
-    await asyncio.sleep(NOISE_S + 0.1)
-    assert sat.session.did == ["reply"]
-    await sat.desk.aclose()
-
-
-@in_virtual_time
-async def test_what_the_caller_cut_in_with_is_answered_instead() -> None:
-    sat = Sat()
-    sat.desk.attach()
-    sat.ends_turn()
-    reply = Speech(sat)
-    sat.session.hears("speaking")
-    reply.ends(interrupted=True)
-    sat.session.listeners["user_input_transcribed"](SimpleNamespace(transcript="no, I meant"))
-    sat.session.hears("listening")
-    await asyncio.sleep(NOISE_S + 0.1)
-    assert sat.session.did == []
-    await sat.desk.aclose()
-
-
-@in_virtual_time
-async def test_a_reply_that_was_given_up_does_not_go_on() -> None:
-    sat = Sat()
-    sat.plan.order = ()
-    sat.desk.attach()
-    sat.ends_turn()
-    reply = Speech(sat, audible=False)
-    sat.desk.recovery.rescue()
-    reply.ends(interrupted=True)
-    await asyncio.sleep(NOISE_S + 0.1)
-    assert sat.session.did == ["interrupt", f"say {sat.desk.wording.cannot_help}"]
-    await sat.desk.aclose()
 
 
 async def test_the_caller_is_asked_to_say_it_again_when_nobody_is_left(sat: Sat) -> None:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from livekit import rtc
-from livekit.agents import APIConnectOptions, ModelSettings, llm
+from livekit.agents import APIConnectOptions, ModelSettings, llm, stt
 
 from compliance.events import Topic
+from engines.aloud import Aloud, VoiceLimits
 from engines.cascade import Cascade
 from engines.catalogue import Catalogue
 from engines.component import Role
@@ -24,12 +25,12 @@ from engines.gates import GateError, Gates, Refusal
 from engines.plugins import Endpoint, build
 from engines.routing import CallerTurn, Route
 from engines.unfinished import Unfinished
-from engines.voices import aloud
 from lab.delays import Delays
 from lab.server import Lab, LabSettings
 from lab.standins import GivenHearing, ToneVoices
 from policies import DocumentError, shipped
 from tests.desk_call import Plan
+from tests.level_stt import LevelSTT
 
 pytestmark = [pytest.mark.unit, pytest.mark.asyncio(loop_scope="module")]
 
@@ -126,7 +127,7 @@ async def used(lab: Lab, role: Role, plugin: Any) -> None:
                 yield "Hello."
 
             async with plugin.stream(conn_options=ONCE) as stream:
-                async for _ in aloud(stream, words()):
+                async for _ in Aloud(stream, words(), VoiceLimits(5.0, 5.0, 5.0)).frames():
                     pass
         case "stt":
             plugin.prewarm()
@@ -176,6 +177,23 @@ async def test_a_part_without_limits_is_the_plugin_itself(
     plugin = part(lab, http, role, Call())
     assert type(plugin).__module__ != "engines.gated"
     await plugin.aclose()
+
+
+async def test_a_recogniser_that_listens_hears_nothing_more_once_a_consent_is_taken_back() -> None:
+    call, recogniser = Call(consents={"recording"}), LevelSTT()
+    component = replace(catalogue().transcriber, needs=("consent_recording",))
+    plugin = gated("stt", recogniser, component, "transcriber", call.gates())
+    async with plugin.stream(conn_options=ONCE) as stream:
+        assert isinstance(stream, stt.RecognizeStream)
+        stream.push_frame(frame())
+        call.consents.clear()
+        for _ in range(50):
+            stream.push_frame(frame())
+        stream.end_input()
+        async for _ in stream:
+            pass
+    assert recogniser.opened[0].audio_s == pytest.approx(frame().duration)
+    assert [refusal.used_by for refusal, _ in call.refusals] == ["transcriber"]
 
 
 async def test_a_session_that_is_open_is_sent_nothing_once_a_consent_is_taken_back(

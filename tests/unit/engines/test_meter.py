@@ -89,10 +89,10 @@ def test_what_nobody_priced_is_told() -> None:
     charge = Meter(BOOK).charge(
         "google", Usage("gemini", {"input_text_tokens": 5.0}, sends_conversation=True)
     )
-    assert (charge.cost_usd, charge.priced) == (0, False)
+    assert (charge.cost_usd, charge.unpriced) == (0, ("input_text_tokens",))
 
 
-def test_a_recorded_call_costs_what_was_reckoned_by_hand() -> None:
+def test_a_call_of_two_engines_costs_what_was_reckoned_by_hand() -> None:
     """Three turns: two of a cascade with a tool and a cache, then a hand-off to a realtime model."""
     meter = Meter(BOOK)
     asked(meter, "mind", input_text_tokens=560, output_text_tokens=25)  # calls a tool

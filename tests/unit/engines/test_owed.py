@@ -16,7 +16,7 @@ from engines.meter import Meter
 from engines.owed import OwedSession
 from engines.prices import Prices
 from engines.unfinished import AUDIO_TOKENS, Unfinished
-from engines.usage import usage
+from engines.usage import OfReply, usage
 from policies import shipped
 from tests.unit.engines.fakes import FakeRealtime, FakeSession, frame
 
@@ -32,7 +32,14 @@ class Session:
     def __init__(self) -> None:
         self.inner = FakeSession(FakeRealtime())
         self.told: list[object] = []
-        self.owed: Any = OwedSession(self.inner, "gpt-realtime", AUDIO_TOKENS["openai"], self.told.append)
+        self.replies: list[int] = []
+        self.owed: Any = OwedSession(self.inner, "gpt-realtime", AUDIO_TOKENS["openai"], self.tell, lambda: 4)
+
+    def tell(self, event: object) -> None:
+        if isinstance(event, OfReply):
+            self.replies.append(event.generation)
+            event = event.event
+        self.told.append(event)
 
     async def asks(self) -> None:
         await self.owed.update_instructions(INSTRUCTIONS)
@@ -114,6 +121,7 @@ async def test_what_the_vendor_says_is_what_is_billed() -> None:
     metrics = session.ends(audio=30)
     await session.owed.aclose()
     assert session.told == [metrics]
+    assert session.replies == [4]
 
 
 async def test_a_reply_that_is_lost_with_its_connection_is_billed_as_far_as_it_came() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from engines.catalogue import Catalogue
 from engines.prices import UNITS, Prices
+from engines.usage import reported_by
 from policies import DocumentError, shipped
 
 pytestmark = pytest.mark.unit
@@ -40,21 +41,44 @@ def test_tokens_are_priced_by_the_million_and_audio_by_the_minute(tmp_path: Path
 def test_a_model_without_an_entry_costs_what_its_plugin_does(tmp_path: Path) -> None:
     listed = prices(tmp_path, LIST)
     assert listed.cost_usd("openai", "gpt-9", {"input_text_tokens": 2e6}) == pytest.approx(2.0)
-    assert listed.knows("openai", "gpt-9")
+    assert listed.unpriced("openai", "gpt-9", ["input_text_tokens"]) == ()
 
 
-def test_what_nobody_priced_costs_nothing_and_is_not_known(tmp_path: Path) -> None:
+def test_what_nobody_priced_costs_nothing_and_is_told(tmp_path: Path) -> None:
     listed = prices(tmp_path, LIST)
     assert listed.cost_usd("google", "gemini", {"input_text_tokens": 1e6}) == 0
     assert listed.cost_usd("deepgram", "nova-3", {"characters": 1e6}) == 0
-    assert not listed.knows("google", "gemini")
+    assert listed.unpriced("google", "gemini", ["input_text_tokens"]) == ("input_text_tokens",)
+    assert listed.unpriced("deepgram", "nova-3", ["characters"]) == ("characters",)
+    assert listed.unpriced("openai", "gpt-9", ["input_text_tokens", "output_text_tokens"]) == (
+        "output_text_tokens",
+    )
+
+
+def test_a_use_that_is_told_in_two_measures_is_priced_when_one_of_them_is(tmp_path: Path) -> None:
+    listed = prices(tmp_path, LIST)
+    assert listed.unpriced("deepgram", "nova-3", ["audio_minutes", "output_text_tokens"]) == ()
+    assert listed.unpriced("openai", "gpt-9", ["characters", "input_text_tokens"]) == ()
+
+
+def test_what_is_cached_costs_what_other_input_does_unless_it_has_a_price_of_its_own() -> None:
+    """2,000 tokens of which 1,792 were cached, and 40 of reply, at 10 cents a million: 2,040 x $0.0000001."""
+    listed = Prices.load(shipped("prices.yaml"))
+    use = {"input_text_tokens": 208.0, "cached_text_tokens": 1792.0, "output_text_tokens": 40.0}
+    assert listed.cost_usd("cerebras", "llama3.1-8b", use) == pytest.approx(0.000204)
+    assert listed.unpriced("cerebras", "llama3.1-8b", use) == ()
+    assert listed.cost_usd("openai", "gpt-4.1", {"cache_write_text_tokens": 1e6}) == 2.0
+    realtime = Prices.parse(LIST + "  openai/realtime: {input_audio_tokens: 32}\n")
+    assert realtime.cost_usd("openai", "realtime", {"cached_audio_tokens": 1e6}) == 32
 
 
 def test_the_shipped_list_prices_every_model_of_the_shipped_catalogue() -> None:
     listed = Prices.load(shipped("prices.yaml"))
     assert listed.as_of
-    components = Catalogue.load(shipped("engines.yaml")).components()
-    assert [part for part in components if not listed.knows(part.provider, part.model)] == []
+    parts = Catalogue.load(shipped("engines.yaml")).parts()
+    assert [
+        part for role, part in parts if listed.unpriced(part.provider, part.model, reported_by(role, part))
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -90,6 +114,12 @@ def test_an_entry_may_come_from_somewhere_else_than_its_list() -> None:
     assert own is not None
     assert (ours.source, ours.as_of) == ("a contract", "2026-11-01")
     assert (own.source, own.as_of) == ("a letter", "2026-11-02")
+
+
+def test_a_book_is_known_by_what_its_prices_say() -> None:
+    listed = Prices.parse(LIST)
+    other = LIST.replace("0.0077", "0.0078")
+    assert Prices.parse(f"# checked\n{LIST}").hash == listed.hash != Prices.parse(other).hash
 
 
 def test_a_set_bills_nothing_and_can_be_compared_with() -> None:

@@ -34,12 +34,6 @@ class Desk:
     def voice_for(self, generation: Generation | None) -> Voices:
         return self.voices
 
-    def voiced(self, generation: Generation | None) -> None:
-        self.generation.voice_known.set()
-
-    def voiceless(self, generation: Generation | None) -> None:
-        self.generation.voiceless = True
-
     def voice_failed(self, generation: Generation | None, error: BaseException) -> None:
         self.failed.append(type(error).__name__)
 

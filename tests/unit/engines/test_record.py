@@ -4,7 +4,7 @@ import pytest
 from livekit.agents import APIStatusError, llm
 
 from compliance.clock import CallClock
-from compliance.events import EngineHeard, Event, LateEventDropped, ProviderFailed
+from compliance.events import EngineHeard, Event, HeardAlike, LateEventDropped, ProviderFailed
 from engines.record import Record, name_of
 
 pytestmark = pytest.mark.unit
@@ -38,11 +38,13 @@ def test_an_error_without_a_code_is_named_by_its_class() -> None:
     assert name_of(llm.RealtimeError("words", code="silent")) == "RealtimeError silent"
 
 
-def test_what_a_realtime_engine_heard_is_recorded_where_it_differs() -> None:
+def test_what_a_realtime_engine_heard_is_recorded_where_it_differs_and_counted_where_it_does_not() -> None:
     events: list[Event] = []
     record = Record(events.append, CallClock(), "c")
     record.heard_by_engine("realtime", 2, "refund order four four one", "Refund order 441.")
-    assert events == []
+    alike = events.pop()
+    assert isinstance(alike, HeardAlike)
+    assert (alike.turn, alike.engine, alike.words) == (2, "realtime", 3)
     record.heard_by_engine("realtime", 3, "refund order four four one", "refund the order 449")
     [event] = events
     assert isinstance(event, EngineHeard)

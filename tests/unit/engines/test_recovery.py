@@ -88,8 +88,8 @@ async def test_other_replies_hand_nothing_over(sat: Sat) -> None:
 
 async def test_the_engine_is_made_ready_while_the_caller_is_told_of_the_delay(sat: Sat) -> None:
     fails(sat, replying(sat))
-    assert sat.desk._warmth["realtime"].ready
-    assert not sat.desk._warmth["other"].ready
+    assert sat.desk._realtime["realtime"].ready
+    assert not sat.desk._realtime["other"].ready
 
 
 async def test_a_turn_that_is_heard_is_not_in_writing_as_well(sat: Sat) -> None:
@@ -122,7 +122,7 @@ async def test_a_turn_on_which_tools_have_worked_goes_along_with_what_they_did(s
     over(sat, reply)
     kinds = [item.type for item in sat.session.agents[0].chat_ctx.items]
     assert kinds == ["message", "function_call", "function_call_output"]
-    assert not sat.desk._warmth["realtime"].feed.has_turn
+    assert not sat.desk._realtime["realtime"].feed.has_turn
 
 
 async def test_the_caller_is_told_of_a_delay_once_if_what_fails_next_fails_at_once(sat: Sat) -> None:
@@ -205,7 +205,7 @@ async def test_one_realtime_engine_follows_another(sat: Sat) -> None:
         "realtime",
         "other",
     ]
-    assert not sat.desk._warmth["realtime"].ready
+    assert not sat.desk._realtime["realtime"].ready
 
 
 async def test_guards_keep_a_realtime_engine_from_a_turn_that_others_failed(sat: Sat) -> None:

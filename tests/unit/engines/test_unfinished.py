@@ -135,6 +135,6 @@ def test_an_estimate_is_priced_like_any_use_and_marked() -> None:
     assert used.estimated
     assert used.quantities == {"input_text_tokens": 1000, "output_text_tokens": 100}
     charge = Meter(Prices.load(shipped("prices.yaml"))).charge("openai", used)
-    assert charge.priced
+    assert charge.unpriced == ()
     assert charge.cost_usd > 0
     assert usage(Unfinished("m", 0, 0)) is None

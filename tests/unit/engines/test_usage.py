@@ -72,6 +72,26 @@ def test_cached_tokens_are_counted_once() -> None:
     }
 
 
+def test_thoughts_that_are_in_the_total_only_are_output() -> None:
+    thought = chat(prompt=1500, cached=1024, completion=60).model_copy(update={"total_tokens": 1860})
+    used = usage(thought)
+    assert used is not None
+    assert used.quantities["output_text_tokens"] == 360
+
+
+def test_what_is_written_into_a_cache_is_told_apart_and_counted_once() -> None:
+    used = usage(
+        chat(prompt=1000, cached=200, completion=50).model_copy(update={"cache_creation_tokens": 700})
+    )
+    assert used is not None
+    assert used.quantities == {
+        "input_text_tokens": 100.0,
+        "cached_text_tokens": 200.0,
+        "cache_write_text_tokens": 700.0,
+        "output_text_tokens": 50.0,
+    }
+
+
 def test_a_realtime_reply_is_split_by_modality() -> None:
     used = usage(realtime(300, 500, 150, 100, 50, 20, 400))
     assert used is not None

@@ -124,11 +124,6 @@ class Books:
     def voice_for(self, generation: Generation | None) -> Voices:
         return self.voices
 
-    def thought(self, generation: Generation) -> None: ...
-    def voiced(self, generation: Generation | None, *, answers: bool = True) -> None: ...
-    def voiceless(self, generation: Generation | None) -> None:
-        self.generation.voiceless = True
-
     def voice_failed(self, generation: Generation | None, error: BaseException) -> None:
         self.failures.append(type(error).__name__)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from livekit import rtc
 from livekit.agents import APIConnectionError, APITimeoutError
 
+from engines import voices as module
 from engines.gates import GateError
 from engines.voices import Voice as Named
 from engines.voices import Voices
@@ -96,6 +99,61 @@ async def test_a_voice_that_stalls_has_failed(hangs_at: str) -> None:
     assert spare.read[-2:] == ["Good ", "day."]
     with pytest.raises(TimeoutError):
         await heard(several(Voice(lambda word: word != hangs_at)), "Good ", "day.")
+
+
+async def slowly(*text: str) -> AsyncIterator[str]:
+    for word in text:
+        await asyncio.sleep(1)
+        yield word
+
+
+async def failed_after_s(voice: Voice, *text: str, patience: float = 1.0) -> float:
+    """When a voice has failed that says words of which one comes a second."""
+    began_s = asyncio.get_running_loop().time()
+    with pytest.raises(TimeoutError):
+        async for _ in several(voice, patience=patience).say("I will have", slowly(*text)):
+            pass
+    return asyncio.get_running_loop().time() - began_s
+
+
+HANGS = Voice(lambda word: False)
+
+
+@in_virtual_time
+async def test_a_voice_owes_audio_from_a_whole_sentence_on() -> None:
+    words = " a look", " at that for you.", " It", " may take", " a moment", " or", " two", " or three."
+    assert await failed_after_s(HANGS, *words) == pytest.approx(3 + module.VOICE_STALL_S)
+    assert await failed_after_s(HANGS, *words[:2]) == pytest.approx(2 + module.VOICE_STALL_S)
+    assert await failed_after_s(HANGS, *words, patience=0.2) == pytest.approx(3 + 0.2 * module.VOICE_STALL_S)
+
+
+@in_virtual_time
+async def test_a_voice_is_not_given_up_on_for_the_pause_of_a_hasty_model() -> None:
+    def stalls(word: str) -> bool:
+        return word != " order."
+
+    after_s = await failed_after_s(Voice(stalls), " your", " order.", patience=0.125)
+    assert after_s == pytest.approx(2 + module.LEAST_STALL_S)
+
+
+@in_virtual_time
+async def test_a_voice_is_why_nothing_was_heard_only_where_it_owed_audio_for_long() -> None:
+    health, asked, actions = Well(), list[Callable[[], bool]](), list[str]()
+    voices = Voices(
+        [Named("house", "vendor", HANGS)],
+        health,
+        failed=lambda voice, error, action: actions.append(action),
+    )
+    saying = voices.say("I will have", slowly(" a look."), waits=asked.append)
+    heard = asyncio.create_task(anext(saying))
+    for passed_s, at_fault in ((0.5, False), (2.0, False), (2.5, True)):
+        await asyncio.sleep(passed_s)
+        assert asked[0]() is at_fault
+    heard.cancel()
+    await asyncio.gather(heard, return_exceptions=True)
+    await saying.aclose()
+    assert health.sick == {"house"}
+    assert actions == ["it was not waited for any longer"]
 
 
 async def test_voices_that_all_fail_say_why_the_last_one_did() -> None:

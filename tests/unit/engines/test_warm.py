@@ -376,6 +376,14 @@ async def test_a_session_let_go_of_is_parked_and_the_next_is_fresh() -> None:
     assert inner.sessions[0].told == ["interrupt", "closed"]
 
 
+async def test_a_session_that_is_closed_keeps_nobody_waiting_for_its_conversation() -> None:
+    model, session, inner = opened()
+    inner.update_chat_ctx = asyncio.Event().wait  # type: ignore[method-assign,assignment]
+    assert model.release() is session
+    await session.close()
+    await session.update_chat_ctx(llm.ChatContext())
+
+
 async def test_closing_a_session_whose_connection_had_failed_does_not_raise() -> None:
     _, session, inner = opened()
 

@@ -7,8 +7,9 @@ import pytest
 from compliance.clock import CallClock
 from compliance.events import Event, UsageIncurred
 from engines.prices import Prices
-from engines.usage import Usage
-from service.bill import Bill
+from engines.unfinished import Unfinished, Unread
+from engines.usage import OfReply, Usage
+from service.bill import Bill, Work
 
 pytestmark = pytest.mark.unit
 
@@ -38,3 +39,35 @@ def test_every_use_is_on_record_with_its_price_and_they_add_up() -> None:
     assert [one.cost_usd for one in used] == pytest.approx([0.0028, 0.00385, 0.0028])
     assert [one.again_usd > 0 for one in used] == [False, False, True]
     assert bill.cost_usd == pytest.approx(sum(one.cost_usd for one in used))
+
+
+def test_what_reads_an_engines_words_aloud_is_booked_on_the_engine_and_its_reply() -> None:
+    used = booked(Unread("voice-1", 25), "voice", "elevenlabs")
+    assert (used.engine, used.part, used.generation, used.turn) == ("fast", "voice", 7, 3)
+
+
+def test_a_reply_that_was_asked_for_ahead_is_booked_as_that_reply() -> None:
+    wrong = OfReply(Unfinished("mind", 400, 0), 5)
+    used = booked(wrong, "realtime", "openai")
+    assert (used.engine, used.part, used.generation) == ("realtime", "model", 5)
+    assert used.cost_usd == pytest.approx(0.0008)
+
+
+def test_what_all_engines_share_is_booked_by_itself() -> None:
+    used = booked(Unread("ears", 3), "transcriber", "deepgram")
+    assert (used.engine, used.generation) == ("transcriber", 0)
+
+
+def test_a_use_that_has_no_price_says_so() -> None:
+    used = booked(Unread("voice-1", 25), "voice", "elevenlabs")
+    assert (used.cost_usd, used.unpriced) == (0, ("characters", "input_text_tokens"))
+
+
+def booked(event: object, engine: str, provider: str) -> UsageIncurred:
+    """How the bill books a measurement that comes while `fast` answers the third turn."""
+    events: list[Event] = []
+    bill = Bill(BOOK, clock=CallClock(), emit=events.append, call_id="c")
+    bill.measured(event, Work(3, "fast", 7), engine=engine, provider=provider)
+    [used] = events
+    assert isinstance(used, UsageIncurred)
+    return used

@@ -16,6 +16,7 @@ from compliance.ledger import Ledger
 from compliance.recorder import RecorderClosedError
 from compliance.redaction.policy import RedactionPolicy
 from compliance.redaction.spans import Span
+from engines.prices import Prices
 from policies import shipped
 from router import Policy
 from service.aside import Aside
@@ -48,6 +49,7 @@ class Line:
             redaction=Aside(redaction),
             redaction_policy=RedactionPolicy.load(shipped("redaction.yaml")),
             watchers=(self.seen.append,),
+            prices=Prices.load(shipped("prices.yaml")),
         )
 
     def record(self) -> CallRecord:

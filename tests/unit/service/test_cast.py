@@ -35,6 +35,7 @@ async def test_every_engine_of_the_catalogue_is_built(http: aiohttp.ClientSessio
     assert list(made.realtime) == ["realtime"]
     assert [engine.tools for engine in made.cascades.values()] == [False, True, True]
     assert made.cascades["tool"].first_reply_s == 6.0
+    assert [ears.model for ears in made.transcribers] == ["nova-3", "gpt-4o-mini-transcribe"]
     assert made.transcriber.provider == "Deepgram"
     await made.aclose()
 
@@ -90,7 +91,8 @@ async def test_metrics_say_which_engine_and_plugin_they_come_from(http: aiohttp.
     event: Any = object()
     for engine in made.cascades.values():
         engine.mind.emit("metrics_collected", event)
-    made.transcriber.emit("metrics_collected", event)
+    for ears in made.transcribers:
+        ears.emit("metrics_collected", event)
     house = next(voice for voice in made.voices if voice.provider == "ElevenLabs")
     house.emit("metrics_collected", event)
     assert seen == [
@@ -98,6 +100,7 @@ async def test_metrics_say_which_engine_and_plugin_they_come_from(http: aiohttp.
         ("standard", "openai"),
         ("tool", "openai"),
         ("transcriber", "deepgram"),
+        ("transcriber", "openai"),
         ("voice", "elevenlabs"),  # once, although it is in a chain
     ]
     await made.aclose()

@@ -89,6 +89,48 @@ def test_a_turn_is_priced_for_every_model_of_the_book() -> None:
     assert costs["openai/gpt-realtime"] == pytest.approx(0.0576)
 
 
+@pytest.mark.parametrize(
+    ("models", "cost_usd"),
+    [
+        (["deepgram/nova-3", "groq/llama-3.1-8b-instant", "openai/tts-1"], 0.01827),
+        (["openai/whisper-1", "cerebras/llama3.1-8b", "openai/tts-1"], 0.016625),
+        (["openai/gpt-realtime"], 0.0576),
+        (["openai/gpt-realtime-mini"], 0.018),
+    ],
+)
+def test_the_articles_turns_are_one_figure_each(models: list[str], cost_usd: float) -> None:
+    turn = ["--caller-s", "60", "--agent-s", "30", "--characters", "700", "--output-tokens", "250"]
+    assert told("turn", *models, "--set", "articles", *turn)["total_usd"] == pytest.approx(cost_usd)
+    assert dollars(cost_usd) in run("turn", *models, "--set", "articles", *turn).output
+
+
+def test_a_model_that_has_no_price_is_named() -> None:
+    result = run("turn", "openai/nobody")
+    assert result.exit_code == 2
+    assert "has no price of 'openai/nobody'; it has deepgram/nova-3" in result.output
+
+
+def test_a_second_of_audio_is_as_many_tokens_as_the_provider_counts() -> None:
+    live = "google/gemini-2.5-flash-native-audio-preview-12-2025"
+    [used] = told("turn", live, "--caller-s", "10", "--agent-s", "4")["models"]
+    assert used["used"] == {"input_audio_tokens": 250, "output_audio_tokens": 100}
+    assert used["cost_usd"] == pytest.approx(250 * 3e-6 + 100 * 12e-6)
+
+
+def test_recognisers_and_voices_by_the_token_are_reckoned_with_the_words_too() -> None:
+    ears, voice = told(
+        "turn",
+        "openai/gpt-4o-transcribe",
+        "openai/gpt-4o-mini-tts",
+        "--caller-s",
+        "10",
+        "--characters",
+        "100",
+    )["models"]
+    assert ears["used"] == {"input_audio_tokens": 100, "output_text_tokens": 32.5}
+    assert voice["used"] == {"output_audio_tokens": 180, "input_text_tokens": 25}
+
+
 @pytest.mark.parametrize("prices", ["", "articles"])
 def test_every_price_of_a_turn_is_readable_in_80_columns(
     prices: str, monkeypatch: pytest.MonkeyPatch

@@ -64,6 +64,7 @@ def test_an_empty_environment_runs_on_the_lab_and_is_no_problem() -> None:
         finding = found({}, vendor)
         assert finding.status is Status.MISSING
         assert "Run on the lab instead, simulated" in finding.means
+        assert "answers rooms only with `--simulated`" in finding.means
 
 
 def test_a_missing_key_of_a_vendor_that_the_lab_does_not_speak_for_is_a_problem() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from engines.catalogue import Catalogue
-from engines.circuits import Happened
+from engines.circuits import Happened, State
 from policies import shipped
 from service.happenings import EPOCH_S, VARIABLE, HappeningsLog
 from service.health import CallHealth, SharedCircuits, providers
@@ -52,6 +52,8 @@ def test_what_is_asked_is_one_model_of_a_provider_in_one_role() -> None:
     names = providers(Catalogue.load(shipped("engines.yaml")))
     assert names["fast"] == "llm openai gpt-4.1-nano"
     assert names["realtime"] == "realtime openai gpt-realtime"
+    assert names["voice house"] == "tts elevenlabs eleven_flash_v2_5"
+    assert names["transcriber deepgram/nova-3"] == "stt deepgram nova-3"
 
 
 def test_a_call_does_not_ask_again_who_failed_it(machine: Machine) -> None:
@@ -99,6 +101,33 @@ def test_asking_a_provider_that_is_well_is_not_told(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     machine.call("a").asked("fast")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_whoever_watches_is_told_of_a_circuit_that_opens_and_closes(tmp_path: Path, together: bool) -> None:
+    """In the process that finds it out, and in one that only hears of it."""
+    now_s = 1000.0
+    told: list[tuple[str, State]] = []
+
+    def tell(name: str, state: State) -> None:
+        told.append((name, state))
+
+    log = HappeningsLog(tmp_path)
+    watched = SharedCircuits(log, watch=tell, now_s=lambda: now_s)
+    telling = watched if together else SharedCircuits(HappeningsLog(tmp_path), now_s=lambda: now_s)
+    for number in range(3):
+        CallHealth(telling, NAMES, str(number)).failed("fast")
+    now_s += 1
+    assert watched.of("llm openai small").state(now_s) is State.OPEN
+    assert told[-1] == ("llm openai small", State.OPEN)
+    now_s += 19
+    trying = CallHealth(telling, NAMES, "one")
+    trying.asked("fast")
+    trying.worked("fast")
+    now_s += 1
+    watched.of("llm openai small")
+    assert told[-1] == ("llm openai small", State.CLOSED)
+    assert {name for name, _ in told} == {"llm openai small"}
 
 
 def test_a_call_goes_on_with_what_it_knows_when_the_log_is_gone(

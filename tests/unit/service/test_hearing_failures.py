@@ -14,12 +14,14 @@ pytestmark = pytest.mark.unit
 CUT = APIConnectionError()
 
 
-def told(*conditions: tuple[Ears, Exception | None]) -> list[str]:
+def told(*conditions: tuple[Ears, Exception | None], passed_on: bool = False) -> list[str]:
     """What was told of a recogniser that became all that."""
     actions: list[str] = []
-    failures = HearingFailures(lambda error, action: actions.append(action), kept="kept", lost="lost")
+    failures = HearingFailures(
+        lambda error, action: actions.append(action), kept="kept", passed_on="passed on", lost="lost"
+    )
     for state, error in conditions:
-        failures.changed(Condition(state, "ears", error))
+        failures.changed(Condition(state, error, passed_on))
     return actions
 
 
@@ -32,6 +34,10 @@ def test_every_failure_is_told_while_it_is_tried_again() -> None:
         "kept",
         "kept",
     ]
+
+
+def test_that_another_hears_the_caller_is_told() -> None:
+    assert told((Ears.RECONNECTING, CUT), (Ears.DEAF, CUT), passed_on=True) == ["passed on", "lost"]
 
 
 def test_that_it_is_given_up_for_now_is_told_once() -> None:

@@ -36,6 +36,12 @@ def test_an_engine_has_half_of_the_budget_so_that_the_next_still_answers_within_
     assert silence_limit_s(5000) == 5.0
 
 
+def test_voices_have_a_share_of_their_usual_time_under_a_smaller_budget() -> None:
+    shares = {budget: within(CATALOGUE, budget).patience for budget in (1000, 4000, 8000, 60_000)}
+    assert shares == {1000: 0.125, 4000: 0.5, 8000: 1.0, 60_000: 1.0}
+    assert CATALOGUE.patience == 1.0
+
+
 def test_a_stricter_catalogue_holds() -> None:
     assert limits(10_000) == {"fast": 4.0, "standard": 4.0, "tool": 5.0, "realtime": 4.0}
     assert silence_limit_s(60_000) == SILENCE_LIMIT_S

@@ -1,10 +1,16 @@
-"""What the lab can stand in for, where a key is missing."""
+"""What the lab can stand in for, and when it does, where a key is missing."""
+
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engines.catalogue import Catalogue
 from policies import shipped
-from service.cli.rig import simulated
+from service.cli.errors import CommandError
+from service.cli.rig import rig, simulated
+from service.settings import Settings
+from tests.whole_call import without_settings
 
 pytestmark = pytest.mark.unit
 
@@ -35,3 +41,33 @@ def test_gemini_live_and_none_of_googles_other_models() -> None:
     written = catalogue(mind=GOOGLE)
     assert not simulated(written, written.engines["fast"].mind)
     assert simulated(written, written.engines["realtime"].mind)
+
+
+# -- who answers where a key is missing ------------------------------------------------------------------------
+async def test_rooms_are_not_answered_by_the_lab_because_a_key_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_settings(monkeypatch)
+    monkeypatch.setenv("OPENAI_API_KEY", "key")
+    with pytest.raises(CommandError) as refused:
+        async with rig(settings(tmp_path), tmp_path, may_simulate=False):
+            pytest.fail("callers would hear a script")
+    assert str(refused.value) == (
+        "DEEPGRAM_API_KEY, ELEVEN_API_KEY are not set, and rooms are not answered by the lab, which only simulates "
+        "deepgram, elevenlabs: set them (see `patchbay doctor`), or try the line without customers by "
+        "`patchbay worker --simulated start`"
+    )
+
+
+async def test_what_is_simulated_by_a_setting_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_settings(monkeypatch)
+    monkeypatch.setenv("OPENAI_API_KEY", "key")
+    named = settings(tmp_path, stand_ins=dict.fromkeys(("deepgram", "elevenlabs"), "http://127.0.0.1:9"))
+    async with rig(named, tmp_path, may_simulate=False) as ready:
+        assert ready == named
+
+
+def settings(folder: Path, **more: Any) -> Settings:
+    return Settings(ledger=str(folder / "ledger.sqlite"), **more)

@@ -15,6 +15,7 @@ from compliance.events import (
     DisclosureMissed,
     EngineHeard,
     HandedOff,
+    HeardAlike,
     PartFailed,
     Refused,
     TurnMoved,
@@ -281,8 +282,14 @@ def test_what_an_engine_heard_otherwise_is_told() -> None:
         deleted=0,
         word_error_rate=1.0,
     )
-    summary = summarise((*quick_call(), heard))
+    alike = HeardAlike(call_id="call-0001", at_ms=9, turn=2, engine="realtime", words=4)
+    summary = summarise((*quick_call(), heard, alike, alike.model_copy(update={"turn": 3})))
     assert "In turn 1 realtime heard 2 of 2 words otherwise than the record." in summary.remarks
+    assert (
+        "An engine's own transcript differs from the record in 1 of 3 turns that were compared."
+        in summary.remarks
+    )
+    assert summary_json(summary)["totals"]["heard_twice"] == 3
     [told] = summary_json(summary)["heard_otherwise"]
     assert (told["record"], told["engine_text"], told["word_error_rate"]) == (
         "order 441",

@@ -1,10 +1,12 @@
 """Routing the turns of a call: what is gathered, what is remembered, and what happens when a part fails."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from livekit.agents import ModelSettings, llm
 
 from classifiers.caller_state import SHIPPED, CallerStateModel
 from classifiers.emotion import EmotionReading
@@ -12,15 +14,18 @@ from classifiers.tool_need import Earlier, ToolNeed, ToolSet
 from compliance.clock import CallClock
 from compliance.consent import Disclosures, Rules
 from compliance.events import ConsentChanged, Decided, Event, PartFailed, Topic, TurnEnded, TurnMoved
+from engines.cascade import TOLD
 from engines.routing import CallerTurn, Route
 from policies import shipped
 from router import Memory, Policy, Signals
 from service.consents import CallConsents
 from service.facts import CallFacts, Classifiers
+from service.gathering import UNHEARD
 from service.health import CallHealth, Health, SharedCircuits
 from service.said import SPOKEN_LANGUAGE
 from service.turn_router import TurnRouter
 from tests.agreed import hears_out
+from tests.unit.engines.test_cascade import Mind, cascade
 
 pytestmark = pytest.mark.unit
 
@@ -538,6 +543,44 @@ def test_words_count_where_the_voice_may_not_be_judged() -> None:
     assert routed.signals["emotion.voice"] == 0.0
     assert routed.signals["emotion.upset"] > 0.5
     assert not any("voice" in each for each in routed.of(Decided)[-1].evidence)
+
+
+COMPLAINT = "this is ridiculous i want to speak to a real person i told you already"
+
+
+async def read_by_an_audio_aware_model(route: Route, words: str) -> list[tuple[str, str]]:
+    """Role and text of what the model is given for a turn that was routed so."""
+    mind = Mind((0, "I am sorry."))
+    aware = replace(cascade(mind), audio_aware=True)
+    history = llm.ChatContext()
+    history.add_message(role="user", content=words)
+    async for _ in aware.think(history, [], ModelSettings(), route.manner):
+        pass
+    return mind.read[-1]
+
+
+@pytest.mark.parametrize("heard", [FURIOUS, CALM, UNHEARD, RuntimeError("no model")])
+@pytest.mark.parametrize("agrees", [True, False])
+async def test_a_model_is_told_of_an_upset_voice_only_where_the_voice_was_listened_to(
+    heard: EmotionReading | Exception, agrees: bool
+) -> None:
+    routed = Routed(agrees=["emotion"] if agrees else [])
+    routed.voice.heard = heard
+    for _ in range(3):
+        previewed = routed.router.preview(COMPLAINT)
+        decided = routed.router.decide(CallerTurn(COMPLAINT, 0.0, 0.0))
+    assert routed.signals["emotion.upset"] > 0.5  # by the words, whatever the voice
+    told = [("system", TOLD.format(manner="upset"))] if agrees and heard is FURIOUS else []
+    for route in (previewed, decided):
+        assert await read_by_an_audio_aware_model(route, COMPLAINT) == [*told, ("user", COMPLAINT)]
+
+
+async def test_a_voice_counts_for_what_a_model_is_told_where_the_words_are_friendly() -> None:
+    routed = Routed()
+    routed.voice.heard = FURIOUS
+    route = routed.router.decide(CallerTurn("thank you", 0.0, 0.0))
+    told, _ = await read_by_an_audio_aware_model(route, "thank you")
+    assert told == ("system", TOLD.format(manner="upset"))
 
 
 NOT_MY_VOICE = "please don't analyse my voice"

@@ -80,15 +80,38 @@ async def test_who_is_heard_after_all_is_told_nothing() -> None:
 
 async def test_who_is_not_heard_again_and_again_is_passed_on_to_a_person() -> None:
     line = Line(person=True)
-    line.unheard.ears(Ears.DEAF)
+    line.unheard.ears(Ears.RECONNECTING)
     for _ in range(3):
         await line.says()
     assert line.told == ["sorry", "sorry", "a person"]
 
 
-async def test_words_that_come_begin_the_count_anew() -> None:
+async def test_a_person_is_fetched_at_once_when_no_recogniser_is_left() -> None:
     line = Line(person=True)
     line.unheard.ears(Ears.DEAF)
+    await line.says()
+    assert line.told == ["a person"]
+
+
+async def test_who_says_more_than_a_cough_and_is_not_understood_by_anybody_is_told_so() -> None:
+    line = Line()
+    line.unheard.nothing(800)
+    assert line.told == ["sorry"]
+
+
+async def test_one_short_sound_without_words_is_passed_over_and_a_second_is_not() -> None:
+    line = Line()
+    line.unheard.nothing(200)
+    line.unheard.heard()
+    line.unheard.nothing(200)
+    assert line.told == []
+    line.unheard.nothing(200)
+    assert line.told == ["sorry"]
+
+
+async def test_words_that_come_begin_the_count_anew() -> None:
+    line = Line(person=True)
+    line.unheard.ears(Ears.RECONNECTING)
     for _ in range(2):
         await line.says()
         await line.says()

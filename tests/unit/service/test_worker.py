@@ -248,6 +248,33 @@ def test_a_console_without_sound_says_so_and_exits_2(
     assert "microphone" in result.output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "may"),
+    [
+        (["start"], False),
+        (["dev"], False),
+        (["--simulated", "start"], True),
+        (["--simulated", "dev", "--log-level", "debug"], True),
+        (["console"], True),
+    ],
+)
+def test_the_lab_stands_in_for_a_vendor_in_rooms_only_when_it_is_asked_to(
+    command: CliRunner, monkeypatch: pytest.MonkeyPatch, arguments: list[str], may: bool
+) -> None:
+    asked: list[bool] = []
+
+    def rigged(*_: object, may_simulate: bool) -> None:
+        asked.append(may_simulate)
+        raise CommandError("far enough")
+
+    monkeypatch.setattr(work, "rig", rigged)
+    monkeypatch.setattr(work, "check_sound", lambda arguments: None)
+    for name, value in SERVER.items():
+        monkeypatch.setenv(name, value)
+    assert command.invoke(app, ["worker", *arguments]).exit_code == 2
+    assert asked == [may]
+
+
 def test_a_server_may_be_named_by_the_environment_or_by_options() -> None:
     work.check_server(["start"], SERVER)
     work.check_server(["start", "--url", "ws://h", "--api-key", "k", "--api-secret=s"], {})

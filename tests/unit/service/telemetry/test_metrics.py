@@ -6,7 +6,8 @@ import re
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from compliance.events import UsageIncurred
+from compliance.events import EngineHeard, HeardAlike, UsageIncurred
+from engines.circuits import State
 from service.telemetry import CallMetrics
 from tests.unit.service.sample_call import furious_call, quick_call
 
@@ -61,6 +62,36 @@ def test_the_cost_is_that_of_the_record(registry: CollectorRegistry) -> None:
     assert told == pytest.approx(sum(event.cost_usd for event in spent))
 
 
+def test_uses_that_lack_a_price_are_counted() -> None:
+    registry = CollectorRegistry()
+    metrics = CallMetrics(registry)
+    priced = next(event for event in quick_call() if isinstance(event, UsageIncurred))
+    for event in (priced, priced.model_copy(update={"unpriced": ("characters",)})):
+        metrics.take(event)
+    labels = {"provider": priced.provider, "model": priced.model}
+    assert value(registry, "unpriced_uses_total", **labels) == 1
+
+
+def test_the_share_of_turns_that_an_engine_heard_otherwise_has_a_denominator() -> None:
+    registry = CollectorRegistry()
+    metrics = CallMetrics(registry)
+    alike = HeardAlike(call_id="c", at_ms=1, turn=1, engine="realtime", words=4)
+    other = EngineHeard.model_construct(call_id="c", at_ms=2, turn=2, engine="realtime")
+    for event in (alike, alike, other):
+        metrics.take(event)
+    assert value(registry, "own_transcripts_total", engine="realtime", differs="false") == 2
+    assert value(registry, "own_transcripts_total", engine="realtime", differs="true") == 1
+
+
+def test_a_provider_that_is_left_alone_is_told_until_it_works_again() -> None:
+    registry = CollectorRegistry()
+    metrics = CallMetrics(registry)
+    labels = {"role": "llm", "provider": "groq", "model": "llama-3.1-8b-instant"}
+    for state, told in ((State.OPEN, 1), (State.HALF_OPEN, 1), (State.CLOSED, 0)):
+        metrics.circuit("llm groq llama-3.1-8b-instant", state)
+        assert value(registry, "provider_left_alone", **labels) == told
+
+
 def test_no_word_of_a_call_is_a_label(registry: CollectorRegistry) -> None:
     page = generate_latest(registry).decode()
     for event in (*quick_call(), *furious_call()):
@@ -82,7 +113,14 @@ def test_labels_are_made_of_names_and_numbers_only() -> None:
             "_flag(event.used)",
             "event.name",
         ),
-        *("_flag(event.failed)", "event.provider", "event.error", "event.part", "event.model"),
+        *(
+            "_flag(event.failed)",
+            "_flag(differs)",
+            "event.provider",
+            "event.error",
+            "event.part",
+            "event.model",
+        ),
     }
     source = inspect.getsource(CallMetrics.take)
     used = {

@@ -1,5 +1,7 @@
 """Calls as OpenTelemetry spans."""
 
+import ast
+import inspect
 from collections.abc import Sequence
 
 import pytest
@@ -9,6 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from compliance.events import CallStarted, Event, TurnAnswered
 from service.telemetry import Spans, tracing
+from service.telemetry import spans as module
 from tests.unit.service.sample_call import furious_call, quick_call
 
 pytestmark = pytest.mark.unit
@@ -101,6 +104,27 @@ def test_every_attribute_is_one_that_was_looked_at() -> None:
     keys = {key for span in found for key in span.attributes or {}}
     keys |= {key for span in found for event in span.events for key in event.attributes or {}}
     assert keys <= KNOWN
+
+
+def test_every_attribute_that_can_be_written_is_one_that_was_looked_at() -> None:
+    """Also those that no call of this module has: all keys of mappings, all that is yielded or set by a name."""
+    keys: set[str] = set()
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        match node:
+            case ast.Dict(keys=[*named]):
+                keys |= {_text(key) for key in named}
+            case ast.Yield(value=ast.Tuple(elts=[key, _])):
+                keys.add(_text(key))
+            case ast.Call(func=ast.Attribute(attr="set_attribute"), args=[key, *_]):
+                keys.add(_text(key))
+            case ast.Assign(targets=[ast.Subscript(value=ast.Name(id="attributes"), slice=key)]):
+                assert ast.unparse(key) == "name"  # of those that the module counts tokens by
+    assert keys == KNOWN | {"service.name"}  # of the process, not of a call
+
+
+def _text(key: ast.expr | None) -> str:
+    assert isinstance(key, ast.Constant), "a key that is not written out cannot be looked at"
+    return str(key.value)
 
 
 def test_no_word_of_a_call_is_in_any_span() -> None:

@@ -16,6 +16,7 @@ from livekit.agents.voice import io
 
 from compliance.events import Event, HumanSaid, PartFailed, TransferEnded
 from compliance.tap import RATE_HZ, AgentTap, CallerTap, FrameQueue
+from compliance.transcriber import Transcriber
 from compliance.voiced import Samples
 from engines.gates import GateError
 from engines.human import LEFT, Asked
@@ -92,7 +93,7 @@ class Stay:
             ear=self.ear,
             desk=desk,
             clock=self.line.clock,
-            recogniser=recogniser,
+            hears=lambda tap: Transcriber(recogniser, tap, self.line.clock),
             recorder=recorder,
             emit=self.events.append,
             pass_on=lambda target: asyncio.sleep(0),
@@ -279,9 +280,10 @@ def test_a_gate_that_is_closed_has_told_why_itself() -> None:
 
 def test_whoever_never_listened_closes_at_once() -> None:
     async def main() -> None:
+        clock = virtual_time.call_clock()
         hearing = Hearing(
-            LevelSTT(),
-            virtual_time.call_clock(),
+            lambda tap: Transcriber(LevelSTT(), tap, clock),
+            clock,
             emit=lambda event: None,
             call_id="c",
             asked=Asked(ANNA, "policy", "", 1),

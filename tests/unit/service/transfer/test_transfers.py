@@ -79,6 +79,7 @@ class Bench:
         self.passed_on: list[Target] = []
         self.ended: list[str] = []
         self.seen: list[bool] = []
+        self.met = 0
         self.refuses: Exception | None = None
         self.now_s = 0.0
         self.people = SimpleNamespace(
@@ -93,18 +94,21 @@ class Bench:
             ear=stubs.session,
             desk=stubs.desk,
             clock=CallClock(monotonic=lambda: self.now_s),
-            recogniser=stubs.session,
+            hears=stubs.session,
             recorder=stubs.recorder,
             emit=self.events.append,
             pass_on=self._pass_on,
             hang_up=self.ended.append,
             bill=lambda engine, minutes: None,
-            met=lambda: None,
+            met=self._meet,
             reason=lambda: "",
             keeps_numbers=keeps_numbers,
         )
         calling: Any = self.calling
         self.transfers = Transfers(line, {"human": self.person}, calling, "c", changed=self.seen.append)
+
+    def _meet(self) -> None:
+        self.met += 1
 
     async def _pass_on(self, to: Target) -> None:
         if self.refuses is not None:
@@ -177,6 +181,25 @@ async def test_who_wants_no_callback_is_told_so_once() -> None:
     await bench.fetched("no thank you")
     assert bench.of(CallbackAsked) == []
     assert bench.given_back == [(WORDS.no_callback, NOBODY)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [("five five five zero one four two", "yes", "tomorrow"), ("no thank you",)],
+    ids=["left", "declined"],
+)
+async def test_who_was_asked_for_a_number_is_not_asked_again_for_the_same_wish(said: tuple[str, ...]) -> None:
+    bench = Bench("warm", "callback", to=(ROOM,))
+    bench.calling.free = True
+    await looked(bench)
+    await bench.fetched(*said)
+    assert bench.met == 1
+
+
+async def test_who_could_not_be_helped_to_anybody_still_wants_a_person() -> None:
+    bench = Bench("warm", "callback", keeps_numbers=False)
+    await bench.fetched()
+    assert bench.met == 0
 
 
 async def test_whatever_a_server_does_the_caller_is_given_back() -> None:
