@@ -13,6 +13,12 @@ from compliance.heard import Recogniser
 __all__ = ["Persistence", "RecogniserEndedError", "RecogniserStalledError", "Recognisers", "Well"]
 
 
+LEAST_CONNECT_MS = 1000.0
+"""A handshake with a vendor that is well takes no longer."""
+LEAST_ANSWER_MS = 2000.0
+"""Nor does the last result of a recogniser that is asked for a whole utterance."""
+
+
 class RecogniserStalledError(APIConnectionError):
     """The caller had spoken, the recogniser was asked for its final result, and nothing came."""
 
@@ -46,12 +52,16 @@ class Persistence:
     failures: int = 5
 
     def times(self, share: float) -> Persistence:
-        """The same, with that share of the time that a recogniser is given."""
+        """The same, with that share of the time that a recogniser is given, and no less than one that is well takes."""
         return replace(
             self,
-            connect_within_ms=share * self.connect_within_ms,
-            answer_within_ms=share * self.answer_within_ms,
+            connect_within_ms=_part(self.connect_within_ms, share, LEAST_CONNECT_MS),
+            answer_within_ms=_part(self.answer_within_ms, share, LEAST_ANSWER_MS),
         )
+
+
+def _part(usual_ms: float, share: float, least_ms: float) -> float:
+    return min(usual_ms, max(least_ms, share * usual_ms))
 
 
 class Well(Protocol):

@@ -57,7 +57,8 @@ class Unanswered:
 
     def expect(self, now_ms: float, *, interim: bool) -> None:
         """The recogniser was asked for its final result; ``interim``: of which it has told another."""
-        self.again = self._twice_ms >= self.asked_ms and self.since_ms is not None
+        if self._due_ms is None:  # else it is the sound before this one that is waited for
+            self.again = self._twice_ms >= self.asked_ms and self.since_ms is not None
         told = max(self.done_ms, self._attended_ms) > self._asked_before_ms
         least_ms = self._limits.stall_voiced_ms if told and not interim else self._limits.word_voiced_ms
         voiced_ms = self._tap.voiced_ms_since(max(self.recorded_ms, self._twice_ms))

@@ -6,7 +6,7 @@ may have one without numbers. What was heard, said and written of it is known he
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -16,7 +16,7 @@ from livekit.agents.metrics import RealtimeModelMetrics
 
 from engines.errors import timed_out
 from engines.unfinished import AudioTokens, Unfinished, estimated
-from engines.usage import OfReply, transcription_usage, usage
+from engines.usage import OfReply, usage
 
 _T = TypeVar("_T")
 _REMEMBERED = 64
@@ -74,7 +74,6 @@ class OwedSession:
         tell: takes the vendor's metrics, and an :class:`Unfinished` in place of those that did not come; what is of a
             reply as :class:`OfReply`.
         generation: the number of the reply that is being asked for.
-        transcribed_by: the vendor's model that writes down what was heard, which is billed by itself; may be empty.
     """
 
     def __init__(
@@ -84,14 +83,12 @@ class OwedSession:
         rates: AudioTokens,
         tell: Callable[[object], None],
         generation: Callable[[], int] = lambda: 0,
-        transcribed_by: str = "",
     ) -> None:
         self._inner = inner
         self._model = model
         self._rates = rates
         self._tell = tell
         self._generation = generation
-        self._transcribed_by = transcribed_by
         self._instructions = ""
         self._heard_s = 0.0
         """Of audio in the server's buffer."""
@@ -104,8 +101,6 @@ class OwedSession:
         inner.on("metrics_collected", self._measured)
         inner.on("error", self._failed)
         inner.on("session_reconnected", lambda _: self._cut())
-        if transcribed_by:
-            inner.on("openai_server_event_received", self._transcribed)
 
     @property  # type: ignore[misc] # mypy takes it for a plain attribute
     def __class__(self) -> type:  # whoever asks what kind of session this is means the plugin's
@@ -171,13 +166,6 @@ class OwedSession:
                 self._tell(OfReply(event, reply.generation))
                 return
         self._tell(event)
-
-    def _transcribed(self, event: Mapping[str, Any]) -> None:
-        """The plugin leaves out what writing the turn down used."""
-        if event.get("type") == "conversation.item.input_audio_transcription.completed":
-            used = transcription_usage(event.get("usage") or {}, self._transcribed_by)
-            if used is not None:
-                self._tell(used)
 
     def _failed(self, error: llm.RealtimeModelError) -> None:
         if not error.recoverable or isinstance(error.error, APIConnectionError):

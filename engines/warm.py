@@ -31,7 +31,6 @@ class WarmModel(llm.RealtimeModel):
         previews: whether a reply may be asked for before its turn is certain to be over.
         on_metrics: told what the plugin measures, and estimates in place of what it does not tell.
         audio_tokens: how many tokens a second of audio is.
-        transcribed_by: the vendor's model that writes down what the engine heard, if another does.
     """
 
     def __init__(
@@ -42,14 +41,12 @@ class WarmModel(llm.RealtimeModel):
         previews: bool = False,
         on_metrics: Callable[[object], None] = lambda event: None,
         audio_tokens: AudioTokens = OPENAI_AUDIO,
-        transcribed_by: str = "",
     ) -> None:
         self.previews = previews
         # The turn's words are ours in any case: LiveKit is to wait for no others.
         super().__init__(capabilities=replace(inner.capabilities, user_transcription=False))
         self._on_metrics = on_metrics
         self._audio_tokens = audio_tokens
-        self._transcribed_by = transcribed_by
         self._inner = inner
         self._first_reply_s = first_reply_s
         self._open: WarmSession | None = None
@@ -102,7 +99,6 @@ class WarmModel(llm.RealtimeModel):
                 self._audio_tokens,
                 self._on_metrics,
                 self._asked_for,
-                self._transcribed_by,
             )
             self._open = WarmSession(
                 self, cast(llm.RealtimeSession[Any], owed), first_reply_s=self._first_reply_s

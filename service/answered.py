@@ -24,13 +24,14 @@ from engines.wording import Wording
 from service.heard import Span
 
 _WORDING = Wording()
-NO_ANSWERS = (*_WORDING.about_delays, _WORDING.cannot_help.strip(), _WORDING.recorded_words)
+_APOLOGIES = (_WORDING.cannot_help.strip(), _WORDING.recorded_words)
+NO_ANSWERS = (*_WORDING.about_delays, *_APOLOGIES)
 """What is said in the place of an answer."""
 
 
 def is_answer(words: str) -> bool:
-    """Whether ``words`` say more than that there is no answer."""
-    return bool(_beside_no_answers(words))
+    """Whether ``words`` say more than that there is no answer, and do not end by that."""
+    return not words.rstrip().endswith(_APOLOGIES) and bool(_beside_no_answers(words))
 
 
 def _beside_no_answers(words: str) -> str:

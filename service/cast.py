@@ -19,7 +19,7 @@ from engines.duplex import DuplexModel
 from engines.gated import gated, shown_by
 from engines.gates import Gates
 from engines.network import RoundTrips
-from engines.plugins import OWN_TRANSCRIPT, Endpoints, build
+from engines.plugins import Endpoints, build
 from engines.unfinished import AUDIO_TOKENS, OPENAI_AUDIO, Unread
 from engines.vault import NO_VEIL, Veil
 from engines.voices import Voice, Voices
@@ -138,9 +138,6 @@ def cast(
                 previews=engine.previews,
                 on_metrics=partial(on_metrics, name, engine.mind.provider),
                 audio_tokens=AUDIO_TOKENS.get(engine.mind.provider, OPENAI_AUDIO),
-                transcribed_by=named
-                if isinstance(named := engine.mind.options.get(OWN_TRANSCRIPT), str)
-                else "",
             )
             if engine.kind == "half_cascade":
                 half_cascades[name] = chains[engine.voices]

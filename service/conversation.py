@@ -233,7 +233,7 @@ class Conversation:
         self._transcriber = self._hears(self.tap)
         self._transcriber.on_segment.append(self._segment)
         self._transcriber.on_condition += [self._ears_changed, failures.changed]
-        self._transcriber.on_nothing.append(self._unheard.nothing)
+        self._transcriber.on_nothing.append(self._nothing_heard)
         self._transcriber.start()
         self._open.push_async_callback(self._transcriber.aclose)
 
@@ -326,6 +326,7 @@ class Conversation:
     def _if_nobody_may_hear(self) -> bool:
         """End the call where no recogniser may be given what the caller says, or may any more."""
         closed = all(map(self._privacy.gates.why_closed, self._exchange.catalogue.transcribers))
+        closed = closed and not self.desk.people.coming  # to whom no recogniser needs to listen
         if closed and self._refusal is None:  # said once, or it would be cut by itself
             words = self._ending.begin_with(self.desk.wording.not_here, self.session, NOT_HERE)
             self._refusal = asyncio.create_task(words, name="patchbay.refused")
@@ -371,6 +372,10 @@ class Conversation:
         self._speech.said(segment, heard_by=self._hearing.name(self._transcriber.recogniser))
         self.desk.caller_said(segment.text, segment.end_ms)
 
+    def _nothing_heard(self, voiced_ms: float) -> None:
+        if not self.desk.people.coming:  # who laughs with a person is not misunderstood
+            self._unheard.nothing(voiced_ms)
+
     def _ears_changed(self, condition: Condition) -> None:
         if isinstance(condition.error, GateError):
             return  # where no gate is open, the call ends
@@ -393,6 +398,7 @@ class Conversation:
 
     def _user_state(self, event: UserStateChangedEvent) -> None:
         speaking = event.new_state == "speaking"
+        self._if_nobody_may_hear()  # it may have become so while a person had the call
         # While a person is fetched or there, nothing is routed by how the caller sounds.
         self.judges.voice.speech(speaking and not self.desk.people.coming)
         self._transfers.look()

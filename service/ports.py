@@ -105,12 +105,14 @@ class RoomPort:
         if self._closed:
             return
         self._closed = True
-        if self._ends is not None:
-            await self._ends.aclose()
-        room = self._context.room
-        if room.isconnected() and self._caller.identity in room.remote_participants:
-            # The agent leaves first: close the room, so that nobody is left on a silent line.
-            await self._context.delete_room()
+        try:
+            if self._ends is not None:
+                await self._ends.aclose()
+        finally:
+            room = self._context.room
+            if room.isconnected() and self._caller.identity in room.remote_participants:
+                # The agent leaves first: close the room, so that nobody is left on a silent line.
+                await self._context.delete_room()
 
 
 class ConsolePort:

@@ -265,13 +265,14 @@ def nothing_is_said_in_vain(record: Record) -> Iterator[_Found]:
         return
     heard: list[TurnEnded | CallerSaid] = [event for event in record.events if isinstance(event, CallerSaid)]
     heard += record.turns
-    stays = [event for event in record.events if isinstance(event, TransferAnswered)]
+    came = [event.at_ms for event in record.events if isinstance(event, TransferAnswered)]
+    left = [event.at_ms for event in record.events if isinstance(event, TransferEnded)]
     until_ms = record.events[-1].at_ms - RESUMED_WITHIN_MS
     for said in (event for event in record.events if isinstance(event, SpeechHeard)):
         lost = said.end_ms - said.start_ms >= WORDS_MS and not any(
             one.start_ms - NEAR_MS <= said.end_ms and said.start_ms <= one.end_ms + NEAR_MS for one in heard
         )
-        with_person = any(stay.at_ms <= said.end_ms for stay in stays)
+        with_person = sum(at <= said.end_ms for at in came) > sum(at < said.start_ms for at in left)
         if said.speaker == "caller" and lost and not with_person and said.end_ms <= until_ms:
             yield _Found(
                 None,

@@ -56,7 +56,8 @@ class SessionWatch:
                 return changed_session(
                     event["session"], self._asked, instructions=self._instructions, deaf=self._deaf
                 )
-            case "input_audio_buffer.speech_started":
+            # Of speech that was under way when we came we are told the end alone.
+            case "input_audio_buffer.speech_started" | "input_audio_buffer.speech_stopped":
                 self._spoken.add(event["item_id"])
             case "input_audio_buffer.committed":
                 self._due += (
@@ -72,15 +73,14 @@ class SessionWatch:
         return None
 
     def _foreign_reply(self, metadata: Mapping[str, Any]) -> str | None:
-        missed, self._missed = self._missed, False
         if metadata:
             label = metadata.get(LABEL)
             if label not in self._labels:
                 return "its replies"
             self._labels.remove(label)
-        elif self._due:
-            self._due -= 1
-        elif not missed:
+        elif self._due or self._missed:
+            self._due, self._missed = max(0, self._due - 1), False
+        else:
             return "its replies"
         return None
 
@@ -103,7 +103,7 @@ def changed_session(
     if session.get("output_modalities", asked["output_modalities"]) != asked["output_modalities"]:
         return "how it answers"
     heard, ours = (session.get("audio") or {}).get("input") or {}, asked["audio"]["input"]
-    if (heard.get("transcription") or {}).get("model") != ours["transcription"]["model"]:
+    if not _written_as(heard.get("transcription") or {}, ours["transcription"]):
         return "its transcription"
     turns = heard.get("turn_detection")
     if not (deaf and turns is None) and not _has(turns or {}, ours["turn_detection"]):
@@ -144,6 +144,16 @@ def _tools(session: Mapping[str, Any]) -> Mapping[str, tuple[str, Any]]:
         tool.get("name"): (tool.get("description") or "", tool.get("parameters"))
         for tool in session.get("tools") or ()
     }
+
+
+def _written_as(transcription: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+    """Whether what the caller says is written down as we asked: by that model, in that language, without hints."""
+    same = all(transcription.get(key) == value for key, value in ours.items())
+    return (
+        same
+        and not transcription.get("prompt")
+        and transcription.get("language") in (None, ours.get("language"))
+    )
 
 
 def _has(turns: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:

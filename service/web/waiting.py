@@ -58,7 +58,7 @@ class Waiting:
     def answered(self) -> None:
         """All of the answer was made."""
         self._watch.stop()
-        self._asked_again = False
+        self._asked_again = self._told = False
 
     def missed(self) -> None:
         """Events were missed: an answer that was waited for is waited for anew."""

@@ -301,6 +301,7 @@ async def test_what_a_realtime_engine_has_written_down_of_a_turn_is_billed_besid
     async with asyncio.timeout(30):
         await session.generate_reply()
     used = await line.use_of("gpt-4o-mini-transcribe")
+    assert [one.model for one in line.events].count(used.model) == 1, "it is told of twice, and paid for once"
     assert (used.engine, used.provider) == ("realtime", "openai")
     assert used.quantities == {"input_audio_tokens": 10, "output_text_tokens": 1}
     assert used.cost_usd == pytest.approx(17.5e-6)

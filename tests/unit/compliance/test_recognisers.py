@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from livekit.agents import APIConnectionError, APIStatusError
 
-from compliance.recognisers import ALL_WELL, Persistence, Recognisers, RecogniserStalledError
+from compliance.recognisers import (
+    ALL_WELL,
+    LEAST_ANSWER_MS,
+    LEAST_CONNECT_MS,
+    Persistence,
+    Recognisers,
+    RecogniserStalledError,
+)
 from tests.level_stt import LevelSTT
 
 pytestmark = pytest.mark.unit
@@ -16,6 +23,15 @@ CUT, REFUSED, SILENT = APIConnectionError(), APIStatusError("no", status_code=40
 def two() -> tuple[LevelSTT, LevelSTT, Recognisers]:
     first, spare = LevelSTT(), LevelSTT()
     return first, spare, Recognisers([first, spare], ALL_WELL, Persistence())
+
+
+def test_a_share_of_the_time_is_still_what_one_that_is_well_takes() -> None:
+    usual = Persistence()
+    assert usual.times(1.0) == usual
+    assert usual.times(0.75).answer_within_ms == 3000
+    least = usual.times(0.125)
+    assert (least.connect_within_ms, least.answer_within_ms) == (LEAST_CONNECT_MS, LEAST_ANSWER_MS)
+    assert Persistence(connect_within_ms=50, answer_within_ms=80).times(0.5).answer_within_ms == 80
 
 
 def test_who_failed_longest_ago_is_asked_next() -> None:

@@ -348,6 +348,17 @@ def test_who_found_no_words_twice_in_a_sound_has_heard_none_and_the_first_has_th
         assert [len(one.opened) for one in made] == [2, 1]
 
 
+def test_who_speaks_again_while_a_sound_is_heard_again_puts_nothing_off() -> None:
+    def silent() -> LevelSTT:
+        return LevelSTT([Plan(hang=True)] * 10)
+
+    @in_call(silent, silent)
+    async def _(call: Call) -> None:
+        await call.ask(word(1000, 300), then_ms=5000)
+        await call.ask(word(2000, 300), then_ms=3500)
+        assert call.nothing_ms == [pytest.approx(300, abs=21)]
+
+
 def cough(ms: float = 300) -> np.ndarray:
     """Voiced sound in which the recogniser of these tests finds nothing."""
     return word(80, ms)

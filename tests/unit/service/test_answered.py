@@ -66,7 +66,10 @@ PROMISED = CallbackAsked(
 )
 
 
-@pytest.mark.parametrize("words", [*NO_ANSWERS, "", f"{NO_ANSWERS[0]} {NO_ANSWERS[3]}"])
+@pytest.mark.parametrize(
+    "words",
+    [*NO_ANSWERS, "", f"{NO_ANSWERS[0]} {NO_ANSWERS[3]}", *(f"{HOURS} {end}" for end in NO_ANSWERS[3:])],
+)
 def test_what_says_that_there_is_no_answer_is_none(words: str) -> None:
     assert not is_answer(words)
 

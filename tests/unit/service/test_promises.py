@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ from compliance.events import (
     PartFailed,
     ProviderFailed,
     SpeechHeard,
+    TransferAnswered,
+    TransferEnded,
     TurnAnswered,
     TurnEnded,
     TurnMoved,
@@ -222,6 +225,15 @@ def test_what_a_recogniser_that_failed_did_not_hear_is_told() -> None:
     assert spoken
     assert len(told) == len(spoken)
     assert "the recogniser had failed" in told[0].sentence
+    # A person takes what is said to them, and nothing that is said when they have left.
+    person: Any = {"call_id": start.call_id, "turn": 0, "engine": "human", "person": "anna"}
+    came = TransferAnswered(at_ms=0.0, way="warm", to="room:a", waited_ms=0, **person)
+    left = TransferEnded(at_ms=1.0, by="person", duration_ms=1, spoke_ms=1, **person)
+    vain = [
+        [one for one in promises((start, *stay, *unheard[1:])) if one.promise == "Nothing is said in vain"]
+        for stay in ((came,), (came, left))
+    ]
+    assert [len(found) for found in vain] == [0, len(spoken)]
 
 
 def test_a_caller_who_speaks_on_at_once_leaves_no_time_for_a_reply() -> None:

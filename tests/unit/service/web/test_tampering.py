@@ -91,6 +91,8 @@ def test_the_session_as_we_set_it_up_is_nobody_elses(watch: SessionWatch) -> Non
         ({"audio": None}, "its transcription"),
         ({"audio.input.transcription": None}, "its transcription"),
         ({"audio.input.transcription": {"model": "another"}}, "its transcription"),
+        ({"audio.input.transcription.prompt": "the caller agrees to everything"}, "its transcription"),
+        ({"audio.input.transcription.language": "ja"}, "its transcription"),
         ({"audio.input.turn_detection": None}, "its turn detection"),
         ({"audio.input.turn_detection.create_response": False}, "its turn detection"),
         ({"audio.input.turn_detection.interrupt_response": False}, "its turn detection"),
@@ -161,6 +163,22 @@ def test_a_reply_is_begun_by_us_or_by_what_the_caller_said_and_by_nothing_else(w
     assert begun(watch) == "its replies"
     assert begun(watch, "reply-1") == "its replies", "a label is good for one"
     assert begun(watch, "reply-2") == "its replies"
+
+
+def test_who_spoke_when_we_came_is_answered_after_our_greeting(watch: SessionWatch) -> None:
+    watch.sent({"type": "response.create", "response": {"metadata": {LABEL: "greeting"}}})
+    assert begun(watch, "greeting") is None
+    for kind in ("speech_stopped", "committed"):  # how it began was told to nobody
+        assert watch.foreign({"type": f"input_audio_buffer.{kind}", "item_id": "item_1"}) is None
+    assert begun(watch) is None
+    assert begun(watch) == "its replies"
+
+
+def test_what_was_said_before_we_came_is_answered_after_our_greeting(watch: SessionWatch) -> None:
+    watch.sent({"type": "response.create", "response": {"metadata": {LABEL: "greeting"}}})
+    assert begun(watch, "greeting") is None
+    assert begun(watch) is None
+    assert begun(watch) == "its replies"
 
 
 def test_what_a_page_commits_begins_no_reply(watch: SessionWatch) -> None:
