@@ -224,6 +224,9 @@ class Caller:
         if self._understanding is None:
             return True
         whole = await self._understood(self._understanding.whole(since_ms), self._manners.reply_ms)
+        if whole is None and self._line.agent_speaking:  # nobody hangs up on an answer
+            await self._line.agent_finished(self._manners.quiet_ms)
+            whole = await self._understood(self._understanding.whole(since_ms), self._manners.quiet_ms)
         if whole is not None:  # after a pause, maybe
             await self._line.agent_finished(self._manners.quiet_ms)
         return whole is not None

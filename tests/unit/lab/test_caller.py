@@ -248,6 +248,24 @@ def test_a_caller_who_understands_waits_for_the_rest_of_an_answer_that_breaks_of
     assert (report.duration_ms > 20_000) is not goes_on
 
 
+def test_a_caller_whose_patience_ends_in_an_answer_hears_it_out(recorded) -> None:
+    understanding = Understanding()
+
+    async def slow(line: Line) -> None:
+        await reply(line, 500)
+        await caller_stops(line)
+        understanding.take(answered(line))
+        await reply(line, 100)
+        await asyncio.sleep(18)
+        await reply(line, 6000)
+        await asyncio.sleep(6.1)
+        understanding.take(said(line, "Sorry, let me start again. On Saturday until five."))
+
+    report, _ = lived(recorded("calm"), slow, understanding=understanding)
+    assert report.gave_up is None
+    assert report.duration_ms > 25_000
+
+
 def test_a_caller_who_understands_notices_that_the_agent_hangs_up(recorded) -> None:
     async def rude(line: Line) -> None:
         await reply(line, 500)
