@@ -33,6 +33,8 @@ RATE_HZ = 24_000
 
 # A frame this much later than the one before means that the line sent nothing, not that we were slow.
 _GAP_MS = 400.0
+# The agent's voice made a pause that long where its next audio had not come yet; less is a hitch within its speech.
+_BREAK_MS = 400.0
 # How fast the audio's own time follows arrivals that are later than it predicts (a slow source clock).
 _FOLLOW = 0.005
 
@@ -234,6 +236,13 @@ class CallerTap(io.AudioInput):
         return self._resamplers[rate_hz]
 
 
+class Lag(NamedTuple):
+    """How long, in milliseconds, playback had stood still for want of audio when it came to an offset in it."""
+
+    offset_ms: float
+    lag_ms: float
+
+
 @dataclass(frozen=True)
 class Playout:
     """One stretch of agent audio as the caller heard it. Times are call times in milliseconds.
@@ -251,6 +260,27 @@ class Playout:
     transcript: str | None
     heard: tuple[Stamped, ...] = ()
     """Its audio as the caller heard it, where :attr:`AgentTap.keeps_audio`."""
+    lags: tuple[Lag, ...] = ()
+    """Where playback stood still, in order; each counts those before it."""
+
+    def ear_ms(self, offset_ms: float) -> float:
+        """When the first ``offset_ms`` of its audio had been heard, or all of it that was, where that is less."""
+        offset_ms = min(offset_ms, self.heard_ms)
+        lag_ms = max((lag.lag_ms for lag in self.lags if lag.offset_ms < offset_ms), default=0.0)
+        return self.start_ms + lag_ms + offset_ms
+
+    @property
+    def stretches(self) -> tuple[tuple[float, float], ...]:
+        """When something of it was heard, from and until: a voice that stalls in mid-reply speaks twice."""
+        if self.heard_ms <= 0:
+            return ()
+        stretches, start_ms, before_ms = [], self.start_ms, 0.0
+        for offset_ms, lag_ms in self.lags:
+            if offset_ms < self.heard_ms and lag_ms - before_ms >= _BREAK_MS:
+                stretches.append((start_ms, self.start_ms + offset_ms + before_ms))
+                start_ms = self.start_ms + offset_ms + lag_ms
+            before_ms = lag_ms
+        return (*stretches, (start_ms, self.ear_ms(self.heard_ms)))
 
 
 @dataclass(slots=True)
@@ -272,14 +302,25 @@ class _Segment:
     def __init__(self) -> None:
         self.captured_ms = 0.0
         self.started_ms: float | None = None
-        self.lag_ms = 0.0
-        """How long playback stood still for want of audio; followed until an answer sounds."""
+        self.lags: list[Lag] = []
         self.sounds: list[_Sound] = []
         """The first sample that is not silence, and that of an answer, if it is another."""
         self.answers = False
         """Whether an answer sounds in it."""
         self.kept: list[Stamped] = []
         """Its frames, each with the time at which it came."""
+
+    @property
+    def lag_ms(self) -> float:
+        """How long playback stood still for want of audio."""
+        return self.lags[-1].lag_ms if self.lags else 0.0
+
+    def came(self, at_ms: float) -> None:
+        """More audio came at ``at_ms``, maybe after what was there had been played."""
+        if self.started_ms is not None:
+            late_ms = at_ms - (self.started_ms + self.captured_ms + self.lag_ms)
+            if late_ms > 0:
+                self.lags.append(Lag(self.captured_ms, self.lag_ms + late_ms))
 
     def heard(self, start_ms: float, heard_ms: float) -> tuple[Stamped, ...]:
         """The frames that were played, each with the time at which it was heard: none before it had come."""
@@ -359,10 +400,8 @@ class AgentTap(io.AudioOutput):
         self.frames += 1
         if self.keeps_audio:
             segment.kept.append(Stamped(self._clock.now_ms(), frame))
+        segment.came(self._clock.now_ms())
         if not segment.answers:
-            if segment.started_ms is not None:
-                due_ms = segment.started_ms + segment.captured_ms + segment.lag_ms
-                segment.lag_ms += max(0.0, self._clock.now_ms() - due_ms)
             sound = first_sound(np.frombuffer(frame.data, np.int16))
             if sound is not None:
                 segment.answers = NO_ANSWER not in frame.userdata
@@ -426,6 +465,7 @@ class AgentTap(io.AudioOutput):
             interrupted=event.interrupted,
             transcript=event.synchronized_transcript,
             heard=segment.heard(start_ms, heard_ms),
+            lags=tuple(segment.lags),
         )
         _call(self.on_finished, playout)
         if self._segments and self._segments[0].started_ms is not None:

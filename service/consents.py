@@ -131,8 +131,8 @@ class CallConsents:
                     wording=passage.wording.name,
                     language=passage.wording.language,
                     version=Wording.version(passage.words),
-                    start_ms=max(0.0, playout.start_ms + begin_ms),
-                    end_ms=max(0.0, min(playout.start_ms + min(end_ms, playout.heard_ms), playout.end_ms)),
+                    start_ms=max(0.0, playout.ear_ms(begin_ms)),
+                    end_ms=max(0.0, min(playout.ear_ms(end_ms), playout.end_ms)),
                     heard_share=min(1.0, (playout.heard_ms - begin_ms) / (end_ms - begin_ms)),
                     complete=complete,
                 )

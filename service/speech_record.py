@@ -46,9 +46,9 @@ class SpeechRecord:
         self._agent_speaks = event.new_state == "speaking"
 
     def played(self, playout: Playout) -> None:
-        """A stretch of the agent's audio was heard, or as much of it as was."""
-        if playout.heard_ms > 0:
-            self._heard("agent", playout.start_ms, playout.start_ms + playout.heard_ms)
+        """Some of the agent's audio was heard, maybe with a break in it."""
+        for start_ms, end_ms in playout.stretches:
+            self._heard("agent", start_ms, end_ms)
 
     def said(self, segment: Segment, *, heard_by: str = "") -> None:
         """A recogniser is certain of words of the caller."""

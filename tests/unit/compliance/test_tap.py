@@ -422,6 +422,32 @@ def test_where_audio_is_kept_a_playout_holds_it_as_the_line_played_it() -> None:
     virtual_time.run(call())
 
 
+def test_a_voice_that_stalls_in_mid_reply_was_heard_in_two_stretches() -> None:
+    async def call() -> None:
+        reply = Reply()
+        await asyncio.sleep(0.1)
+        await reply.capture(*[SPEECH] * 5)
+        await asyncio.sleep(3)
+        await reply.capture(*[SPEECH] * 5)
+        await asyncio.sleep(0.3)  # a hitch
+        await reply.capture(*[SPEECH] * 5)
+        await asyncio.sleep(4)  # what would come now is cut
+        reply.tap.clear_buffer()
+        reply.tap.flush()
+        await reply.tap.wait_for_playout()
+        (playout,) = reply.playouts
+        _, line = reply.line.recording()
+        sounding = np.flatnonzero(line) / PER_MS
+        (first, second), length_ms = playout.stretches, SPEECH.size / PER_MS
+        assert first == pytest.approx((100, 100 + 5 * length_ms), abs=1)
+        assert second == pytest.approx((3100, sounding[-1]), abs=1)
+        assert playout.ear_ms(0) == pytest.approx(100, abs=1)
+        assert playout.ear_ms(5.5 * length_ms) == pytest.approx(3100 + length_ms / 2, abs=1)
+        assert playout.ear_ms(60_000) == pytest.approx(sounding[-1], abs=1)
+
+    virtual_time.run(call())
+
+
 def test_of_a_reply_that_was_cut_a_playout_holds_what_was_heard_to_the_sample() -> None:
     async def call() -> None:
         reply = Reply()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from livekit.agents import AgentStateChangedEvent, UserStateChangedEvent
 from compliance.clock import CallClock
 from compliance.events import CallerSaid, Event, SpeechHeard
 from compliance.heard import Segment
-from compliance.tap import Playout
+from compliance.tap import Lag, Playout
 from service.speech_record import SpeechRecord
 
 pytestmark = pytest.mark.unit
@@ -80,6 +81,12 @@ def test_the_agent_was_heard_for_as_long_as_it_was_played() -> None:
     line.speech.played(cut(1000, heard_ms=700))
     line.speech.played(cut(3000, heard_ms=0))
     assert line.heard == [("agent", 1000, 1700)]
+
+
+def test_an_agent_whose_voice_stalled_was_not_heard_meanwhile() -> None:
+    line = Line()
+    line.speech.played(replace(cut(1000, heard_ms=700), lags=(Lag(500, 3000),)))
+    assert line.heard == [("agent", 1000, 1500), ("agent", 4500, 4700)]
 
 
 def test_words_say_whether_the_agent_was_speaking() -> None:
