@@ -112,15 +112,23 @@ class Catalogue:
         """Read a catalogue from text; ``file`` names it in errors."""
         return _read(Document.parse(text, file=file))
 
+    @property
+    def places(self) -> Mapping[str, tuple[Role, Component]]:
+        """Every component of the catalogue and what it is, by where it is written."""
+        places: dict[str, tuple[Role, Component]] = {"transcriber": ("stt", self.transcriber)}
+        if self.spare_transcriber:
+            places["spare_transcriber"] = "stt", self.spare_transcriber
+        for name, voice in self.voices.items():
+            places[f"voices.{name}"] = "tts", voice
+        for name, engine in self.engines.items():
+            places[f"engines.{name}.model"] = "llm" if engine.kind == "cascade" else "realtime", engine.mind
+        if self.decisions:
+            places["decisions.model"] = "decisions", self.decisions.model
+        return places
+
     def parts(self) -> tuple[tuple[Role, Component], ...]:
         """Every component of the catalogue, and what it is."""
-        parts: list[tuple[Role, Component]] = [("stt", part) for part in self.transcribers]
-        parts += [("tts", voice) for voice in self.voices.values()]
-        for engine in self.engines.values():
-            parts.append(("llm" if engine.kind == "cascade" else "realtime", engine.mind))
-        if self.decisions:
-            parts.append(("decisions", self.decisions.model))
-        return tuple(parts)
+        return tuple(self.places.values())
 
     def components(self) -> tuple[Component, ...]:
         """Every component of the catalogue, each once."""

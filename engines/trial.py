@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, cast
 
 from engines.catalogue import Catalogue
-from engines.component import Component, Role
+from engines.component import Component
 from engines.errors import EngineNotConfiguredError
 from engines.plugins import Endpoint, build, loadable
 
@@ -27,7 +27,7 @@ def try_out(
         EngineNotConfiguredError: plugins refuse what the catalogue says of them; all such parts, by their places.
     """
     refused = []
-    for place, role, part in _parts(catalogue):
+    for place, (role, part) in catalogue.places.items():
         if loadable(part):
             try:
                 build(role, part, endpoint_of(part), _NO_SESSION)
@@ -35,14 +35,3 @@ def try_out(
                 refused.append(f"{catalogue.file}: {place}: {error}")
     if refused:
         raise EngineNotConfiguredError("\n".join(refused))
-
-
-def _parts(catalogue: Catalogue) -> Iterator[tuple[str, Role, Component]]:
-    for place, part in zip(("transcriber", "spare_transcriber"), catalogue.transcribers, strict=False):
-        yield place, "stt", part
-    for name, voice in catalogue.voices.items():
-        yield f"voices.{name}", "tts", voice
-    for name, engine in catalogue.engines.items():
-        yield f"engines.{name}.model", "llm" if engine.kind == "cascade" else "realtime", engine.mind
-    if catalogue.decisions is not None:
-        yield "decisions.model", "decisions", catalogue.decisions.model

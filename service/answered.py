@@ -1,13 +1,14 @@
 """Whether callers were answered: what an engine says in reply answers, and so does a person who takes the call.
 
 That there is no answer yet, that there is none, and that something should be said again are no answers, and a turn that
-the recogniser never ended has none.
+the recogniser never ended has none. That a person is fetched, or that none came, is no answer either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from math import inf
 
 from compliance.events import (
     AgentSaid,
@@ -16,7 +17,6 @@ from compliance.events import (
     TransferAnswered,
     TransferAsked,
     TransferEnded,
-    TransferFailed,
     TurnAnswered,
     TurnEnded,
 )
@@ -60,7 +60,7 @@ class Answers:
         Args:
             said: when the caller spoke, in order, on the call's clock.
         """
-        until_ms = (*(span.start_ms for span in said[1:]), float("inf"))
+        until_ms = (*(span.start_ms for span in said[1:]), inf)
         return tuple(map(self._answered, said, until_ms))
 
     def _answered(self, said: Span, by_ms: float) -> bool:
@@ -69,11 +69,8 @@ class Answers:
         ]
         numbers = {one.turn for one in ended}
         replied = any(
-            isinstance(one, TurnAnswered)
-            and one.turn in numbers
-            and said.end_ms < one.at_ms <= by_ms
-            and self._by_engine(one.turn)
-            for one in self._events
+            one.turn in numbers and said.end_ms < one.at_ms <= by_ms and self._by_engine(one.turn)
+            for one in self._sounds
         )
         return replied or bool(numbers & self._handed) or self._with_person(said, by_ms)
 
@@ -81,9 +78,12 @@ class Answers:
         words = [
             one.text
             for one in self._events
-            if isinstance(one, AgentSaid) and one.turn == turn and one.text.strip()
+            if isinstance(one, AgentSaid)
+            and one.turn == turn
+            and one.text.strip()
+            and one.start_ms < self._wanted_ms.get(turn, inf)
         ]
-        if any(isinstance(one, TurnAnswered) and one.turn == turn for one in self._events):
+        if any(one.turn == turn for one in self._sounds):
             # A reply that is cut before its first word has sound only.
             return not words or any(map(is_answer, words))
         # It may be no more than the beginning of such words.
@@ -91,14 +91,22 @@ class Answers:
         return any(not any(each.startswith(rest) for each in NO_ANSWERS) for rest in said)
 
     @cached_property
+    def _wanted_ms(self) -> Mapping[int, float]:
+        """When a person was first wanted, by turn: from then on, what is said in the turn is about that."""
+        asked = [one for one in self._events if isinstance(one, TransferAsked)]
+        return {one.turn: one.at_ms for one in reversed(asked)}
+
+    @cached_property
+    def _sounds(self) -> tuple[TurnAnswered, ...]:
+        """The first sounds of replies."""
+        heard = (one for one in self._events if isinstance(one, TurnAnswered))
+        return tuple(one for one in heard if one.at_ms < self._wanted_ms.get(one.turn, inf))
+
+    @cached_property
     def _handed(self) -> frozenset[int]:
-        """The turns that a person got, or is fetched for; where nobody came, those whose caller asked for one."""
-        nobody = {one.turn for one in self._events if isinstance(one, TransferFailed)}
+        """The turns that a person took, or will call back about; to want one is not to get one."""
         return frozenset(
-            one.turn
-            for one in self._events
-            if isinstance(one, TransferAnswered | CallbackAsked)
-            or (isinstance(one, TransferAsked) and (one.cause != "failure" or one.turn not in nobody))
+            one.turn for one in self._events if isinstance(one, TransferAnswered | CallbackAsked)
         )
 
     def _with_person(self, said: Span, by_ms: float) -> bool:

@@ -109,9 +109,8 @@ class RoomPort:
             if self._ends is not None:
                 await self._ends.aclose()
         finally:
-            room = self._context.room
-            if room.isconnected() and self._caller.identity in room.remote_participants:
-                # The agent leaves first: close the room, so that nobody is left on a silent line.
+            if self._caller.identity in self._context.room.remote_participants:
+                # The agent leaves first, or has lost its connection: nobody is to be left on a silent line.
                 await self._context.delete_room()
 
 

@@ -6,7 +6,8 @@ import asyncio
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from livekit import rtc
 from livekit.agents import AgentServer, AutoSubscribe, JobContext, JobProcess
@@ -64,31 +65,47 @@ def prepare(process: JobProcess) -> None:
 
 async def answer(context: JobContext) -> None:
     """Answer one call. The call goes on in a task of its own when this returns; :func:`hang_up` ends it."""
-    loaded: Exchange = context.proc.userdata[EXCHANGE]
-    exchange = await loaded.for_call()  # this process may have been waiting for hours
-    console = AgentsConsole.get_instance()
-    if console.enabled:
-        call = Call(exchange, port=ConsolePort(console), source="console")
-    else:
-        await context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
-        caller = await context.wait_for_participant()
-        telephone = caller.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP
-        call = Call(
-            exchange,
-            port=RoomPort(context, caller),
-            source=source_of(context.room.name),
-            transport="sip" if telephone else "webrtc",
-            codec_hz=TELEPHONE_HZ if telephone else OPUS_HZ,
-        )
-        context.room.on("disconnected", lambda _: call.hang_up("the room was closed"))
+    async with _nobody_left_behind(context):
+        call = await _incoming(context)
     # A call is opened and closed by the same task, which LiveKit must not cancel when it shuts the job down.
     task = asyncio.create_task(_converse(call, context), name=f"call {call.call_id}")
     context.proc.userdata[CALL] = call, task
 
 
+async def _incoming(context: JobContext) -> Call:
+    """The call that this job is for, not answered yet."""
+    loaded: Exchange = context.proc.userdata[EXCHANGE]
+    exchange = await loaded.for_call()  # this process may have been waiting for hours
+    console = AgentsConsole.get_instance()
+    if console.enabled:
+        return Call(exchange, port=ConsolePort(console), source="console")
+    await context.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+    caller = await context.wait_for_participant()
+    telephone = caller.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP
+    call = Call(
+        exchange,
+        port=RoomPort(context, caller),
+        source=source_of(context.room.name),
+        transport="sip" if telephone else "webrtc",
+        codec_hz=TELEPHONE_HZ if telephone else OPUS_HZ,
+    )
+    context.room.on("disconnected", lambda _: call.hang_up("the room was closed"))
+    return call
+
+
+@asynccontextmanager
+async def _nobody_left_behind(context: JobContext) -> AsyncIterator[None]:
+    """Close the room if this fails: who is in it would wait in silence. LiveKit logs the failure."""
+    try:
+        yield
+    except BaseException:
+        await context.delete_room()
+        raise
+
+
 async def _converse(call: Call, context: JobContext) -> None:
     try:
-        async with call:
+        async with _nobody_left_behind(context), call:
             await call.ended()
     finally:
         # LiveKit keeps a job alive after its session has closed, until it is told.

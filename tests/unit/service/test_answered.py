@@ -15,6 +15,7 @@ from compliance.events import (
     TurnAnswered,
     TurnEnded,
 )
+from engines.people import TransferWords
 from service.answered import NO_ANSWERS, Answers, is_answer
 from service.heard import Span
 
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.unit
 
 SAID = (Span(1_000, 2_000), Span(8_000, 9_000))
 HOURS = "We are open from nine until five."
+WORDS = TransferWords()
 
 
 def ended(turn: int, at_ms: float) -> TurnEnded:
@@ -32,12 +34,12 @@ def answered(turn: int, at_ms: float) -> TurnAnswered:
     return TurnAnswered(call_id="c", at_ms=at_ms, turn=turn, engine="fast", heard_ms=500, waits={})
 
 
-def replied(turn: int, text: str, *, interrupted: bool = False) -> AgentSaid:
+def replied(turn: int, text: str, *, engine: str = "fast", interrupted: bool = False) -> AgentSaid:
     return AgentSaid(
         call_id="c",
         at_ms=5_000,
         turn=turn,
-        engine="fast",
+        engine=engine,
         generation=turn,
         start_ms=3_000,
         end_ms=5_000,
@@ -108,14 +110,34 @@ def test_a_person_who_has_the_call_answers_all_that_is_said_until_they_leave() -
 @pytest.mark.parametrize(
     ("events", "handed"),
     [
-        ((asked(1, "failure"),), True),
-        ((asked(1, "failure"), NOBODY), False),
-        ((asked(1, "failure"), NOBODY, PROMISED), True),
-        ((asked(1, "tool"), NOBODY), True),
+        ((CAME,), True),
+        ((NOBODY, CAME), True),
+        ((NOBODY, PROMISED), True),
+        ((NOBODY,), False),
+        ((), False),
     ],
 )
-def test_a_turn_is_handed_to_whoever_comes_or_calls_back(events: tuple[Event, ...], handed: bool) -> None:
-    assert Answers(events).of_turn(1) is handed
+@pytest.mark.parametrize("cause", ["policy", "tool", "failure"])
+def test_a_turn_is_handed_to_whoever_comes_or_calls_back(
+    events: tuple[Event, ...], cause: str, handed: bool
+) -> None:
+    wanted = (ended(1, 2_300), asked(1, cause), *events)
+    assert Answers(wanted).of_turn(1) is handed
+    assert Answers(wanted).of_speech(SAID[:1]) == (handed,)
+
+
+@pytest.mark.parametrize("events", [(), (NOBODY, replied(1, WORDS.nobody))])
+def test_who_is_told_that_a_person_is_fetched_or_that_none_came_has_no_answer_yet(
+    events: tuple[Event, ...],
+) -> None:
+    told = (
+        ended(1, 2_300),
+        asked(1, "policy"),
+        answered(1, 2_800),
+        replied(1, WORDS.fetching, engine="human"),
+    )
+    assert not Answers((*told, *events)).of_turn(1)
+    assert Answers((*told, *events)).of_speech(SAID[:1]) == (False,)
 
 
 def test_a_reply_cut_before_its_first_word_was_still_heard() -> None:

@@ -6,14 +6,14 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
 import aiohttp
 import pytest
 from livekit import rtc
-from livekit.agents import AgentServer, AgentSession, JobExecutorType
+from livekit.agents import AgentServer, AgentSession, JobContext, JobExecutorType
 from livekit.agents.cli import AgentsConsole, _legacy
 from typer.testing import CliRunner
 
@@ -22,7 +22,7 @@ from service.cli.errors import CommandError
 from service.ports import ConsolePort
 from service.private_logs import PrivateLogs, keep_private
 from service.settings import Settings
-from service.worker import load_of, make_server, prepare, source_of
+from service.worker import EXCHANGE, answer, hang_up, load_of, make_server, prepare, source_of
 
 pytestmark = pytest.mark.unit
 
@@ -76,6 +76,118 @@ async def test_the_worker_tells_its_name_and_its_load_where_it_was_told_to(
 
 def test_a_job_process_loads_what_a_call_needs_before_the_call() -> None:
     assert make_server(Settings()).setup_fnc is prepare
+
+
+# -- a call that fails ----------------------------------------------------------------------------------------
+
+
+class FailingError(Exception):
+    """What a test has fail."""
+
+
+class Job:
+    """A job for a room with a caller in it; what is named in ``fails`` does.
+
+    Attributes:
+        room_closed: whether nobody is left in the room.
+        over: whether LiveKit was told that the job is.
+        exchange_closed: whether what the process had loaded was let go.
+    """
+
+    def __init__(self, fails: str) -> None:
+        self._fails = fails
+        self.room = SimpleNamespace(name="room-1", on=lambda event, told: None)
+        self.room_closed = self.over = self.exchange_closed = False
+        exchange = SimpleNamespace(for_call=self._for_call, close=self._close)
+        self.proc = SimpleNamespace(userdata={EXCHANGE: exchange})
+
+    @property
+    def context(self) -> JobContext:
+        return cast(JobContext, self)
+
+    async def connect(self, **_: object) -> None:
+        self._may_fail("the connection")
+
+    async def wait_for_participant(self) -> object:
+        self._may_fail("the caller")
+        return SimpleNamespace(kind=rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD, identity="caller")
+
+    async def delete_room(self) -> None:
+        self.room_closed = True
+
+    def shutdown(self, reason: str) -> None:
+        self.over = True
+
+    def call(self, *_: object, **__: object) -> object:
+        """In the place of :class:`service.call.Call`."""
+        self._may_fail("the wiring")
+        return self
+
+    call_id = "call-1"
+
+    async def __aenter__(self) -> None:
+        self._may_fail("the answer")
+
+    async def __aexit__(self, *_: object) -> None:
+        self._may_fail("the end")
+
+    async def ended(self) -> None:
+        """At once."""
+
+    def hang_up(self, reason: str) -> None:
+        """It has."""
+
+    async def _for_call(self) -> None:
+        self._may_fail("the policy")
+
+    def _close(self) -> None:
+        self.exchange_closed = True
+
+    def _may_fail(self, what: str) -> None:
+        if what == self._fails:
+            raise FailingError(what)
+
+
+@pytest.fixture
+def job_that_fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Job]:
+    def made(fails: str) -> Job:
+        job = Job(fails)
+        monkeypatch.setattr("service.worker.Call", job.call)
+        return job
+
+    return made
+
+
+@pytest.mark.parametrize("what", ["the policy", "the connection", "the caller", "the wiring"])
+async def test_nobody_is_left_in_the_room_of_a_call_that_could_not_begin(
+    what: str, job_that_fails: Callable[[str], Job]
+) -> None:
+    job = job_that_fails(what)
+    with pytest.raises(FailingError, match=what):  # which LiveKit logs
+        await answer(job.context)
+    assert job.room_closed
+    await hang_up(job.context)
+    assert job.exchange_closed
+
+
+@pytest.mark.parametrize("what", ["the answer", "the end"])
+async def test_nobody_is_left_in_the_room_of_a_call_that_fails(
+    what: str, job_that_fails: Callable[[str], Job]
+) -> None:
+    job = job_that_fails(what)
+    await answer(job.context)
+    with pytest.raises(FailingError, match=what):
+        await hang_up(job.context)
+    assert (job.room_closed, job.over, job.exchange_closed) == (True, True, True)
+
+
+async def test_the_room_of_a_call_that_went_well_is_left_to_its_port(
+    job_that_fails: Callable[[str], Job],
+) -> None:
+    job = job_that_fails("")
+    await answer(job.context)
+    await hang_up(job.context)
+    assert (job.room_closed, job.over, job.exchange_closed) == (False, True, True)
 
 
 # -- logs ---------------------------------------------------------------------------------------------------
