@@ -10,13 +10,24 @@ from livekit.agents import APIConnectionError, APIError
 
 from compliance.heard import Recogniser
 
-__all__ = ["Persistence", "RecogniserEndedError", "RecogniserStalledError", "Recognisers", "Well"]
+__all__ = [
+    "BarredError",
+    "Persistence",
+    "RecogniserEndedError",
+    "RecogniserStalledError",
+    "Recognisers",
+    "Well",
+]
 
 
 LEAST_CONNECT_MS = 1000.0
 """A handshake with a vendor that is well takes no longer."""
 LEAST_ANSWER_MS = 2000.0
 """Nor does the last result of a recogniser that is asked for a whole utterance."""
+
+
+class BarredError(APIConnectionError):
+    """A part may not be given what the caller says, now: it has not failed, and may be given it later."""
 
 
 class RecogniserStalledError(APIConnectionError):
@@ -65,8 +76,13 @@ def _part(usual_ms: float, share: float, least_ms: float) -> float:
 
 
 class Well(Protocol):
-    """What is known of recognisers from elsewhere: other calls, or earlier in this one."""
+    """What is known of recognisers from elsewhere: other calls, or earlier in this one.
 
+    Whether one may hear the caller changes in the course of a call. One that may not does not count as asked, nor
+    as failed.
+    """
+
+    def may_hear(self, recogniser: Recogniser) -> bool: ...
     def may_ask(self, recogniser: Recogniser) -> bool: ...
     def asked(self, recogniser: Recogniser) -> None: ...
     def worked(self, recogniser: Recogniser) -> None: ...
@@ -74,6 +90,9 @@ class Well(Protocol):
 
 
 class _AllWell:
+    def may_hear(self, recogniser: Recogniser) -> bool:
+        return True
+
     def may_ask(self, recogniser: Recogniser) -> bool:
         return True
 
@@ -90,6 +109,7 @@ class Recognisers:
     """Chooses among the recognisers of one call, by what became of their streams.
 
     One that told nothing of a sound is not blamed before another has found words in it: it may have been a cough.
+    One that may not hear the caller is passed over while that is so, and keeps its place.
 
     Args:
         ones: in order of preference, at least one.
@@ -107,11 +127,26 @@ class Recognisers:
         self._worked = False
         self.current = self._queue[0]
         """Who was chosen last."""
+        self.refusal: Exception | None = None
+        """Why the last one that refused for good did so."""
+
+    @property
+    def _admitted(self) -> Sequence[Recogniser]:
+        return [one for one in self._queue if self._well.may_hear(one)]
 
     @property
     def best(self) -> Recogniser:
-        """The first that is well; none being so, the one that failed longest ago."""
-        return next((one for one in self._queue if self._well.may_ask(one)), self._queue[0])
+        """The first that is well; none being so, the one that failed longest ago.
+
+        Where none may hear the caller, one is asked all the same: it refuses, and has that put on record.
+        """
+        admitted = self._admitted or self._queue
+        return next((one for one in admitted if self._well.may_ask(one)), admitted[0])
+
+    @property
+    def barred(self) -> bool:
+        """Whether none of those that are left may hear the caller now."""
+        return not self._admitted
 
     @property
     def exhausted(self) -> bool:
@@ -121,24 +156,32 @@ class Recognisers:
     @property
     def given_up(self) -> bool:
         """Whether nobody is expected to hear the caller soon."""
-        return self.exhausted or self._failures >= self._persistence.failures
+        return self.barred or self._failures >= self._persistence.failures
 
     @property
     def wait_ms(self) -> float:
-        """How long to wait before the next attempt."""
-        rounds = max(0, self._failures - 1) // len(self._queue)
+        """How long to wait before the next attempt; where none may hear the caller, that costs no provider anything."""
+        if self.barred:
+            return self._persistence.first_wait_ms
+        rounds = max(0, self._failures - 1) // len(self._admitted)
         return min(self._persistence.longest_wait_ms, self._persistence.first_wait_ms * 2.0**rounds)
 
     def choose(self) -> Recogniser:
         """Who is asked now."""
         self.current, self._worked = self.best, False
-        self._well.asked(self.current)
+        if self._well.may_hear(self.current):
+            self._well.asked(self.current)
         return self.current
 
     @property
     def better(self) -> bool:
         """Whether another would be chosen now."""
         return self.best is not self.current
+
+    @property
+    def makes_way(self) -> bool:
+        """Whether the chosen one is to hear no more: another is better, or it may not."""
+        return self.better or not self._well.may_hear(self.current)
 
     @property
     def suspects(self) -> bool:
@@ -168,13 +211,17 @@ class Recognisers:
             self._suspect = None
 
     def failed(self, error: Exception) -> None:
-        """The chosen one's stream ended."""
+        """The chosen one's stream ended; one that may not hear the caller has not failed by that."""
+        if isinstance(error, BarredError):
+            return
         self._failures += 1
         if self._suspect is self.current:
             self._suspect = None
         self._queue.remove(self.current)
         if not isinstance(error, APIError) or error.retryable:
             self._queue.append(self.current)
+        else:
+            self.refusal = error
         if isinstance(error, RecogniserStalledError):
             self._suspect = self.current
         else:

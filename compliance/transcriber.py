@@ -20,6 +20,7 @@ from compliance.errors import ComplianceError
 from compliance.heard import Condition, Ears, Heard, Recogniser, Segment, Timeline, segment
 from compliance.recognisers import (
     ALL_WELL,
+    BarredError,
     Persistence,
     RecogniserEndedError,
     Recognisers,
@@ -55,8 +56,8 @@ class TranscriberError(ComplianceError):
     """The transcriber was given something that it cannot work with."""
 
 
-class _BetterOne(Exception):  # noqa: N818 -- nothing is wrong
-    """Another recogniser is to hear the caller."""
+class _MadeWay(Exception):  # noqa: N818 -- nothing is wrong
+    """The recogniser is to hear no more of the caller, for another is better or it may not."""
 
 
 class _Ask(Enum):
@@ -71,6 +72,7 @@ class Transcriber:
     A stream that fails is opened again, with the next recogniser if there is one, and hears again what was
     voiced since the last final result, as far as the tap keeps it. What one tells nothing of is heard again likewise;
     where that brings no words either, it was no speech, and who is preferred has the call again.
+    While none may hear the caller, what they say is heard by nobody, and by nobody later.
 
     Args:
         recogniser: any streaming LiveKit recogniser. Its stream is closed with the transcriber, itself not.
@@ -141,7 +143,7 @@ class Transcriber:
             self._inbox.put_nowait(_Ask.FINAL)
 
     def reconsider(self) -> None:
-        """Who may be asked has changed: have the caller heard by who is best now."""
+        """Who may be asked has changed: have the caller heard by who is best now, and by nobody who may not."""
         if self._inbox is not None:
             self._inbox.put_nowait(_Ask.CHOOSE)
 
@@ -190,16 +192,26 @@ class Transcriber:
             error = await self._listen(self.recogniser)
             if self._ending and (isinstance(error, RecogniserEndedError) or not self._owes_words):
                 return
-            if isinstance(error, _BetterOne):
+            if isinstance(error, _MadeWay):
                 continue
-            if isinstance(error, RecogniserStalledError):
-                self._unanswered.told_nothing()
-            choice.failed(error)
-            logger.warning("recogniser %s failed: %s", self.recogniser.label, type(error).__name__)
-            self._become(Ears.DEAF if choice.given_up else Ears.RECONNECTING, error)
+            if isinstance(error, BarredError):
+                if choice.barred and self.state is not Ears.DEAF:
+                    self._become(Ears.DEAF, choice.refusal or error)
+            else:
+                self._failed(error)
             if choice.exhausted:
                 return
+            barred = choice.barred
             await asyncio.sleep(choice.wait_ms / 1000)
+            if barred:
+                self._unanswered.withhold()
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, RecogniserStalledError):
+            self._unanswered.told_nothing()
+        self._recognisers.failed(error)
+        logger.warning("recogniser %s failed: %s", self.recogniser.label, type(error).__name__)
+        self._become(Ears.DEAF if self._recognisers.given_up else Ears.RECONNECTING, error)
 
     async def _listen(self, recogniser: Recogniser) -> Exception:
         """One stream, from opening to its end; returns why it ended."""
@@ -233,7 +245,8 @@ class Transcriber:
         inbox: asyncio.Queue[Stamped | _Ask] = asyncio.Queue()
         if (voiced_ms := self._unanswered.since_ms) is not None:
             asked = not self._final_wanted
-            for stamped in self.tap.stamped_since(max(self._unanswered.done_ms, voiced_ms - _ONSET_PAD_MS)):
+            since_ms = max(self._unanswered.done_ms, self._unanswered.withheld_ms, voiced_ms - _ONSET_PAD_MS)
+            for stamped in self.tap.stamped_since(since_ms):
                 if not asked and stamped.start_ms >= self._unanswered.asked_ms:
                     asked = True  # not in the middle of what is being said since
                     inbox.put_nowait(_Ask.FINAL)
@@ -280,16 +293,18 @@ class Transcriber:
 
     def _dismiss(self) -> None:
         """Two recognisers have found no words in what was kept: it was no speech."""
-        self._interim, self._final_wanted = None, False
         voiced_ms = self._unanswered.dismiss()
+        self._interim, self._final_wanted = None, self._final_wanted and self._unanswered.asked_since
         self._recognisers.heard_nothing()
         self._become(Ears.LISTENING)
         _tell(self.on_nothing, voiced_ms)
         self._or_make_way()
+        if self._final_wanted and self._inbox is not None:
+            self._inbox.put_nowait(_Ask.FINAL)  # of what was said since, and was not waited for yet
 
     def _or_make_way(self) -> None:
-        if self._recognisers.better:
-            raise _BetterOne
+        if self._recognisers.makes_way:
+            raise _MadeWay
 
     async def _read(self, stream: stt.RecognizeStream, timeline: Timeline) -> None:
         async for event in stream:
@@ -333,7 +348,7 @@ class Transcriber:
     def _become(self, state: Ears, error: Exception | None = None) -> None:
         if state is not self.state or error is not None:
             self.state = state
-            passed_on = error is not None and not self._recognisers.exhausted and self._recognisers.better
+            passed_on = error is not None and not self._recognisers.barred and self._recognisers.better
             _tell(self.on_condition, Condition(state, error, passed_on))
 
 

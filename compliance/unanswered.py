@@ -20,6 +20,7 @@ class Unanswered:
 
     Attributes:
         done_ms: what was said before this is on record.
+        withheld_ms: what was said before this, nobody may hear any more.
         asked_ms: how far the audio was when the final result of the last speech was asked for.
         again: whether what is awaited was heard by a recogniser before, which told nothing of it.
     """
@@ -28,6 +29,7 @@ class Unanswered:
         self._tap = tap
         self._limits = limits
         self.done_ms = 0.0
+        self.withheld_ms = 0.0
         self.asked_ms = 0.0
         self._asked_before_ms = 0.0
         """The same of the speech before that."""
@@ -43,12 +45,18 @@ class Unanswered:
     @property
     def recorded_ms(self) -> float:
         """Sound before this needs no more hearing."""
-        return max(self.done_ms + _WORD_TAIL_MS if self.done_ms else 0.0, self._dismissed_ms)
+        tail_ms = _WORD_TAIL_MS if self.done_ms else 0.0
+        return max(self.done_ms + tail_ms, self._dismissed_ms, self.withheld_ms)
 
     @property
     def since_ms(self) -> float | None:
         """Since when something was voiced, and is kept, that is not on record."""
         return self._tap.first_voiced_since(self.recorded_ms)
+
+    @property
+    def asked_since(self) -> bool:
+        """Whether the final result of something was asked for that sounded after all that was dismissed."""
+        return self.since_ms is not None and self.asked_ms > self._dismissed_ms
 
     def asked(self) -> None:
         """The caller has stopped speaking, and the final result is wanted."""
@@ -91,6 +99,10 @@ class Unanswered:
     def told_nothing(self) -> None:
         """The recogniser has failed by that: what it was asked for is heard again."""
         self._twice_ms = self.asked_ms
+
+    def withhold(self) -> None:
+        """Nobody might hear what was said until now."""
+        self.withheld_ms, self._due_ms = self._tap.heard_until_ms, None
 
     def dismiss(self) -> float:
         """Nor has another told anything: there were no words. Returns how much of it was voiced, in milliseconds."""

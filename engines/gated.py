@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from livekit import rtc
@@ -14,6 +13,7 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 
 from engines.component import Component, Role
 from engines.gates import GateError, Gates
+from engines.utterances import Utterances
 
 Shown = Callable[[llm.ChatContext], llm.ChatContext]
 """The conversation as somebody may see it."""
@@ -128,6 +128,9 @@ class _STT(_Behind, stt.STT[Any]):
     def __init__(self, inner: stt.STT[Any], door: _Door) -> None:
         super().__init__(capabilities=inner.capabilities)
         self._inner, self._door = inner, door
+        if isinstance(inner, Utterances):
+            # It keeps what it takes from its stream until an utterance is over.
+            inner.before_sending = door.pass_through
         _relay(inner, self)
 
     async def _recognize_impl(
@@ -148,39 +151,28 @@ class _STT(_Behind, stt.STT[Any]):
     ) -> stt.RecognizeStream:
         self._door.pass_through()
         stream = self._inner.stream(language=language, conn_options=conn_options)
-        return cast(stt.RecognizeStream, _Hearing(stream, self._door))
+        # From there a plugin takes what it sends. Asked where audio is pushed, the gate would not know of what waits.
+        stream._input_ch = _Audio(self._door)
+        return stream
 
     def prewarm(self) -> None:
         if self._door.is_open:
             self._inner.prewarm()
 
 
-class _Hearing:
-    """An open stream whose gate may close while it is open: it hears nothing more then."""
+class _Audio(utils.aio.Chan[Any]):
+    """What a stream was given and has not sent yet: nothing of it leaves once the gate is closed.
 
-    def __init__(self, inner: stt.RecognizeStream, door: _Door) -> None:
-        self._inner, self._door = inner, door
+    Who takes something from it then is refused, which ends the stream.
+    """
 
-    @property  # type: ignore[misc] # mypy takes it for a plain attribute
-    def __class__(self) -> type:  # whoever asks what kind of stream this is means the plugin's
-        return self._inner.__class__
+    def __init__(self, door: _Door) -> None:
+        super().__init__()
+        self._door = door
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def push_frame(self, frame: rtc.AudioFrame) -> None:
-        with suppress(GateError):  # it is on record
-            self._door.pass_through()
-            self._inner.push_frame(frame)
-
-    def __aiter__(self) -> AsyncIterator[stt.SpeechEvent]:
-        return aiter(self._inner)
-
-    async def __aenter__(self) -> _Hearing:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._inner.aclose()
+    def recv_nowait(self) -> Any:
+        self._door.pass_through()
+        return super().recv_nowait()
 
 
 class _Decisions(_Behind, llm.DecisionModel):

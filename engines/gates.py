@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from livekit.agents import APIConnectionError
-
 from compliance.events import Topic
+from compliance.recognisers import BarredError
 from engines.catalogue import Catalogue
 from engines.component import Component
 from engines.needs import NEEDS
@@ -24,7 +23,7 @@ from engines.needs import NEEDS
 HEARS_VOICE = "placeholders are demanded, and it hears the caller's voice, in which nothing can be replaced"
 
 
-class GateError(APIConnectionError):
+class GateError(BarredError):
     """A part may not be given anything of this call. The message says which and why; it holds nothing of the call.
 
     It is what a plugin raises that cannot connect, so that whoever uses it moves on, and nothing is billed.

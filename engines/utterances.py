@@ -7,7 +7,7 @@ what was being said; and speech that goes on for a minute loses its end. The rec
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,6 +43,9 @@ class Utterances(stt.STT[Any]):
     Args:
         recogniser: takes an utterance at a time, such as ``openai.STT`` by its transcriptions endpoint.
         detector: of voice activity.
+
+    Attributes:
+        before_sending: called before an utterance is sent. What it raises ends the stream, and nothing is sent.
     """
 
     def __init__(self, recogniser: stt.STT[Any], detector: vad.VAD) -> None:
@@ -53,6 +56,7 @@ class Utterances(stt.STT[Any]):
         )
         self.recogniser = recogniser
         self.detector = detector
+        self.before_sending: Callable[[], None] = lambda: None
         recogniser.on("metrics_collected", self._used)
 
     @property
@@ -98,6 +102,7 @@ class _Stream(stt.RecognizeStream):
     def __init__(self, owner: Utterances, conn_options: APIConnectOptions) -> None:
         super().__init__(stt=owner, conn_options=conn_options)
         self._recogniser, self._detector = owner.recogniser, owner.detector
+        self._before_sending = owner.before_sending
         self._speaking = False
 
     async def _run(self) -> None:
@@ -142,6 +147,7 @@ class _Stream(stt.RecognizeStream):
 
     async def _recognise(self, spoken: asyncio.Queue[_Utterance | None]) -> None:
         while (utterance := await spoken.get()) is not None:
+            self._before_sending()
             event = await self._recogniser.recognize(
                 [*utterance.frames], language=NOT_GIVEN, conn_options=self._conn_options
             )

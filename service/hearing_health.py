@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from compliance.heard import Recogniser
 from engines.component import Component
-from engines.gates import GateError, Gates
+from engines.gates import Gates
 from service.health import Health, transcriber_name
 
 
@@ -16,7 +16,7 @@ class HearingHealth:
     Args:
         parts: its recognisers, and what the catalogue says of each.
         health: of providers.
-        gates: of the call; one that is closed is not asked, and says nothing of the provider.
+        gates: of the call; one that is closed says nothing of the provider.
     """
 
     def __init__(self, parts: Mapping[Recogniser, Component], health: Health, gates: Gates) -> None:
@@ -29,9 +29,11 @@ class HearingHealth:
         part = self._parts[recogniser]
         return f"{part.provider}/{part.model}"
 
+    def may_hear(self, recogniser: Recogniser) -> bool:
+        return not self._gates.why_closed(self._parts[recogniser])
+
     def may_ask(self, recogniser: Recogniser) -> bool:
-        part = self._parts[recogniser]
-        return not self._gates.why_closed(part) and self._health.may_ask(transcriber_name(part))
+        return self._health.may_ask(transcriber_name(self._parts[recogniser]))
 
     def asked(self, recogniser: Recogniser) -> None:
         self._health.asked(transcriber_name(self._parts[recogniser]))
@@ -40,5 +42,4 @@ class HearingHealth:
         self._health.worked(transcriber_name(self._parts[recogniser]))
 
     def failed(self, recogniser: Recogniser, error: Exception) -> None:
-        if not isinstance(error, GateError):
-            self._health.failed(transcriber_name(self._parts[recogniser]))
+        self._health.failed(transcriber_name(self._parts[recogniser]))

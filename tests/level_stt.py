@@ -28,7 +28,7 @@ class Plan:
     ends: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class LevelSTT(stt.STT[Any]):
     """``plans`` are for its streams in order; streams after the last one work."""
 
@@ -47,8 +47,6 @@ class LevelSTT(stt.STT[Any]):
                 manual_flush=self.manual_flush,
             )
         )
-
-    __hash__ = object.__hash__
 
     @property
     def model(self) -> str:
@@ -76,6 +74,8 @@ class _LevelStream(stt.RecognizeStream):
         self.plan = plan
         self.audio_s = 0.0
         self.flushes = 0
+        self.words: list[str] = []
+        """Those that began in its audio."""
         self.closed = asyncio.Event()
         self._words: list[tuple[int, float, float]] = []
         self._speaking = False
@@ -112,6 +112,7 @@ class _LevelStream(stt.RecognizeStream):
         if last is not None and last[0] == level and start_s - last[2] < 0.001:
             self._words[-1] = (level, last[1], self.audio_s)
         else:
+            self.words.append(str(level))
             self._words.append((level, start_s, self.audio_s))
             self._send(stt.SpeechEvent(Kind.INTERIM_TRANSCRIPT, alternatives=[self._data()]))
 

@@ -1,7 +1,7 @@
 """One recogniser stream per call: it survives its provider, and loses nothing that the tap keeps."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from livekit import rtc
 from livekit.agents import APIConnectionError, APIStatusError, stt, utils
 
 from compliance.heard import Condition, Ears, Recogniser, Segment, Timeline
-from compliance.recognisers import ALL_WELL, Persistence, RecogniserStalledError, Well
+from compliance.recognisers import ALL_WELL, BarredError, Persistence, RecogniserStalledError, Well
 from compliance.shared_stt import SharedSTT
 from compliance.tap import CallerTap, Stamped
 from compliance.transcriber import Transcriber, TranscriberError
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.unit
 PER_MS = 24
 Kind = stt.SpeechEventType
 REFUSED = APIStatusError("no", status_code=401)
+BARRED = BarredError("not now", retryable=False)
 
 
 def word(level: int, ms: float = 200) -> np.ndarray:
@@ -41,7 +42,7 @@ class Call:
     """A line, its tap and its transcriber; ``session`` plays the part of the session."""
 
     def __init__(
-        self, *recognisers: LevelSTT, persistence: Persistence | None = None, well: Well = ALL_WELL
+        self, *recognisers: Recogniser, persistence: Persistence | None = None, well: Well = ALL_WELL
     ) -> None:
         self.line = Line(virtual_time.call_clock())
         self.tap = CallerTap(self.line.input, self.line.clock)
@@ -130,6 +131,9 @@ def in_call(
 
 class _Kept:
     """Somebody who keeps count of recognisers, and finds them well."""
+
+    def may_hear(self, recogniser: Recogniser) -> bool:
+        return True
 
     def may_ask(self, recogniser: Recogniser) -> bool:
         return True
@@ -355,8 +359,21 @@ def test_who_speaks_again_while_a_sound_is_heard_again_puts_nothing_off() -> Non
     @in_call(silent, silent)
     async def _(call: Call) -> None:
         await call.ask(word(1000, 300), then_ms=5000)
-        await call.ask(word(2000, 300), then_ms=3500)
+        await call.ask(word(2000, 900), then_ms=3500)
         assert call.nothing_ms == [pytest.approx(300, abs=21)]
+        await asyncio.sleep(9)  # the later one is waited for in its turn
+        assert call.nothing_ms == [pytest.approx(300, abs=21), pytest.approx(900, abs=21)]
+
+
+def test_who_speaks_again_while_a_sound_is_heard_again_is_heard_by_the_first_that_can() -> None:
+    @in_call(lambda: LevelSTT([Plan(hang=True)] * 10), lambda: LevelSTT([Plan(hang=True)]))
+    async def _(call: Call) -> None:
+        await call.ask(cough(), then_ms=5000)
+        await call.ask(word(2000, 900), then_ms=3500)
+        assert call.nothing_ms == [pytest.approx(300, abs=21)]
+        await asyncio.sleep(6)
+        assert call.texts == ["2000"]
+        assert len(call.nothing_ms) == 1
 
 
 def cough(ms: float = 300) -> np.ndarray:
@@ -489,7 +506,7 @@ def test_a_recogniser_that_may_hear_no_more_makes_way_and_nothing_is_lost() -> N
         return made[-1]
 
     class Kept(_Kept):
-        def may_ask(self, recogniser: Recogniser) -> bool:
+        def may_hear(self, recogniser: Recogniser) -> bool:
             return recogniser not in barred
 
     @in_call(make, make, well=Kept())
@@ -504,6 +521,128 @@ def test_a_recogniser_that_may_hear_no_more_makes_way_and_nothing_is_lost() -> N
         assert call.texts == ["1000 2000"]
         assert [len(one.opened) for one in made] == [1, 1]
         assert call.states == [Ears.LISTENING]
+
+
+class _Barrable(LevelSTT):
+    """A recogniser that may hear the caller while it is open."""
+
+    def __init__(self, plans: Sequence[Plan] = (), *, may_hear: bool = True) -> None:
+        super().__init__(plans)
+        self.may_hear = may_hear
+
+    def stream(self, **how: Any) -> Any:
+        if not self.may_hear:
+            raise BARRED
+        return super().stream(**how)
+
+
+class _Gates(_Kept):
+    """Those of recognisers that are well; who failed is noted."""
+
+    def __init__(self) -> None:
+        self.failed_ones: list[Recogniser] = []
+
+    def may_hear(self, recogniser: Recogniser) -> bool:
+        assert isinstance(recogniser, _Barrable)
+        return recogniser.may_hear
+
+    def failed(self, recogniser: Recogniser, error: Exception) -> None:
+        self.failed_ones.append(recogniser)
+
+
+def in_gated_call(
+    first: _Barrable, spare: _Barrable, body: Callable[[Call, _Gates], Coroutine[Any, Any, None]]
+) -> None:
+    """Run ``body`` in a call with these recognisers, in virtual time."""
+
+    async def main() -> None:
+        gates = _Gates()
+        async with Call(first, spare, well=gates) as call:
+            await body(call, gates)
+
+    virtual_time.run(main())
+
+
+def test_a_recogniser_hears_the_caller_from_when_it_may_on_and_whenever_it_may() -> None:
+    first, spare = _Barrable(may_hear=False), _Barrable()
+
+    async def body(call: Call, gates: _Gates) -> None:
+        for level, may_hear in ((1000, True), (2000, False), (3000, True), (4000, True)):
+            await call.say(word(level))
+            first.may_hear = may_hear
+            call.transcriber.reconsider()
+        assert call.texts == ["1000", "2000", "3000", "4000"]
+        assert [stream.words for stream in first.opened] == [["2000"], ["4000"]]
+        assert [stream.words for stream in spare.opened] == [["1000"], ["3000"]]
+        assert call.states == [Ears.LISTENING]
+        assert gates.failed_ones == []
+
+    in_gated_call(first, spare, body)
+
+
+def test_a_stream_that_its_gate_has_ended_makes_way_and_nobody_has_failed() -> None:
+    first, spare = _Barrable([Plan(BARRED, after_s=0.5)]), _Barrable()
+
+    async def body(call: Call, gates: _Gates) -> None:
+        await call.say(pause(300), word(1000, 150), then_ms=0)
+        first.may_hear = False  # of which nobody tells
+        await call.say(word(2000))
+        assert call.texts == ["1000 2000"]
+        assert [len(one.opened) for one in (first, spare)] == [1, 1]
+        assert (call.states, gates.failed_ones) == ([Ears.LISTENING], [])
+
+    in_gated_call(first, spare, body)
+
+
+def test_while_none_may_hear_the_caller_that_is_told_and_what_is_said_is_heard_by_nobody_later() -> None:
+    first, spare = _Barrable(), _Barrable()
+
+    async def body(call: Call, gates: _Gates) -> None:
+        await call.say(word(1000))
+        first.may_hear = spare.may_hear = False
+        call.transcriber.reconsider()
+        await call.say(word(2000), then_ms=20_000)
+        assert [(told.state, told.error) for told in call.conditions[1:]] == [(Ears.DEAF, BARRED)]
+        await call.say(word(3000), then_ms=0)
+        first.may_hear = True
+        await call.ask(pause(200), word(4000), then_ms=10_000)
+        assert call.texts == ["1000", "4000"]
+        assert [stream.words for stream in first.opened] == [["1000"], ["4000"]]
+        assert call.states == [Ears.LISTENING, Ears.DEAF, Ears.LISTENING]
+        assert gates.failed_ones == []
+
+    in_gated_call(first, spare, body)
+
+
+def test_a_stream_that_breaks_is_not_replaced_by_one_that_is_told_what_nobody_might_hear() -> None:
+    first, spare = _Barrable([Plan(APIConnectionError("gone"), after_s=0.2)]), _Barrable(may_hear=False)
+
+    async def body(call: Call, gates: _Gates) -> None:
+        first.may_hear = False
+        await call.say(word(1000), then_ms=0)
+        first.may_hear = True
+        await call.say(pause(200), word(2000))
+        assert call.texts == ["2000"]
+        assert [stream.words for stream in first.opened] == [["2000"], ["2000"]]
+
+    in_gated_call(first, spare, body)
+
+
+def test_that_nobody_is_left_is_the_failure_of_who_refused_where_the_other_may_not_hear() -> None:
+    first, spare = _Barrable([Plan(REFUSED)]), _Barrable()
+
+    async def body(call: Call, gates: _Gates) -> None:
+        await call.say(word(1000))
+        assert call.texts == ["1000"]
+        spare.may_hear = False
+        call.transcriber.reconsider()
+        await call.say(word(2000))
+        assert (call.states[-1], call.conditions[-1].error) == (Ears.DEAF, REFUSED)
+        spare.may_hear = True
+        await call.say(pause(200), word(3000))
+        assert call.texts == ["1000", "3000"]
+
+    in_gated_call(first, spare, body)
 
 
 def test_what_becomes_of_recognisers_is_told() -> None:

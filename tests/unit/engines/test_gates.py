@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,12 +26,14 @@ from engines.gates import GateError, Gates, Refusal
 from engines.plugins import Endpoint, build
 from engines.routing import CallerTurn, Route
 from engines.unfinished import Unfinished
+from engines.utterances import Utterances
 from lab.delays import Delays
 from lab.server import Lab, LabSettings
 from lab.standins import GivenHearing, ToneVoices
 from policies import DocumentError, shipped
 from tests.desk_call import Plan
 from tests.level_stt import LevelSTT
+from tests.unit.engines.test_utterances import Detector, Whisper
 
 pytestmark = [pytest.mark.unit, pytest.mark.asyncio(loop_scope="module")]
 
@@ -181,19 +184,61 @@ async def test_a_part_without_limits_is_the_plugin_itself(
 
 async def test_a_recogniser_that_listens_hears_nothing_more_once_a_consent_is_taken_back() -> None:
     call, recogniser = Call(consents={"recording"}), LevelSTT()
+    word = rtc.AudioFrame(np.full(480, 1000, np.int16).tobytes(), 24_000, 1, 480)
     component = replace(catalogue().transcriber, needs=("consent_recording",))
     plugin = gated("stt", recogniser, component, "transcriber", call.gates())
     async with plugin.stream(conn_options=ONCE) as stream:
-        assert isinstance(stream, stt.RecognizeStream)
-        stream.push_frame(frame())
-        call.consents.clear()
+        stream.push_frame(word)
+        assert (await anext(stream)).type is stt.SpeechEventType.START_OF_SPEECH
+        stream.push_frame(word)
+        call.consents.clear()  # before that was sent
+        for _ in range(50):
+            stream.push_frame(word)
+        with pytest.raises(GateError, match="it needs consent_recording, which is not given"):
+            async for _ in stream:
+                pass
+    assert recogniser.opened[0].audio_s == pytest.approx(word.duration)
+    assert [refusal.used_by for refusal, _ in call.refusals] == ["transcriber"]
+
+
+async def test_what_waits_for_a_connection_when_a_consent_is_taken_back_is_not_sent(
+    lab: Lab, http: aiohttp.ClientSession
+) -> None:
+    call = Call(consents={"recording"})
+    plugin = part(lab, http, "stt", call, needs=("consent_recording",))
+    before = len(lab.context.journal.entries)
+    async with plugin.stream(conn_options=ONCE) as stream:
         for _ in range(50):
             stream.push_frame(frame())
         stream.end_input()
-        async for _ in stream:
-            pass
-    assert recogniser.opened[0].audio_s == pytest.approx(frame().duration)
-    assert [refusal.used_by for refusal, _ in call.refusals] == ["transcriber"]
+        call.consents.clear()
+        with pytest.raises(GateError):
+            async for _ in stream:
+                pass
+    await plugin.aclose()
+    sent = [entry.name for entry in lab.context.journal.entries[before:]]
+    assert not {"audio", "Finalize"} & {*sent}, sent
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+async def test_an_utterance_that_is_held_when_a_consent_is_taken_back_is_not_sent(*, withdrawn: bool) -> None:
+    call, whisper = Call(consents={"recording"}), Whisper("one", "two")
+    component = replace(catalogue().transcriber, needs=("consent_recording",))
+    plugin = gated("stt", Utterances(whisper, Detector((1, 2), (5, 6))), component, "spare", call.gates())
+    whisper.held.clear()  # the first one's answer
+    async with plugin.stream(conn_options=ONCE) as stream:
+        for _ in range(10):
+            stream.push_frame(frame())
+        stream.end_input()  # all of it is held now, of which the first utterance is sent
+        await whisper.asked.wait()
+        if withdrawn:
+            call.consents.clear()
+        whisper.held.set()
+        with pytest.raises(GateError) if withdrawn else nullcontext():
+            async for _ in stream:
+                pass
+    await plugin.aclose()
+    assert len(whisper.sent_s) == (1 if withdrawn else 2)
 
 
 async def test_a_session_that_is_open_is_sent_nothing_once_a_consent_is_taken_back(

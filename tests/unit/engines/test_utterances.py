@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from livekit import rtc
-from livekit.agents import APIConnectOptions, APIStatusError, LanguageCode, stt, vad
+from livekit.agents import APIConnectionError, APIConnectOptions, APIStatusError, LanguageCode, stt, vad
 
 from engines.utterances import Utterances
 
@@ -77,12 +77,14 @@ class Whisper(stt.STT[str]):
         super().__init__(capabilities=stt.STTCapabilities(streaming=False, interim_results=False))
         self.says = [*says]
         self.sent_s: list[float] = []
+        self.asked = asyncio.Event()
         self.held = asyncio.Event()
         self.held.set()
         self.closed = False
 
     async def _recognize_impl(self, buffer: Any, **_: Any) -> stt.SpeechEvent:
         self.sent_s.append(rtc.combine_audio_frames(buffer).duration)
+        self.asked.set()
         await self.held.wait()
         said = self.says.pop(0)
         if isinstance(said, Exception):
@@ -169,6 +171,21 @@ async def test_a_failure_ends_the_stream() -> None:
     async with streaming(Whisper(APIStatusError("busy", status_code=503)), (1, 2)) as stream:
         with pytest.raises(APIStatusError):
             await events(stream, 5)
+
+
+async def test_an_utterance_that_may_not_be_sent_is_not_and_ends_the_stream() -> None:
+    def refuse() -> None:
+        raise APIConnectionError("not now", retryable=False)
+
+    whisper = Whisper("one")
+    cut = Utterances(whisper, Detector((1, 2), (5, 6)))
+    cut.before_sending = refuse
+    stream = cut.stream(conn_options=ONCE)
+    with pytest.raises(APIConnectionError, match="not now"):
+        await events(stream, 10)
+    await stream.aclose()
+    await cut.aclose()
+    assert whisper.sent_s == []
 
 
 async def test_what_each_utterance_used_is_told_once() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 from livekit.agents import APIConnectionError
 
+from compliance.events import Topic
 from engines.catalogue import Catalogue
-from engines.gates import GateError, Gates
+from engines.gates import Gates
 from policies import shipped
 from service.health import CallHealth, SharedCircuits, providers
 from service.hearing_health import HearingHealth
@@ -27,8 +30,8 @@ class Machine:
         self.circuits = SharedCircuits(now_s=lambda: self.now_s)
         self.first, self.spare = self.ears = LevelSTT(), LevelSTT()
 
-    def call(self, call_id: str, *, region: str = "us") -> HearingHealth:
-        gates = Gates(self.catalogue, region=region, given=lambda topic: False)
+    def call(self, call_id: str, *, region: str = "us", consents: Collection[Topic] = ()) -> HearingHealth:
+        gates = Gates(self.catalogue, region=region, given=lambda topic: topic in consents)
         health = CallHealth(self.circuits, providers(self.catalogue), call_id)
         return HearingHealth(dict(zip(self.ears, self.catalogue.transcribers, strict=True)), health, gates)
 
@@ -62,10 +65,22 @@ def test_the_next_calls_begin_with_the_spare_while_the_first_is_out_until_one_ha
     assert machine.call("later").may_ask(machine.first)
 
 
-def test_one_that_may_not_have_the_callers_voice_is_not_asked_and_not_blamed() -> None:
+def test_who_may_have_the_callers_voice_is_another_thing_than_who_is_well() -> None:
     machine = Machine(CATALOGUE.replace("  model: nova-3\n", "  model: nova-3\n  callers: [eu]\n"))
     call = machine.call("a", region="us")
-    assert [call.may_ask(ears) for ears in machine.ears] == [False, True]
-    call.failed(machine.spare, GateError("transcriber", "openai", "it is in another region"))
-    assert call.may_ask(machine.spare)
-    assert machine.call("b", region="eu").may_ask(machine.first)
+    assert [call.may_hear(ears) for ears in machine.ears] == [False, True]
+    assert [call.may_ask(ears) for ears in machine.ears] == [True, True]
+    assert machine.call("b", region="eu").may_hear(machine.first)
+
+
+def test_who_needs_a_consent_may_have_the_callers_voice_while_it_is_given() -> None:
+    machine, consents = (
+        Machine(CATALOGUE.replace("  model: nova-3\n", "  model: nova-3\n  needs: [consent_recording]\n")),
+        set[Topic](),
+    )
+    call = machine.call("a", consents=consents)
+    assert not call.may_hear(machine.first)
+    consents.add("recording")
+    assert call.may_hear(machine.first)
+    consents.clear()
+    assert not call.may_hear(machine.first)

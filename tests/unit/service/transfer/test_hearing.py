@@ -271,7 +271,7 @@ def test_a_recogniser_that_stays_away_is_told_once_and_the_people_talk_on() -> N
 def test_a_gate_that_is_closed_has_told_why_itself() -> None:
     closed = GateError("transcriber", "test", "it is in another region")
 
-    @in_a_stay(lambda: LevelSTT(plans=[Plan(error=closed)] * 9))
+    @in_a_stay(lambda: LevelSTT(plans=[Plan(error=closed)] * 99))
     async def _(stay: Stay) -> None:
         await stay.leg.says(word(1000), pause(600))
         assert stay.of(PartFailed) == []
