@@ -11,7 +11,8 @@ Without any of these the caller is silent.
 
 A call's audio is not sent to the sideband; that it was sent to the browser is (``output_audio_buffer.*``). Source:
 OpenAI API reference, *Create client secret*, *Create call*, *Hang up call*; guide *Webhooks and server-side controls*.
-That a client secret opens no sideband and makes no other secrets is the lab's guess.
+That a client secret opens no sideband and makes no other secrets is the lab's guess, and so is that a reply out of band
+(``conversation: none``) is heard like any other.
 """
 
 from __future__ import annotations
@@ -32,7 +33,13 @@ from lab.callers import load_pcm, recorded_call
 from lab.context import LabContext
 from lab.errors import LabError
 from lab.openai_realtime import Session, realtime
-from lab.realtime_conversation import BYTES_PER_MS, RejectedError, new_session, update_session
+from lab.realtime_conversation import (
+    BYTES_PER_MS,
+    Conversation,
+    RejectedError,
+    new_session,
+    update_session,
+)
 from lab.wire import cut, fail_at_the_door, failure
 
 _SECONDS = range(10, 7201)
@@ -201,6 +208,8 @@ class Call(Session):
         self._audio_ms = 0
         self._began_s = 0.0
         self._caller: asyncio.Task[None] | None = None
+        self._aside = False
+        """Whether the last reply is out of band."""
         self._ended = False
 
     def begin(self, turns: list[bytes], *, stays: bool, interrupts: bool, over: Callable[[], object]) -> None:
@@ -278,12 +287,22 @@ class Call(Session):
                 await self._answered.wait()
 
     # -- what is heard of the model ---------------------------------------------------------------------------
+    def _respond(self, params: dict[str, Any]) -> None:
+        """A reply out of band reads what it is told to, which is all or (``input: []``) nothing, and adds nothing."""
+        kept, self._aside = self._conversation, params.get("conversation") == "none"
+        if self._aside:
+            self._conversation = Conversation([] if params.get("input") == [] else list(kept.items))
+        super()._respond(params)
+        self._conversation = kept
+
     def _send(self, event: str, **fields: Any) -> None:
         if event == "input_audio_buffer.speech_started" and self._vad is not None and self._vad.interrupts:
             self._stop_playing()
         super()._send(event, **fields)
 
     def _stream(self, event: str, **fields: Any) -> None:
+        if self._aside and event.startswith("conversation."):
+            return
         if event == "response.output_audio.delta":
             if self._playing_id != fields["response_id"]:
                 self._playing_id, self._audio_ms = fields["response_id"], 0

@@ -108,7 +108,6 @@ class Attendant:
             self._send,
             end,
             limit_s=patient.first_reply_s,
-            working=lambda: bool(self._running),
             late=lambda: self.conversation.failed("TimeoutError", ASKED_AGAIN),
         )
 
@@ -223,7 +222,8 @@ class Attendant:
         if tools and not self._prompter.leaving:
             task = asyncio.create_task(self._use(tools), name=f"tools of {self._call_id}")
             self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            task.add_done_callback(self._used_tools)
+            self._prompter.tool_began()
 
     def reply_over(self, reply: Reply) -> None:
         if reply.text:
@@ -234,11 +234,13 @@ class Attendant:
                 passages,
                 text=reply.text,
                 whole=reply.sent,
+                broken=reply.broken and not reply.cut,
                 turn=reply.turn,
                 start_ms=reply.start_ms,
                 end_ms=reply.end_ms,
             )
-        quiet = reply.sent and not (self._running or self._prompter.leaving) and not asked_for(reply.text)
+        busy = self._running or self._prompter.leaving or self._prompter.waits
+        quiet = reply.sent and not busy and not asked_for(reply.text)
         if quiet and (owed := self._consents.after_reply()):
             self._prompter.recite(owed)
 
@@ -253,6 +255,11 @@ class Attendant:
             item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
             self._send({"type": "conversation.item.create", "item": item})
         self._prompter.answer()
+
+    def _used_tools(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not self._running:
+            self._prompter.tools_done()
 
     def _tool_done(self, report: ToolReport) -> None:
         self._guards.tool_called(report.name, failed=report.failed)
@@ -269,7 +276,7 @@ class Attendant:
     # -- what goes wrong --------------------------------------------------------------------------------------
     def _consent_changed(self, what: Topic, given: bool) -> None:
         if what == "voice_ai" and not given:
-            self._end("the caller objects to a speech-to-speech vendor, and nothing else can answer")
+            self.leave("the caller objects to a speech-to-speech vendor, and nothing else can answer")
 
     def _part_failed(self, part: Part, error: Exception, action: str = "the call goes on without it") -> None:
         self._emit(

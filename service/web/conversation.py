@@ -238,6 +238,7 @@ class Conversation:
         if (used := response_usage(response.get("usage") or {}, self._model, reply.id)) is not None:
             self._listener.used(reply.turn, used)
         status = str(response.get("status"))
+        reply.broken = status in ("cancelled", "failed")
         if status == "failed":
             code = ((response.get("status_details") or {}).get("error") or {}).get("code") or "failed"
             self.failed(f"response {str(code)[:80]}", ASKED_AGAIN)

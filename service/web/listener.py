@@ -33,6 +33,8 @@ class Reply:
     done: bool = False
     sent: bool = False
     """Whether the vendor told that all of its audio was sent."""
+    broken: bool = False
+    """Whether the vendor did not make all of it."""
     cut: bool = False
     """Whether it was not heard out."""
     ended: bool = False

@@ -25,6 +25,11 @@ class Replies:
         self._making = False
         self._number = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether one was asked for or is being made."""
+        return self._busy
+
     def ask(self, **response: Any) -> str:
         """A reply with these parameters, as soon as none is being made; returns what it will be labelled."""
         self._number += 1

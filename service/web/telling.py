@@ -49,6 +49,7 @@ class DirectConsents(CallConsents):
         *,
         text: str,
         whole: bool,
+        broken: bool,
         turn: int,
         start_ms: float,
         end_ms: float,
@@ -59,6 +60,7 @@ class DirectConsents(CallConsents):
             passages: what was to be said.
             text: what was said, by the vendor's transcript.
             whole: whether all of its audio was sent, and not cut.
+            broken: whether it was the vendor that broke off; then it is owed as before.
             turn: the caller turn after which it was said; 0 is the greeting.
             start_ms: when the vendor began to send it.
             end_ms: when it was sent or cut.
@@ -67,7 +69,8 @@ class DirectConsents(CallConsents):
             if passage.wording is None or passage.what is None:
                 continue
             complete = whole and says(text, passage.words)
-            self._script.said(passage, complete=complete)
+            if complete or not broken:
+                self._script.said(passage, complete=complete)
             self._emit(
                 Disclosed(
                     call_id=self._call_id,

@@ -167,6 +167,23 @@ async def test_what_the_browser_still_plays_can_be_stopped(lab: Lab) -> None:
     assert "error" not in {event.type for event in events}
 
 
+async def test_a_reply_out_of_band_is_heard_and_is_in_no_history(lab: Lab) -> None:
+    async with client(lab) as key:
+        _, call = await begun(key)
+        async with key.realtime.connect(call_id=call) as connection:
+            words = 'Say this, word for word: "Still here."'
+            await connection.response.create(
+                response={"instructions": words, "conversation": "none", "input": []}
+            )
+            first = await told(connection, "output_audio_buffer.stopped")
+            await connection.response.create()
+            rest = await told(connection, "conversation.item.added")
+    (done,) = [event.response for event in first if event.type == "response.done"]
+    assert done.output[0].content[0].transcript == "Still here."
+    assert "conversation.item.added" not in {event.type for event in first}
+    assert rest[-1].previous_item_id is None
+
+
 async def test_an_update_of_other_things_does_not_cut_a_turn_in_two(lab: Lab) -> None:
     async with client(lab) as key:
         _, call = await begun(key, "x-lab-says:good morning", "x-lab-stays")

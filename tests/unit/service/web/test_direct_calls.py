@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from livekit.agents import llm
 
 from compliance.errors import LedgerError
 from compliance.events import (
@@ -32,7 +34,8 @@ from lab.faults import Fault
 from lab.shop import ShopProcess
 from service.exchange import Exchange
 from service.summary import summarise
-from service.web import direct_calls, sideband, vendor
+from service.web import attending, direct_calls, sideband, vendor, waiting
+from service.web.prompting import STILL_HERE
 from service.web.session import GOODBYE
 from tests.unit.service.web.rig import REALTIME, SDP, ending, lab_hearing, of, offer, web
 
@@ -110,6 +113,33 @@ async def test_a_call_with_a_tool_and_a_hang_up_is_on_record_redacted_and_verifi
         assert planted not in caplog.text
         assert not [event for event in app.watched if planted in event.model_dump_json()]
     assert written
+
+
+async def test_a_caller_who_waits_long_for_a_tool_is_told_so_and_then_answered(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = asyncio.Event()
+
+    async def look(raw_arguments: dict[str, object]) -> str:
+        await told.wait()
+        return '{"item": "coffee machine"}'
+
+    async def connected(*_: Any) -> tuple[llm.Tool, ...]:
+        schema = {"name": "order_lookup", "description": "", "parameters": {"type": "object"}}
+        return (llm.function_tool(look, raw_schema=schema),)
+
+    monkeypatch.setattr(attending, "connected", connected)
+    monkeypatch.setattr(waiting, "TOOL_WAIT_S", 0.2)
+    number = "my order number is four four one seven nine two"
+    async with lab_hearing(number) as lab, web(exchange, lab) as app:
+        call_id = await app.begun(offer("a number", stays=True))
+        await app.until(AgentSaid, lambda said: said.text == STILL_HERE)
+        told.set()
+        await app.until(AgentSaid, lambda said: "coffee machine" in said.text)
+        await app.post(f"/v1/realtime/calls/{call_id}/hangup")
+        events = await app.over(call_id)
+    assert {said.text for said in of(events, AgentSaid) if said.turn == 1} > {STILL_HERE}
+    assert of(events, ProviderFailed) == []
 
 
 async def test_the_ai_is_disclosed_first_and_the_record_says_what_that_rests_on(exchange: Exchange) -> None:
@@ -269,6 +299,8 @@ async def test_a_caller_who_takes_consent_back_is_not_heard_any_longer(exchange:
         assert lab.context.journal.count(REALTIME, "hangup") == 1
     assert "objects" in ending(events)
     assert of(events, ConsentChanged)[-1].given is False
+    assert of(events, AgentSaid)[-1].text == GOODBYE, "nobody is hung up without a word"
+    assert len(of(events, TurnEnded)) == 2
 
 
 async def test_a_call_over_its_budget_is_ended_by_the_policys_guard(exchange: Exchange) -> None:

@@ -19,6 +19,7 @@ from lab.faults import Fault
 from lab.server import Lab
 from service.exchange import Exchange
 from service.web import sideband
+from service.web.session import GOODBYE
 from tests.unit.service.web.rig import LIMIT_S, REALTIME, ending, lab_hearing, of, offer, web
 
 pytestmark = pytest.mark.unit
@@ -130,3 +131,16 @@ async def test_what_is_typed_in_the_page_is_answered_and_on_record_like_what_is_
         await page
     (said,) = of(events, CallerSaid)
     assert said.text == "my card is <CREDIT_CARD>"
+
+
+async def test_what_is_typed_against_the_vendor_is_answered_with_a_goodbye(exchange: Exchange) -> None:
+    async with lab_hearing() as lab, web(exchange, lab) as app:
+        call_id = await app.begun(offer(stays=True))
+        await app.until(Disclosed)
+        (begun,) = lab.context.journal.of(REALTIME, "lab.call")
+        objection = "i do not want my voice to go to an artificial intelligence"
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": objection}]}
+        await from_the_page(lab, begun.connection, {"type": "conversation.item.create", "item": item})
+        events = await app.over(call_id)
+    assert "objects" in ending(events)
+    assert of(events, AgentSaid)[-1].text == GOODBYE
