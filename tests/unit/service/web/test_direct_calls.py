@@ -444,9 +444,9 @@ def refusing(*_: Any, **__: Any) -> Any:
 
 
 async def test_a_frame_that_is_not_json_leaves_the_call_on(exchange: Exchange) -> None:
-    async with lab_hearing("hello", "more") as lab, web(exchange, lab) as app:
+    async with lab_hearing("hello", "more", character_ms=20.0) as lab, web(exchange, lab) as app:
         call_id = await app.begun(offer("hello", "more", stays=True))
-        await app.until(Disclosed)
+        await app.until(UsageIncurred)  # the greeting is still heard
         lab.context.faults.set(REALTIME, Fault("malformed", times=1))
         await app.until(AgentSaid, lambda said: said.turn == 2)
         await app.post(f"/v1/realtime/calls/{call_id}/hangup")

@@ -13,6 +13,7 @@ from compliance.events import (
     Disclosed,
     ProviderFailed,
     TurnEnded,
+    UsageIncurred,
 )
 from engines.people import PersonSpec
 from lab.faults import Fault
@@ -22,6 +23,10 @@ from service.web.session import GOODBYE
 from tests.unit.service.web.rig import REALTIME, ending, lab_hearing, of, offer, web
 
 pytestmark = pytest.mark.unit
+
+
+SLOWLY_MS = 20.0
+"""A greeting at so much a character is heard for seconds after it was made: time to have the next reply fail."""
 
 
 def impatient(exchange: Exchange, limit_s: float = 1.0) -> Exchange:
@@ -37,9 +42,9 @@ def impatient(exchange: Exchange, limit_s: float = 1.0) -> Exchange:
 async def test_a_reply_that_does_not_begin_or_breaks_off_is_asked_for_once_more(
     exchange: Exchange, fault: Fault
 ) -> None:
-    async with lab_hearing("hello", character_ms=10.0) as lab, web(impatient(exchange), lab) as app:
+    async with lab_hearing("hello", character_ms=SLOWLY_MS) as lab, web(impatient(exchange), lab) as app:
         call_id = await app.begun(offer("hello", stays=True))
-        await app.until(Disclosed)
+        await app.until(UsageIncurred)
         lab.context.faults.set(REALTIME, fault)
         await app.until(AgentSaid, lambda said: said.turn == 1 and not said.interrupted)
         await app.post(f"/v1/realtime/calls/{call_id}/hangup")
@@ -53,9 +58,9 @@ async def test_a_reply_that_does_not_begin_or_breaks_off_is_asked_for_once_more(
 async def test_a_caller_whom_the_vendor_does_not_answer_twice_is_hung_up_and_the_record_says_why(
     exchange: Exchange, kind: Any, error: str
 ) -> None:
-    async with lab_hearing("hello") as lab, web(impatient(exchange), lab) as app:
+    async with lab_hearing("hello", character_ms=SLOWLY_MS) as lab, web(impatient(exchange), lab) as app:
         call_id = await app.begun(offer("hello", stays=True))
-        await app.until(Disclosed)
+        await app.until(UsageIncurred)
         lab.context.faults.set(REALTIME, Fault(kind, times=2))
         await app.until(CallEnded)
         events = await app.over(call_id)
@@ -64,9 +69,9 @@ async def test_a_caller_whom_the_vendor_does_not_answer_twice_is_hung_up_and_the
 
 
 async def test_a_reply_that_fails_is_asked_for_once_more(exchange: Exchange) -> None:
-    async with lab_hearing("hello") as lab, web(exchange, lab) as app:
+    async with lab_hearing("hello", character_ms=SLOWLY_MS) as lab, web(exchange, lab) as app:
         call_id = await app.begun(offer("hello", stays=True))
-        await app.until(Disclosed)
+        await app.until(UsageIncurred)
         lab.context.faults.set(REALTIME, Fault("server_error", times=1))
         await app.until(AgentSaid, lambda said: said.turn == 1)
         await app.post(f"/v1/realtime/calls/{call_id}/hangup")
