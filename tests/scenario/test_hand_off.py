@@ -118,7 +118,8 @@ async def goes_on_after_a_breath(call: DeskCall) -> None:
     await call.until(lambda: bool(call.realtime("response.create")))
     rest = asyncio.create_task(call.line.say(recording(THANKS)))
     await call.until(lambda: bool(call.of(PreviewSettled)))
-    call.session.update_options(endpointing_opts={"min_delay": ENDPOINTING_S})
+    # Nothing ends this turn but that: what was said last has to be recognised by then, or is a turn of its own.
+    call.session.update_options(endpointing_opts={"min_delay": 5 * ENDPOINTING_S})
     await call.answered(await rest)
     await call.heard_out()
 
