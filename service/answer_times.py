@@ -13,6 +13,7 @@ from compliance.events import (
     Event,
     HandedOff,
     ProviderFailed,
+    TransferAsked,
     TurnAnswered,
     TurnEnded,
     TurnMoved,
@@ -30,6 +31,7 @@ class AnswerTimes:
         last_voiced_ms: the caller's last voiced sample, on the call's clock.
         clock: the call's clock.
         emit: takes events for the record.
+        measured: told of each answer which engine gave it and how long the caller waited; not that a person is fetched.
         call_id: goes into every event.
     """
 
@@ -40,16 +42,20 @@ class AnswerTimes:
         *,
         clock: CallClock,
         emit: Callable[[Event], None],
+        measured: Callable[[str, float], None],
         call_id: str,
     ) -> None:
         self._distances = distances
         self._last_voiced_ms = last_voiced_ms
         self._clock = clock
         self._emit = emit
+        self._measured = measured
         self._call_id = call_id
         self._wait = TurnWait()
         self._failed_ms: dict[str, float] = {}
         """When each engine failed last."""
+        self._fetched_in = 0
+        """The turn in which a person was fetched last."""
 
     def take(self, event: Event) -> None:
         """The next event of the call's own."""
@@ -63,6 +69,8 @@ class AnswerTimes:
                 self._failed_ms[event.engine] = event.at_ms
             case TurnMoved() if event.from_engine in self._failed_ms:
                 self._wait.mark("failed_attempts", self._failed_ms[event.from_engine])
+            case TransferAsked():
+                self._fetched_in = event.turn
             case HandedOff():
                 self._wait.mark("hand_off", event.at_ms)
             case _:
@@ -88,15 +96,18 @@ class AnswerTimes:
             voice_ms=0.0 if generation is None else generation.answer_audio_ms,
             trips=self._distances.of(engine),
         )
-        if heard is not None:
-            self._emit(
-                TurnAnswered(
-                    call_id=self._call_id,
-                    at_ms=self._clock.now_ms(),
-                    turn=heard.turn,
-                    engine=engine,
-                    heard_ms=heard.heard_ms,
-                    told_of_delay_ms=heard.told_of_delay_ms,
-                    waits=heard.waits,
-                )
+        if heard is None:
+            return
+        self._emit(
+            TurnAnswered(
+                call_id=self._call_id,
+                at_ms=self._clock.now_ms(),
+                turn=heard.turn,
+                engine=engine,
+                heard_ms=heard.heard_ms,
+                told_of_delay_ms=heard.told_of_delay_ms,
+                waits=heard.waits,
             )
+        )
+        if heard.turn != self._fetched_in:
+            self._measured(engine, heard.heard_ms)

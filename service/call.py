@@ -115,7 +115,7 @@ class Call:
 
     async def _hang_up(self, reason: str) -> None:
         ended_ms = self.clock.now_ms()  # closing takes seconds, in which nobody is on the line
-        await self._record.closing()
+        self._open.push_async_callback(self._record.closing)  # the first to be closed
         try:
             await self._open.aclose()
         finally:

@@ -13,7 +13,7 @@ from livekit.agents.voice import io
 from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 from classifiers.tool_need import Tool, ToolSet
-from compliance.events import AgentSaid, Decided, Event, Part, Topic, TurnAnswered, TurnEnded
+from compliance.events import AgentSaid, Decided, Event, Part, Topic, TurnEnded
 from compliance.heard import Condition, Ears, Segment
 from compliance.recognisers import RecogniserStalledError
 from compliance.shared_stt import SharedSTT
@@ -110,6 +110,7 @@ class Conversation:
             lambda: self.tap.last_voiced_ms,
             clock=self._clock,
             emit=self._emit,
+            measured=lambda *answer: self.router.answered(*answer),
             call_id=self._call_id,
         )
         self.judges = Judges(
@@ -215,10 +216,7 @@ class Conversation:
         """Have the caller heard, for the record and the engines."""
         self.tap = CallerTap(audio, self._clock)
         self._speech = SpeechRecord(self.tap, clock=self._clock, emit=self._emit, call_id=self._call_id)
-        self._unheard = Unheard(
-            lambda: self.session.say(self.desk.wording.cannot_help),
-            lambda: self.desk.people.last_way_out(self.desk.denied, ()) is not None,
-        )
+        self._unheard = Unheard(self._not_understood, self._fetches, lambda: self._with_person)
         failures = HearingFailures(
             partial(self._part_failed, "transcriber"), kept=KEPT, passed_on=PASSED_ON, lost=LOST
         )
@@ -233,7 +231,7 @@ class Conversation:
         self._transcriber = self._hears(self.tap)
         self._transcriber.on_segment.append(self._segment)
         self._transcriber.on_condition += [self._ears_changed, failures.changed]
-        self._transcriber.on_nothing.append(self._nothing_heard)
+        self._transcriber.on_nothing.append(self._unheard.nothing)
         self._transcriber.start()
         self._open.push_async_callback(self._transcriber.aclose)
 
@@ -326,7 +324,7 @@ class Conversation:
     def _if_nobody_may_hear(self) -> bool:
         """End the call where no recogniser may be given what the caller says, or may any more."""
         closed = all(map(self._privacy.gates.why_closed, self._exchange.catalogue.transcribers))
-        closed = closed and not self.desk.people.coming  # to whom no recogniser needs to listen
+        closed = closed and not self._with_person
         if closed and self._refusal is None:  # said once, or it would be cut by itself
             words = self._ending.begin_with(self.desk.wording.not_here, self.session, NOT_HERE)
             self._refusal = asyncio.create_task(words, name="patchbay.refused")
@@ -345,8 +343,6 @@ class Conversation:
                 self._endpointing.decided(event.endpointing_ms)
             case AgentSaid():
                 self.router.tally.last_agent_text = event.text
-            case TurnAnswered():
-                self.router.answered(event.engine, event.heard_ms)
             case _:
                 pass
         self._record.emit(event)
@@ -372,9 +368,20 @@ class Conversation:
         self._speech.said(segment, heard_by=self._hearing.name(self._transcriber.recogniser))
         self.desk.caller_said(segment.text, segment.end_ms)
 
-    def _nothing_heard(self, voiced_ms: float) -> None:
-        if not self.desk.people.coming:  # who laughs with a person is not misunderstood
-            self._unheard.nothing(voiced_ms)
+    @property
+    def _with_person(self) -> bool:
+        """Whether the caller talks with a person or waits for one: no recogniser needs to understand them then."""
+        return self.desk.people.coming and not self._transfers.asking
+
+    def _not_understood(self) -> None:
+        if self._transfers.asking:
+            self.desk.people.listener("")  # whoever asks knows what is to be said again
+        else:
+            self.session.say(self.desk.wording.cannot_help)
+
+    def _fetches(self) -> bool:
+        """Have a person hear the caller whom no recogniser does; nobody comes to who is asked for a number."""
+        return not self._transfers.asking and self.desk.people.last_way_out(self.desk.denied, ()) is not None
 
     def _ears_changed(self, condition: Condition) -> None:
         if isinstance(condition.error, GateError):

@@ -3,7 +3,9 @@
 An engine that fails shall not use up what the caller is willing to wait: it gets half of the budget, and the engine
 that takes over the other half. Where the catalogue is stricter, that holds. Recognisers, which hear before an engine is
 asked, and voices, which speak when one has begun, get their usual time under :data:`USUAL_MS` and a share of it under
-less, so that the next one is there in time.
+less, so that the next one is there in time. No recogniser gets less than one that is well may take, which
+:mod:`compliance.recognisers` has as ``LEAST_CONNECT_MS`` and ``LEAST_ANSWER_MS``: under a budget of less than four
+seconds, the next one is late.
 """
 
 from __future__ import annotations

@@ -24,14 +24,21 @@ class Unheard:
     Args:
         apologise: say that there is a problem, and that it should be said again.
         fetch: have a person fetched; False when there is nobody.
+        with_person: whether the caller talks with a person, or waits for one: what they say is for no recogniser.
         patience_s: see :data:`PATIENCE_S`.
     """
 
     def __init__(
-        self, apologise: Callable[[], object], fetch: Callable[[], bool], *, patience_s: float = PATIENCE_S
+        self,
+        apologise: Callable[[], object],
+        fetch: Callable[[], bool],
+        with_person: Callable[[], bool],
+        *,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._apologise = apologise
         self._fetch = fetch
+        self._with_person = with_person
         self._patience_s = patience_s
         self._well = True
         self._given_up = False
@@ -47,6 +54,8 @@ class Unheard:
         """The caller began to speak, or stopped."""
         self._stop()
         self._speaking, self._waiting = speaking, self._waiting or not speaking
+        if self._with_person():
+            self.heard()
         self._watch()
 
     def ears(self, state: Ears) -> None:
@@ -56,6 +65,8 @@ class Unheard:
 
     def nothing(self, voiced_ms: float) -> None:
         """Nobody found words in a sound of the caller of that length."""
+        if self._with_person():
+            return  # who laughs with a person is not misunderstood
         self._sounds += 1
         if not self._speaking and (voiced_ms >= SPEECH_MS or self._sounds > 1):
             self._tell()
@@ -81,7 +92,7 @@ class Unheard:
 
     def _due(self) -> None:
         self._timer = None
-        if not self._well:  # else it listens again, to what was said, too
+        if not (self._well or self._with_person()):  # a well one listens again, to what was said, too
             self._tell()
 
     def _tell(self) -> None:

@@ -38,7 +38,7 @@ REMIND_S = 15.0
 AGAIN_AFTER_S = 60.0
 """Nobody is asked for sooner again when nobody came."""
 ANSWER_S = 20.0
-"""A caller who says nothing for so long has no number to give."""
+"""A caller who says nothing for so long, once they were asked, has no number to give."""
 FRESH_S = 3.0
 """Who is free is not asked more often."""
 NUMBER = "PHONE_NUMBER"
@@ -57,6 +57,7 @@ class Transfers:
 
     Attributes:
         connected: whether a person is on the line now.
+        asking: whether a machine asks the caller for a number to be called back on, and waits for their words.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Transfers:
         self._free: set[str] = set()
         self._again_ms: dict[str, float] = {}
         self._asked_ms = 0.0
-        self.connected = False
+        self.connected = self.asking = False
         line.desk.people.fetching = self
 
     # -- engines.human.Fetching -----------------------------------------------------------------------------
@@ -221,12 +222,15 @@ class Transfers:
         return False
 
     async def _callback(self, asked: Asked) -> bool:
+        self.asking = True
         try:
             await self._ask(asked)
         except (TimeoutError, TransferError) as error:
             self._failed(asked, "callback", "", error)
             if not isinstance(error, NoNumberError):
                 return False
+        finally:
+            self.asking = False
         # Enough was said, with a number or without: a policy that sends who asked to people does not ask again.
         self._line.met()
         return True
@@ -239,8 +243,9 @@ class Transfers:
         form, heard = CallbackForm(asked.person.words), asyncio.Queue[str]()
         people.listener = heard.put_nowait
         line.recorder.expect(NUMBER)
-        line.session.say(form.opening)
+        said = line.session.say(form.opening)
         while not form.over:
+            await said.wait_for_playout()
             async with asyncio.timeout(ANSWER_S):
                 text = await heard.get()
             reply = form.heard(text)
@@ -250,7 +255,7 @@ class Transfers:
                 )  # before it is said again, to the caller or the record
             if reply and not form.over:
                 # What is read back is not cut in the middle: half a number is not known for one.
-                line.session.say(reply, allow_interruptions=not form.number)
+                said = line.session.say(reply, allow_interruptions=not form.number)
         if form.wish is not None:
             self._tell(CallbackAsked, asked, number=form.wish.number, best_time=form.wish.best_time)
         people.give_back(reply, NOBODY)

@@ -6,11 +6,13 @@ import asyncio
 import logging
 import re
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import compliance.transcriber
 from compliance.errors import LedgerError
 from compliance.events import (
     AgentSaid,
@@ -31,6 +33,7 @@ from compliance.events import (
     ValueSealed,
 )
 from compliance.ledger import Ledger
+from compliance.recognisers import Persistence
 from compliance.recording import PURPOSE, Recordings, read_recording
 from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
@@ -56,6 +59,8 @@ pytestmark = [pytest.mark.scenario, pytest.mark.alone]
 
 LIMIT_S = 900.0
 """Only a hang takes so long."""
+SILENT_MS = 6000.0
+"""No machine is so busy that the lab's ears take longer; one call waits for it."""
 UNDERSTOOD_S = 20.0
 """Who is not understood within it says it again."""
 QUIET_MS = 2500.0
@@ -268,6 +273,58 @@ async def _leaves_a_number(folder: Path) -> tuple[WholeCall, tuple[Callback, ...
 
         done = await answered(ready, speak)
         return done, callbacks([done.events], ready.ledger.oversight())
+
+
+async def test_a_number_that_no_recogniser_understood_is_asked_for_again(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    without_limits(monkeypatch)
+    limits = partial(Persistence, connect_within_ms=30_000, answer_within_ms=SILENT_MS)
+    monkeypatch.setattr(compliance.transcriber, "Persistence", limits)
+    done = await understood(
+        lambda: _says_a_number_to_the_deaf(tmp_path_factory.mktemp("unheard")), _heard_a_number
+    )
+
+    said = [one.text for one in done.of(AgentSaid)]
+    assert WORDS.number_again in said[said.index(WORDS.number) :]
+    assert len(done.of(CallbackAsked)) == 1
+    assert said[-1] == WORDS.noted
+    assert {broken.promise for broken in promises(done.events)} == {"Nothing is said in vain"}
+
+
+async def _says_a_number_to_the_deaf(folder: Path) -> WholeCall:
+    """A call whose recognisers fall silent while a number is said to them, and are well when it is said again."""
+    chosen = {
+        "catalogue": catalogue(folder, ways="[callback]"),
+        "policy": policy(folder),
+        "redaction": redaction(folder),
+        "consent_voice_ai": False,
+    }
+    async with (
+        asyncio.timeout(LIMIT_S),
+        exchange_and_lab(folder, folder / "shop.sqlite", **chosen) as (ready, lab),
+    ):
+
+        async def speak(line: Line, call: Call) -> None:
+            await greeted(line)
+            await lab.set_fault("openai.chat", Fault("server_error"))
+            await asks(line, "01_quick_question_t01")
+            await lab.set_fault("deepgram", Fault("stall", after=0))
+            await lab.set_fault("openai.transcription", Fault("hang"))
+            await asks(line, "03_card_phone_two_breaths_t03")
+            await lab.clear_faults()
+            for turn in (
+                "03_card_phone_two_breaths_t03",
+                "03_card_phone_two_breaths_t04",
+                "08_asks_for_human_t04",
+            ):
+                said = await line.say(recording(turn))
+                await line.agent_started(said.end_ms)
+                await line.agent_finished(QUIET_MS)
+
+        return await answered(ready, speak)
 
 
 async def _says_until(line: Line, name: str, understood: asyncio.Event) -> None:

@@ -13,6 +13,7 @@ from compliance.events import (
     Event,
     HandedOff,
     ProviderFailed,
+    TransferAsked,
     TurnAnswered,
     TurnEnded,
     TurnMoved,
@@ -30,12 +31,14 @@ class Call:
     def __init__(self, *, voiced_ms: float | None = 1000, trips: Trips = UNKNOWN) -> None:
         self.now_ms = 0.0
         self.events: list[Event] = []
+        self.measured: list[tuple[str, float]] = []
         distances: Any = SimpleNamespace(of=lambda engine: trips)
         self.times = AnswerTimes(
             distances,
             lambda: voiced_ms,
             clock=CallClock(monotonic=lambda: self.now_ms / 1000, wall=lambda: 0.0),
             emit=self.events.append,
+            measured=lambda *answer: self.measured.append(answer),
             call_id="c",
         )
 
@@ -152,6 +155,22 @@ def test_a_turn_that_goes_to_a_person_has_no_failed_attempts() -> None:
     call.at(1500).take(event)
     call.at(2000).answer(2000, "human", None)
     assert "failed_attempts" not in call.answered.waits
+
+
+def test_an_engine_is_measured_by_its_answers() -> None:
+    call = Call()
+    call.turn_ends(1200)
+    call.at(1500).answer(1500, "fast", None)
+    assert call.measured == [("fast", 500)]
+
+
+def test_that_a_person_is_fetched_is_heard_and_measures_no_engine() -> None:
+    call = Call()
+    call.turn_ends(1200)
+    call.at(1300).take(TransferAsked.model_construct(call_id="c", at_ms=1300, turn=1, engine="human"))
+    call.at(1700).answer(1700, "human", None)
+    assert (call.answered.engine, call.answered.heard_ms) == ("human", 700)
+    assert call.measured == []
 
 
 def test_what_was_heard_in_a_turn_before_is_not_about_a_delay_in_this_one() -> None:

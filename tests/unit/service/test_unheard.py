@@ -13,12 +13,18 @@ pytestmark = pytest.mark.unit
 
 
 class Line:
-    """A line whose recogniser is in a test's hands; ``person`` says whether somebody can be fetched."""
+    """A line whose recogniser is in a test's hands.
+
+    ``person`` says whether somebody can be fetched, ``talks`` whether the caller talks with somebody.
+    """
 
     def __init__(self, *, person: bool = False) -> None:
         self.told: list[str] = []
         self.person = person
-        self.unheard = Unheard(lambda: self.told.append("sorry"), self._fetch, patience_s=0.0)
+        self.talks = False
+        self.unheard = Unheard(
+            lambda: self.told.append("sorry"), self._fetch, lambda: self.talks, patience_s=0.0
+        )
 
     def _fetch(self) -> bool:
         if self.person:
@@ -117,6 +123,40 @@ async def test_words_that_come_begin_the_count_anew() -> None:
         await line.says()
         line.unheard.heard()
     assert line.told == 4 * ["sorry"]
+
+
+@pytest.mark.parametrize("state", [Ears.RECONNECTING, Ears.DEAF])
+async def test_nobody_talks_into_what_a_caller_says_to_a_person(state: Ears) -> None:
+    line = Line(person=True)
+    line.unheard.ears(state)
+    line.talks = True
+    for _ in range(3):
+        await line.says()
+        line.unheard.nothing(800)
+    assert line.told == []
+
+
+async def test_what_was_said_before_a_person_came_is_not_asked_for_again() -> None:
+    line = Line()
+    line.unheard.ears(Ears.RECONNECTING)
+    line.unheard.caller(speaking=False)
+    line.talks = True
+    await asyncio.sleep(0.01)
+    assert line.told == []
+
+
+async def test_what_was_said_to_a_person_is_forgotten_when_they_leave() -> None:
+    line = Line()
+    line.talks = True
+    await line.says()
+    line.unheard.nothing(200)
+    line.talks = False
+    line.unheard.ears(Ears.RECONNECTING)
+    line.unheard.nothing(200)
+    await asyncio.sleep(0.01)
+    assert line.told == []
+    await line.says()
+    assert line.told == ["sorry"]
 
 
 async def test_nothing_is_said_once_the_call_is_over() -> None:

@@ -17,7 +17,8 @@ from engines.people import PersonSpec, Target, TransferWords, Way
 from service.transfer.callback import CallbackForm
 from service.transfer.errors import NotPassedOnError, NotTakenError
 from service.transfer.line import Line
-from service.transfer.transfers import Transfers
+from service.transfer.transfers import ANSWER_S, Transfers
+from tests import virtual_time
 
 pytestmark = pytest.mark.unit
 
@@ -26,17 +27,24 @@ ROOM, NUMBER = Target("room", "desk-anna"), Target("tel", "+41445550123")
 
 
 class Speech:
-    async def wait_for_playout(self) -> None: ...
+    def __init__(self, takes_s: float) -> None:
+        self._takes_s = takes_s
+
+    async def wait_for_playout(self) -> None:
+        await asyncio.sleep(self._takes_s)
 
 
 class Session:
+    """Says everything in ``takes_s``."""
+
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.takes_s = 0.0
         self.current_speech = None
 
     def say(self, text: str, **how: Any) -> Speech:
         self.said.append(text)
-        return Speech()
+        return Speech(self.takes_s)
 
 
 class Recorder:
@@ -200,6 +208,50 @@ async def test_who_could_not_be_helped_to_anybody_still_wants_a_person() -> None
     bench = Bench("warm", "callback", keeps_numbers=False)
     await bench.fetched()
     assert bench.met == 0
+
+
+def test_a_caller_has_time_to_answer_once_the_question_was_heard_out() -> None:
+    async def main() -> None:
+        bench = Bench("callback")
+        bench.session.takes_s = ANSWER_S
+        asking = asyncio.create_task(bench.fetched())
+        await asyncio.sleep(ANSWER_S + 1)
+        assert bench.transfers.asking
+        for text in ("five five five zero one four two", "yes", "tomorrow"):
+            bench.people.listener(text)
+            await asyncio.sleep(2 * ANSWER_S - 1)
+        await asking
+        [wish] = bench.of(CallbackAsked)
+        assert wish.best_time == "tomorrow"
+        assert not bench.transfers.asking
+
+    virtual_time.run(main())
+
+
+def test_who_gives_no_answer_is_asked_no_more() -> None:
+    async def main() -> None:
+        bench = Bench("callback")
+        await bench.fetched()
+        assert [one.error for one in bench.of(TransferFailed)] == ["TimeoutError"]
+        assert bench.given_back == [(WORDS.nobody, NOBODY)]
+        assert not bench.transfers.asking
+
+    virtual_time.run(main())
+
+
+def test_an_answer_that_nobody_understood_is_asked_for_again() -> None:
+    async def main() -> None:
+        bench = Bench("callback")
+        asking = asyncio.create_task(bench.fetched())
+        for text in ("five five five", "", "five five five zero one four two", "yes", "tomorrow"):
+            await asyncio.sleep(ANSWER_S - 1)
+            bench.people.listener(text)
+        await asking
+        assert WORDS.number_again in bench.session.said
+        [wish] = bench.of(CallbackAsked)
+        assert wish.number == "5550142"
+
+    virtual_time.run(main())
 
 
 async def test_whatever_a_server_does_the_caller_is_given_back() -> None:
