@@ -240,13 +240,12 @@ class Desk:
         self._awaited.begin()
         fits = self._previews.decided(route)
         self._ahead.decided(route)
+        self._route, self._message, self._turn_ctx = route, message, turn_ctx
         if route.engine in self.people:
-            self._route, self._message, self._turn_ctx = route, message, turn_ctx
             self._session.history.insert(message)
             self.people.fetch(route.engine, "policy")
             return True
         if route.engine in self._full_duplex:
-            self._route, self._message, self._turn_ctx = route, message, turn_ctx
             self._full_duplex.take(route.engine, message)
             self._awaited.watch.start()
             return True
@@ -260,8 +259,7 @@ class Desk:
             elif preview.engine != route.engine:  # it failed, and the next one has begun already
                 route = replace(route, engine=preview.engine)
                 self._routing.moved(preview.engine)
-        previous, self._engine = self._engine, route.engine
-        self._route, self._message, self._turn_ctx = route, message, turn_ctx
+        previous, self._engine, self._route = self._engine, route.engine, route
         if preview is not None and preview.engine in preview.failed.engines:
             self.people.last_way_out(route.denied, preview.failed.engines)
         self._awaited.watch.start()
@@ -277,7 +275,7 @@ class Desk:
         started_at = message.metrics.get("started_speaking_at")
         started_ms = None if started_at is None else self._clock.from_wall(started_at)
         self._realtime.turn_goes_to(route.engine, started_ms)
-        if previous == route.engine:
+        if previous == route.engine and not self._realtime.lacks_session(route.engine):
             return False
         if route.turn == 1 and not to_realtime and not from_realtime:
             return False  # nobody has answered yet: the greeting is no turn
@@ -345,6 +343,8 @@ class Desk:
         if self._leaving is None:
             return
         (previous, decided_ms, warm), self._leaving = self._leaving, None
+        if previous == self._engine:
+            return  # no hand-off: it goes on with another session
         self._record.handed_off(
             self._route.turn,
             previous,

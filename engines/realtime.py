@@ -11,7 +11,7 @@ from livekit.agents import ModelSettings, StopResponse, llm
 from livekit.agents.types import TimedString
 
 from engines.voiced import VoicedAgent
-from engines.warm import WarmModel
+from engines.warm import Stay, WarmModel
 
 if TYPE_CHECKING:
     from engines.desk import Desk
@@ -51,14 +51,17 @@ class RealtimeAgent(VoicedAgent):
             chat_ctx=chat_ctx,
             tools=[*desk.tools],
             stt=None if takes_turns else desk.recogniser,
-            llm=model,
+            llm=Stay(model) if isinstance(model, WarmModel) else model,
             # A model that speaks for itself leaves this to what the service has to say when something is wrong.
             tts=desk.voice_of(name),
             turn_handling={"turn_detection": "realtime_llm" if takes_turns else "vad"},
         )
         self.engine = name
-        self._stall_s = model.stall_s if isinstance(model, WarmModel) else None
-        """How long the model may send nothing in mid-reply; one that takes turns by itself may do as it likes."""
+        limits_s: tuple[float | None, float | None] = (None, None)
+        if isinstance(model, WarmModel):
+            limits_s = model.first_reply_s, model.stall_s
+        self._begin_s, self._stall_s = limits_s
+        """How long a message may take to begin, and stop in its middle; who takes turns by itself has no limits."""
         self._answering = answering
 
     async def on_enter(self) -> None:
@@ -96,7 +99,7 @@ class RealtimeAgent(VoicedAgent):
 
     async def _while_it_comes(self, stream: AsyncIterable[T]) -> AsyncGenerator[T, None]:
         """The same, until it ends or stalls: then another engine answers."""
-        generation, limit_s = self._desk.generations.current(), None
+        generation, limit_s = self._desk.generations.current(), self._begin_s
         each = aiter(stream)
         while True:
             try:

@@ -69,6 +69,10 @@ class RealtimeEngines(Mapping[str, Warmth]):
         """Whether one of them has a session open."""
         return any(warmth.ready for warmth in self.values())
 
+    def lacks_session(self, engine: str) -> bool:
+        """Whether ``engine`` is one of them, and its agent, if it is in charge, has lost its session."""
+        return engine in self and not self[engine].in_use
+
     def has_heard(self, engine: str) -> bool:
         """Whether ``engine`` is one of them and has heard enough of the turn to be asked about it."""
         return engine in self and self[engine].feed.has_turn

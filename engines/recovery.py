@@ -21,6 +21,7 @@ from engines.gates import GateError
 from engines.generations import Failures, Generation
 from engines.record import Record
 from engines.routing import Route, Routing
+from engines.warm_session import SessionGoneError
 from engines.watch import SilenceWatch
 
 if TYPE_CHECKING:
@@ -83,9 +84,8 @@ class Recovery:
         self._routing.worked(engine)
 
     def _failed_by(self, engine: str, error: BaseException | None) -> None:
-        if not isinstance(
-            error, GateError
-        ):  # a gate that is closed to this call says nothing of the provider
+        # A gate that is closed to this call, or a session that was lost before, says nothing of the provider now.
+        if not isinstance(error, GateError | SessionGoneError):
             self._routing.failed(engine)
 
     # -- within a reply ---------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class WarmModel(llm.RealtimeModel):
         self._on_metrics = on_metrics
         self._audio_tokens = audio_tokens
         self._inner = inner
-        self._first_reply_s = first_reply_s
+        self.first_reply_s = first_reply_s
         self._open: WarmSession | None = None
         self.generation: Callable[[], int] = lambda: 0
         """The number of the reply that the running task works for."""
@@ -77,7 +77,7 @@ class WarmModel(llm.RealtimeModel):
     @property
     def stall_s(self) -> float:
         """How long it may send nothing in mid-reply."""
-        return min(STALL_S, max(self._first_reply_s, LEAST_STALL_S))
+        return min(STALL_S, max(self.first_reply_s, LEAST_STALL_S))
 
     @property
     def transcribes(self) -> bool:
@@ -101,7 +101,7 @@ class WarmModel(llm.RealtimeModel):
                 self._asked_for,
             )
             self._open = WarmSession(
-                self, cast(llm.RealtimeSession[Any], owed), first_reply_s=self._first_reply_s
+                self, cast(llm.RealtimeSession[Any], owed), first_reply_s=self.first_reply_s
             )
         return self._open
 
@@ -112,7 +112,7 @@ class WarmModel(llm.RealtimeModel):
         """Let go of the session, which the caller of this closes; the next use opens a fresh one."""
         session, self._open = self._open, None
         if session is not None:
-            session.park()
+            session.let_go()
         return session
 
     def _asked_for(self) -> int:
@@ -122,3 +122,30 @@ class WarmModel(llm.RealtimeModel):
         if (session := self.release()) is not None:
             await session.close()
         await self._inner.aclose()
+
+
+class Stay(llm.RealtimeModel):
+    """A warm model as one agent has it.
+
+    LiveKit lets an agent go on with the session of the agent before if both have the same model, also with one that is
+    closed by now.
+    """
+
+    def __init__(self, warm: WarmModel) -> None:
+        super().__init__(capabilities=warm.capabilities)
+        self._warm = warm
+        self._label = warm.label
+
+    @property
+    def model(self) -> str:
+        return self._warm.model
+
+    @property
+    def provider(self) -> str:
+        return self._warm.provider
+
+    def session(self, *, turn_detection_disabled: bool = False) -> llm.RealtimeSession[Any]:
+        return self._warm.session(turn_detection_disabled=turn_detection_disabled)
+
+    async def aclose(self) -> None:
+        """Nothing to close: the model goes on."""

@@ -20,6 +20,7 @@ from livekit.agents.utils import is_given
 
 from engines.errors import SILENT
 from engines.turn_history import without_notes
+from engines.warm_reply import Begins, Reply
 
 if TYPE_CHECKING:
     from engines.warm import WarmModel
@@ -29,6 +30,10 @@ logger = logging.getLogger(__name__)
 _RELAYED = ("input_speech_started", "input_speech_stopped")
 _AWAITED = 8
 """Turns whose transcript by the vendor may still come; it takes seconds, and may not come at all."""
+
+
+class SessionGoneError(llm.RealtimeError):
+    """A reply was asked of a session that was let go of before: its vendor was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class _Turn:
 class _Ahead:
     """A reply that was asked for before its turn was certain to be over."""
 
-    reply: asyncio.Future[llm.GenerationCreatedEvent]
+    reply: Reply
+    begins: Begins
     settled: Callable[[bool], None]
     held: list[Callable[[], None]] = field(default_factory=list)
     """What the server said meanwhile, to be told when somebody wants the reply."""
@@ -66,7 +72,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
     It differs from the plugin's session in seven ways. The agent's continuous audio is ignored (the feed sends
     whole turns). A turn is committed together with the request for its reply, not when it ends, so a turn that
     another engine answers leaves no trace. What the caller said is written to the history under the server's
-    own item id, in our recogniser's words (livekit/agents#4106). A reply that does not begin in
+    own item id, in our recogniser's words (livekit/agents#4106). A reply of which nothing is there within
     ``first_reply_s`` fails instead of hanging. A reply that nobody waits for is never spoken. Instructions and tools
     that the server has are not given again. And a reply can be asked for ahead, by :meth:`ask_ahead`: the next
     :meth:`generate_reply` then gives it.
@@ -78,7 +84,8 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         self._inner = inner
         self._first_reply_s = first_reply_s
         self._parked = True
-        self._closed = False
+        self._gone = False
+        """Whether it was let go of."""
         self._pending: _Turn | None = None
         self._committed: _Turn | None = None
         """A turn that the server has yet to give an item id."""
@@ -90,7 +97,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         self._known: Sequence[tuple[str, str]] = ()
         """The conversation as the server was told it last."""
         self._out_of_step: llm.RealtimeError | None = None
-        self._asked: asyncio.Future[llm.GenerationCreatedEvent] | None = None
+        self._asked: Reply | None = None
         """The reply that was asked for last, if somebody may want it."""
         self.busy = False
         """Whether a reply was asked for and is not complete yet; what is complete may still be playing."""
@@ -136,7 +143,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             llm.RealtimeError: the server did not follow within ``first_reply_s``. A reply asked for after that
                 fails at once: it would be given without part of the conversation.
         """
-        if self._closed:
+        if self._gone:
             return  # an agent that is being left may still have to say something: that is not to wait for this server
         heard = self._as_heard(chat_ctx)
         if self._ahead is not None:
@@ -213,10 +220,11 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         instructions: NotGivenOr[str] = NOT_GIVEN,
         tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
         tools: NotGivenOr[list[llm.Tool]] = NOT_GIVEN,
-    ) -> asyncio.Future[llm.GenerationCreatedEvent]:
-        if self._out_of_step is not None:
-            failed: asyncio.Future[llm.GenerationCreatedEvent] = asyncio.get_running_loop().create_future()
-            failed.set_exception(self._out_of_step)
+    ) -> Reply:
+        why_not = SessionGoneError("the session is gone") if self._gone else self._out_of_step
+        if why_not is not None:
+            failed: Reply = asyncio.get_running_loop().create_future()
+            failed.set_exception(why_not)
             return failed
         otherwise = is_given(instructions) or is_given(tool_choice) or is_given(tools)
         if self._ahead is not None and (otherwise or self._pending is None):
@@ -229,16 +237,15 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             self._committed.sent()
         if ahead is not None:
             return self._wanted(ahead)
-        return self._ask(
+        reply, _ = self._ask(
             self._model.generation(), instructions=instructions, tool_choice=tool_choice, tools=tools
         )
+        return reply
 
-    def _ask(self, number: int, **how: Any) -> asyncio.Future[llm.GenerationCreatedEvent]:
+    def _ask(self, number: int, **how: Any) -> tuple[Reply, Begins]:
         self._asked_for, self.busy = number, True
         self._asked = reply = self._inner.generate_reply(**how)
-        limit = asyncio.get_running_loop().call_later(self._first_reply_s, self._give_up, reply)
-        reply.add_done_callback(lambda _: limit.cancel())
-        return reply
+        return reply, Begins(reply, self._first_reply_s, self._give_up)
 
     async def aclose(self) -> None:
         """Called when an agent lets go: the session is parked, not closed."""
@@ -283,7 +290,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             return False
         self._inner.commit_audio()
         number = self._model.number()
-        self._ahead = _Ahead(self._ask(number), partial(settled, number))
+        self._ahead = _Ahead(*self._ask(number), partial(settled, number))
         self._ahead.reply.add_done_callback(self._ahead_failed)
         return True
 
@@ -300,14 +307,15 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         self.disown()
         self._model.on_buffer_lost()
 
-    def _wanted(self, ahead: _Ahead) -> asyncio.Future[llm.GenerationCreatedEvent]:
+    def _wanted(self, ahead: _Ahead) -> Reply:
         self._asked_for = self._model.generation()
+        ahead.begins.wanted()
         ahead.settled(True)
         for tell in ahead.held:
             tell()
         return ahead.reply
 
-    def _ahead_failed(self, reply: asyncio.Future[llm.GenerationCreatedEvent]) -> None:
+    def _ahead_failed(self, reply: Reply) -> None:
         error = None if reply.cancelled() else reply.exception()
         mine = self._ahead is not None and self._ahead.reply is reply
         if mine and isinstance(error, Exception):
@@ -322,6 +330,11 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         said.created_at = pending.started_at or said.created_at
         return said
 
+    @property
+    def in_use(self) -> bool:
+        """Whether an agent has it."""
+        return not self._parked
+
     def take(self) -> WarmSession:
         """An agent takes the session into use."""
         self._parked = False
@@ -332,11 +345,15 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         self.disown()
         self._parked = True
         self._pending = self._committed = None
-        self._inner.interrupt()
+        self.interrupt()
+
+    def let_go(self) -> None:
+        """Park it for good: an agent that still has it is answered nothing by it."""
+        self._gone = True
+        self.park()
 
     async def close(self) -> None:
         """Really close the connection. Never raises: what failed before has been told of."""
-        self._closed = True
         try:
             await self._inner.aclose()
         except Exception as error:  # the plugin raises here whatever ended its connection
@@ -424,12 +441,15 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             self._own[heard.item_id] = heard.transcript
             self._model.on_own_transcript(*turn, heard.transcript)
 
-    def _give_up(self, reply: asyncio.Future[llm.GenerationCreatedEvent]) -> None:
-        if reply.done():
-            return
-        reply.set_exception(llm.RealtimeError(f"no reply within {self._first_reply_s:g} s", code=SILENT))
-        if reply is self._asked:
-            self.interrupt()
+    def _give_up(self, reply: Reply) -> None:
+        late = llm.RealtimeError(f"no reply within {self._first_reply_s:g} s", code=SILENT)
+        waited_for = reply is self._asked and self.busy
+        if not reply.done():
+            reply.set_exception(late)
+            if waited_for:
+                self.interrupt()
+        elif waited_for and self._ahead is None:
+            self._model.on_lost(late, False)
 
 
 def _gist(chat_ctx: llm.ChatContext) -> Sequence[tuple[str, str]]:

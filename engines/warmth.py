@@ -70,6 +70,11 @@ class Warmth:
         """Whether a session is open."""
         return self._model.warm is not None
 
+    @property
+    def in_use(self) -> bool:
+        """Whether the agent in charge has the session that is open."""
+        return self._model.warm is not None and self._model.warm.in_use
+
     def refresh(self) -> None:
         """Bring the session in line with what is wanted and with the conversation."""
         self._stale = True

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
+from compliance.events import ProviderFailed
 from engines.wording import Wording
 from lab.faults import Fault
-from tests.conformance.engines.stage import CHARACTER_MS, HOST, QUESTIONS, staged
+from tests.conformance.engines.stage import CHARACTER_MS, FIRST_REPLY_S, HOST, QUESTIONS, staged
 from tests.conformance.engines.table import BY_NAME
 from tests.virtual_time import run_with_sockets
 
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.conformance
 
 ONE, TWO, *_ = QUESTIONS
 WORDS = Wording()
+DECIDED_MS = 600.0
+"""By then a turn is over and its engine has begun, if it does."""
 NEAR_MS = 40.0
 """Two pieces of what is told apart by ear."""
 
@@ -57,6 +60,23 @@ def test_a_turn_is_answered_by_the_engine_that_answers_it_and_not_by_the_word_ab
         )
         assert answer == {taker: pytest.approx(100, abs=NEAR_MS)}
         assert len(answers) == 1
+
+    run_with_sockets(call)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+@pytest.mark.parametrize("engine", [name for name, engine in BY_NAME.items() if engine.hears])
+def test_who_waits_for_a_realtime_engine_waits_no_longer_because_its_server_says_that_it_has_begun(
+    engine: str, after: int
+) -> None:
+    async def call() -> None:
+        async with staged([engine]) as stage:
+            stage.lab.context.faults.set(BY_NAME[engine].provider, Fault("stall", times=1, after=after))
+            said = await stage.asks(ONE)
+        [failed] = stage.call.of(ProviderFailed)
+        assert failed.at_ms - said.end_ms < 1000 * FIRST_REPLY_S + DECIDED_MS
+        by, text = stage.replies[-1][1:3]
+        assert (by, text.endswith(f"The answer to {ONE} is yours.")) == (HOST, True)
 
     run_with_sockets(call)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterable
 from typing import Any, Literal
 
 import numpy as np
@@ -129,9 +130,18 @@ class FakeSession(llm.RealtimeSession[Any]):
         heard = llm.InputTranscriptionCompleted(item_id=item_id, transcript=transcript, is_final=final)
         self.emit("input_audio_transcription_completed", heard)
 
-    def begins(self, *, asked_for: bool = True) -> llm.GenerationCreatedEvent:
+    def begins(
+        self,
+        *,
+        asked_for: bool = True,
+        messages: AsyncIterable[llm.MessageGeneration] | None = None,
+        calls: AsyncIterable[llm.FunctionCall] | None = None,
+    ) -> llm.GenerationCreatedEvent:
         created = llm.GenerationCreatedEvent(
-            message_stream=_nothing(), function_stream=_nothing(), user_initiated=asked_for, response_id="r"
+            message_stream=messages or _nothing(),
+            function_stream=calls or _nothing(),
+            user_initiated=asked_for,
+            response_id="r",
         )
         if asked_for and self.replies and not self.replies[-1].done():
             self.replies[-1].set_result(created)

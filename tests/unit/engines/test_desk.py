@@ -8,6 +8,7 @@ from livekit.agents import APIStatusError, llm
 from compliance.events import HandedOff, Hedged, PreviewSettled, ProviderFailed
 from engines.gates import GateError
 from engines.race import Race
+from engines.warm_session import SessionGoneError
 from tests.unit.engines.sat import Sat
 
 pytestmark = pytest.mark.unit
@@ -354,6 +355,13 @@ async def test_a_gate_that_is_closed_to_this_call_says_nothing_of_the_provider(s
         reply, provider="openai", error=GateError("fast", "openai", "elsewhere")
     )
     assert (reply.engine, sat.plan.failures) == ("standard", [])
+
+
+async def test_a_session_that_was_lost_before_it_was_asked_says_nothing_of_the_provider(sat: Sat) -> None:
+    sat.ends_turn()
+    sat.desk.recovery.rescue(SessionGoneError("gone"))
+    assert (sat.desk.engine, sat.plan.failures) == ("standard", [])
+    assert [one.error for one in sat.of(ProviderFailed)] == ["SessionGoneError"]
 
 
 async def test_a_voice_that_failed_is_on_record_though_another_spoke(sat: Sat) -> None:

@@ -1,6 +1,7 @@
 """A warm session: it outlives its agents, hears whole turns, and speaks nothing that nobody waits for."""
 
 import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,9 +9,13 @@ import pytest
 from livekit.agents import APIConnectionError, APIError, llm
 from livekit.agents.metrics import RealtimeModelMetrics, STTMetrics
 
-from engines.warm import WarmModel
-from engines.warm_session import Seeded, WarmSession
+from engines.errors import timed_out
+from engines.realtime import RealtimeAgent
+from engines.warm import Stay, WarmModel
+from engines.warm_session import Seeded, SessionGoneError, WarmSession
 from tests.unit.engines.fakes import FakeRealtime, FakeSession, frame
+from tests.unit.engines.sat import Sat
+from tests.virtual_time import in_virtual_time
 
 pytestmark = pytest.mark.unit
 
@@ -262,6 +267,119 @@ async def test_a_reply_that_does_not_begin_in_time_fails_and_is_cancelled() -> N
     assert inner.told == ["reply", "interrupt"]
 
 
+Sent = tuple[list[llm.MessageGeneration], list[llm.FunctionCall]]
+
+
+async def never_ending(items: list[Any]) -> AsyncIterator[Any]:
+    for item in items:
+        yield item
+    await asyncio.Event().wait()
+
+
+def message() -> llm.MessageGeneration:
+    modalities: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    modalities.set_result(["audio", "text"])
+    return llm.MessageGeneration("m", never_ending(["It"]), never_ending([frame()]), modalities)
+
+
+def begun(inner: FakeSession, sent: Sent = ([], [])) -> llm.GenerationCreatedEvent:
+    """The server begins the reply, sends as much of it, and does not end it."""
+    messages, calls = sent
+    return inner.begins(messages=never_ending(messages), calls=never_ending(calls))
+
+
+async def takes(reply: asyncio.Future[llm.GenerationCreatedEvent]) -> None:
+    """Take what comes of a reply, as LiveKit does; what is in its messages, not before everybody else is silent."""
+
+    async def drain(stream: AsyncIterable[Any]) -> None:
+        async for _ in stream:
+            pass
+
+    created = await reply
+    await asyncio.gather(drain(created.message_stream), drain(created.function_stream))
+
+
+def told_of(model: WarmModel) -> list[tuple[Exception, bool]]:
+    told: list[tuple[Exception, bool]] = []
+    model.on_lost = lambda error, for_good: told.append((error, for_good))
+    return told
+
+
+@in_virtual_time
+async def test_a_reply_that_begins_with_nothing_is_told_of_at_the_limit() -> None:
+    model, session, inner = opened(first_reply_s=4)
+    told = told_of(model)
+    reply = session.generate_reply()
+    await asyncio.sleep(3)
+    begun(inner)
+    taking = asyncio.create_task(takes(reply))
+    await asyncio.sleep(0.9)
+    assert told == []
+    await asyncio.sleep(0.2)
+    taking.cancel()
+    [(error, for_good)] = told
+    assert (timed_out(error), for_good) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        lambda: ([message()], []),
+        lambda: ([], [llm.FunctionCall(call_id="c", name="order_lookup", arguments="")]),
+    ],
+)
+@in_virtual_time
+async def test_the_first_message_or_call_of_a_reply_ends_its_limit_whoever_speaks_meanwhile(
+    sent: Callable[[], Sent],
+) -> None:
+    model, session, inner = opened(first_reply_s=4)
+    told = told_of(model)
+    reply = session.generate_reply()
+    begun(inner, sent())
+    taking = asyncio.create_task(takes(reply))
+    await asyncio.sleep(9)
+    taking.cancel()
+    assert told == []
+
+
+@in_virtual_time
+async def test_nobody_waits_for_a_reply_that_was_cut_before_anything_came_of_it() -> None:
+    model, session, inner = opened(first_reply_s=4)
+    told = told_of(model)
+    reply = session.generate_reply()
+    begun(inner)
+    session.interrupt()
+    taking = asyncio.create_task(takes(reply))
+    await asyncio.sleep(9)
+    taking.cancel()
+    assert told == []
+
+
+@in_virtual_time
+async def test_what_came_of_a_reply_asked_for_ahead_counts_from_when_it_is_wanted() -> None:
+    model, session, inner = opened(first_reply_s=4)
+    told = told_of(model)
+    session.ask_ahead(lambda number, used: None)
+    begun(inner)
+    await asyncio.sleep(5)
+    session.expect("where is my order", 12.0)
+    reply = session.generate_reply()
+    taking = asyncio.create_task(takes(reply))
+    await asyncio.sleep(3.9)
+    assert told == []
+    await asyncio.sleep(0.2)
+    taking.cancel()
+    assert len(told) == 1
+
+
+async def test_a_session_that_was_let_go_of_is_asked_for_no_reply() -> None:
+    model, session, inner = opened()
+    assert model.release() is session
+    with pytest.raises(SessionGoneError):
+        await session.generate_reply()
+    assert "reply" not in inner.told
+
+
 async def test_a_reply_that_begins_after_its_limit_is_dropped_and_told_of() -> None:
     # The plugin reports it as one that the server began by itself, and LiveKit would speak it.
     model, session, inner = opened(first_reply_s=0.01)
@@ -362,6 +480,33 @@ async def test_an_agent_gets_the_session_that_is_open_and_parks_it() -> None:
     assert model.session() is warm
     assert len(inner.sessions) == 1
     assert inner.sessions[0].told == ["interrupt"]
+
+
+async def test_a_session_is_in_use_while_an_agent_has_it() -> None:
+    model = WarmModel(FakeRealtime(), first_reply_s=5)
+    warm = model.open()
+    stay = Stay(model)
+    assert not warm.in_use
+    assert stay.session() is warm
+    assert warm.in_use
+    await stay.aclose()
+    await warm.aclose()
+    assert (model.warm, warm.in_use) == (warm, False)
+
+
+async def test_livekit_takes_no_two_agents_for_users_of_one_session() -> None:
+    sat = Sat(realtime=["realtime"])
+    model = sat.desk._realtime.models["realtime"]
+    asked = llm.ChatMessage(role="user", content=["hello"])
+    agents = [
+        RealtimeAgent(sat.desk, name="realtime", model=model, chat_ctx=llm.ChatContext(), answering=asked)
+        for _ in range(2)
+    ]
+    one, other = (agent.llm for agent in agents)
+    assert isinstance(one, Stay)
+    assert one is not other
+    assert (one.model, one.provider, one.label) == (model.model, model.provider, model.label)
+    await sat.desk.aclose()
 
 
 async def test_a_session_let_go_of_is_parked_and_the_next_is_fresh() -> None:

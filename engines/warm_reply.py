@@ -1,0 +1,61 @@
+"""The time that a reply of a realtime session has to begin.
+
+A server can say that a reply has begun and send nothing of it. Who waits hears no difference: a reply has begun when
+there is a message or a function call of it. What is in the message LiveKit takes when nothing else is being said, so
+how long that may take is seen to where it is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from typing import TypeVar
+
+from livekit.agents import llm
+
+_T = TypeVar("_T")
+Reply = asyncio.Future[llm.GenerationCreatedEvent]
+
+
+class Begins:
+    """Watches that a reply begins.
+
+    Args:
+        reply: as it was asked for.
+        limit_s: how long it may take.
+        late: told when it has taken longer.
+    """
+
+    def __init__(self, reply: Reply, limit_s: float, late: Callable[[Reply], None]) -> None:
+        self._reply = reply
+        self._limit_s = limit_s
+        self._late = late
+        self._limit = self._from_now()
+        reply.add_done_callback(self._created)
+
+    def wanted(self) -> None:
+        """Only now somebody takes what has come of it."""
+        if self._reply.done():
+            self._limit.cancel()
+            self._limit = self._from_now()
+
+    def _from_now(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(self._limit_s, self._late, self._reply)
+
+    def _begun(self, _: object) -> None:
+        self._limit.cancel()
+
+    def _created(self, reply: Reply) -> None:
+        if reply.cancelled() or reply.exception() is not None:
+            self._limit.cancel()
+            return
+        created = reply.result()
+        created.message_stream = _shown(created.message_stream, self._begun)
+        created.function_stream = _shown(created.function_stream, self._begun)
+
+
+async def _shown(stream: AsyncIterable[_T], see: Callable[[_T], None]) -> AsyncIterator[_T]:
+    """What comes, shown to ``see`` as it is taken."""
+    async for item in stream:
+        see(item)
+        yield item
