@@ -8,15 +8,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from compliance.events import Event, TurnAnswered
 from engines.catalogue import Catalogue
 from engines.plugins import Endpoint, Endpoints
 from lab.bench.calls import FIXED
 from lab.bench.fault_rows import SLOWER, SPARE_FIRST, Plan, Row, catalogue, plan, policy_text
+from lab.bench.fault_takeovers import TimeOuts
 from lab.bench.fault_verdicts import Case, Verdict, judged, not_made
 from lab.caller import Caller, Manners, Understanding
-from lab.faults import AT_CONNECT, Fault, Provider
+from lab.faults import AT_CONNECT, IN_STREAM, Fault, Provider
+from lab.journal import Entry
 from lab.process import LabProcess
 from lab.server import LabSettings
 from lab.shop import ShopProcess
@@ -35,11 +38,36 @@ SOCKETS: dict[Provider, str] = {"openai.realtime": "/v1/realtime", "deepgram": "
 """What stays connected for a whole call, by where it is connected to."""
 
 
+class _Journalled(Protocol):
+    """A lab, as far as its journal goes."""
+
+    async def journal(self, *, after: int = 0) -> list[Entry]: ...
+
+
+class Notes:
+    """What a lab has noted, read on from call to call: to read all of it each time would disturb the other calls.
+
+    Args:
+        lab: whose journal it is.
+    """
+
+    def __init__(self, lab: _Journalled) -> None:
+        self._lab = lab
+        self._read = 0
+
+    async def struck(self) -> bool:
+        """Whether a simulator has noted since it was last asked that its fault struck; not all of them do."""
+        entries = await self._lab.journal(after=self._read)
+        self._read += len(entries)
+        return any(entry.name == "lab.fault" for entry in entries)
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """Where one call after another is made: a lab, and exchanges that use it."""
 
     lab: LabProcess
+    notes: Notes
     shipped: Exchange
     spare_first: Exchange
     """With each engine's voices swapped."""
@@ -68,7 +96,7 @@ async def lanes(count: int, folder: Path) -> AsyncIterator[list[Lane]]:
             *(running.enter_async_context(LabProcess(_settings())) for _ in range(count))
         )
         spare_first = replace(exchange, catalogue=Catalogue.load(swapped))
-        yield [Lane(lab, _on(lab, exchange), _on(lab, spare_first)) for lab in labs]
+        yield [Lane(lab, Notes(lab), _on(lab, exchange), _on(lab, spare_first)) for lab in labs]
 
 
 def _settings() -> LabSettings:
@@ -148,8 +176,8 @@ async def _made(lane: Lane, row: Row, planned: Plan, case: Case, manners: Manner
         watch=watch,
     )
     if not planned.in_mid_call:
-        await _fail(lane.lab, row)
-    fault = _fail_after(begun, lane.lab, row) if planned.in_mid_call else asyncio.sleep(0)
+        await _fail(lane.lab, row, planned.after)
+    fault = _fail_after(begun, lane.lab, row, planned.after) if planned.in_mid_call else asyncio.sleep(0)
     failing = asyncio.create_task(fault, name="bench fault")
     try:
         async with call:
@@ -158,26 +186,27 @@ async def _made(lane: Lane, row: Row, planned: Plan, case: Case, manners: Manner
     finally:
         failing.cancel()
         await asyncio.gather(failing, return_exceptions=True)
-    engines = within(exchange.catalogue, policy.answer_within_ms).engines
+    kept_to = within(exchange.catalogue, policy.answer_within_ms)
     return judged(
         case,
         events=exchange.ledger.events(call.call_id),
         agent=line.recording()[1],
         report=report,
-        time_outs_ms={name: 1000 * engine.first_reply_s for name, engine in engines.items()},
+        time_outs=TimeOuts.of(kept_to, begun=row.fault in IN_STREAM and planned.after > 0),
+        noted=await lane.notes.struck(),
     )
 
 
-async def _fail_after(begun: asyncio.Event, lab: LabProcess, row: Row) -> None:
+async def _fail_after(begun: asyncio.Event, lab: LabProcess, row: Row, after: int) -> None:
     """The fault is there once the first answer has begun. A provider that takes no connection has none left, either."""
     await begun.wait()
-    await _fail(lab, row)
+    await _fail(lab, row, after)
     if row.fault in AT_CONNECT:
         for path in (SOCKETS[endpoint] for endpoint in row.endpoints if endpoint in SOCKETS):
             await lab.cut(path)
 
 
-async def _fail(lab: LabProcess, row: Row) -> None:
+async def _fail(lab: LabProcess, row: Row, after: int) -> None:
     if row.fault is not None:
         for endpoint in row.endpoints:
-            await lab.set_fault(endpoint, Fault(row.fault, factor=SLOWER))
+            await lab.set_fault(endpoint, Fault(row.fault, factor=SLOWER, after=after))

@@ -33,6 +33,8 @@ ENDPOINTS: Mapping[str, tuple[Provider, ...]] = {
 """What fails at once, by the name of its rows: one endpoint of a provider, or all of OpenAI's."""
 KINDS: tuple[Kind, ...] = ("refuse", "hang", "drop", "stall", "malformed", "slow")
 SLOWER = 10.0
+BEGUN = 2
+"""Frames of an answer that has begun."""
 ELSEWHERE = "elsewhere"
 """The engine added to the shipped ones: a cascade of a provider that no row strikes."""
 SPARE_FIRST = ("openai.speech",)
@@ -67,6 +69,8 @@ class Plan:
     """The engine that each turn is sent to."""
     in_mid_call: bool
     """Whether the fault begins when the first turn is answered, instead of before the call."""
+    after: int
+    """The frames of an answer that pass before it is cut, stalls or is broken: some, or none."""
 
 
 ASKS = ("01", ("fast", "standard"), ("fast", "realtime"), ("realtime", "realtime"))
@@ -81,6 +85,8 @@ _CASCADES = ("openai.chat", "openai.speech", "elevenlabs")
 def plan(row: Row, number: int, *, turns: int = 2) -> Plan:
     """Who calls as ``number`` of ``row``: six in a row are every caller, with the fault from the start and in mid-call.
 
+    Four in a row are answers that have begun and that have not, with the fault from the start and in mid-call.
+
     Args:
         row: whose fault is to be met: the route leads there.
         number: of the call, from 0.
@@ -92,7 +98,10 @@ def plan(row: Row, number: int, *, turns: int = 2) -> Plan:
     )
     caller = recorded_call(name)
     return Plan(
-        replace(caller, turns=caller.turns[:turns]), route[:turns], in_mid_call=turns > 1 and number % 2 == 1
+        replace(caller, turns=caller.turns[:turns]),
+        route[:turns],
+        in_mid_call=turns > 1 and number % 2 == 1,
+        after=0 if number % 4 in (2, 3) else BEGUN,
     )
 
 

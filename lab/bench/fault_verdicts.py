@@ -1,68 +1,28 @@
 """What a call with a faulty provider is judged by: its record, its line's audio, and the caller.
 
 A caller is answered by what an engine says in reply, or by a person (:mod:`service.answered`); neither the word about
-the delay nor an apology is an answer. After a failure two sounds are told apart: the first one, which may be the word
-about the delay and is held to a limit, and the first of the answer itself, which has none.
+the delay nor an apology is an answer. How long the caller is left in silence is :mod:`lab.bench.fault_takeovers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from compliance.events import (
-    Decided,
-    Event,
-    PartFailed,
-    ProviderFailed,
-    ToolCalled,
-    TurnAnswered,
-    UsageIncurred,
-)
-from compliance.tap import RATE_HZ
-from compliance.voiced import SOUND_LEVEL, Samples
-from engines.voices import VOICE
+from compliance.events import Event, PartFailed, ProviderFailed, ToolCalled, TurnAnswered, UsageIncurred
+from compliance.voiced import Samples
+from lab.bench.fault_takeovers import TakeOver, TimeOuts, take_overs
 from lab.caller import CallerReport
 from service.answered import Answers
 from service.heard import Span
 from service.promises import promises
 
-EXTRA_MS = 300.0
-"""From a provider's time-out to the next sound: the word about the delay, or the next engine's answer."""
-TIMED_OUT = "TimeoutError"
 ASIDES = ("silence", "noise")
 """What a caller does that asks for no answer."""
-_TO_ENGINE, _TO_VOICE = "moved to", "the next voice"
-"""How the record says that somebody takes over."""
-
-
-@dataclass(frozen=True, slots=True)
-class TakeOver:
-    """A failure, and what the caller heard next. Times in ms."""
-
-    turn: int
-    engine: str
-    error: str
-    after_failure_ms: float | None
-    """From the failure, or the end of the turn if that is later, to the next sound; ``None``: there was none."""
-    since_decided_ms: float | None
-    """The same from the decision of the turn: what the failed provider was waited for is in it. From the failure where
-    that was a voice's, or came in mid-answer."""
-    answer_after_ms: float | None
-    """From the failure, or the end of the turn, to the answer's first sound; ``None``: it had begun, or none came."""
-    limit_ms: float
-    """The provider's time-out, and :data:`EXTRA_MS`."""
-
-    @property
-    def in_time(self) -> bool:
-        """Whether the next sound was heard in time: at the limit for whoever waits for a provider to fail."""
-        if self.after_failure_ms is None or self.since_decided_ms is None:
-            return False
-        waited_out = self.error.startswith(TIMED_OUT)
-        return (self.after_failure_ms <= EXTRA_MS) if waited_out else self.since_decided_ms <= self.limit_ms
+SLOW_MS = 1000.0
+"""A stage of an answer that took longer was slow: ten times what voices and recognisers of the lab take."""
+_STAGES = ("transcription", "thinking", "voice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +47,8 @@ class Verdict:
     take_overs: tuple[TakeOver, ...]
     failures: int
     """Failures of providers and of the recogniser that are on record."""
+    struck: bool
+    """Whether the fault was met at all."""
     tools: int
     """Tools that ran."""
     estimated_usd: float
@@ -132,7 +94,8 @@ def judged(
     events: Sequence[Event],
     agent: Samples,
     report: CallerReport,
-    time_outs_ms: Mapping[str, float],
+    time_outs: TimeOuts,
+    noted: bool = False,
 ) -> Verdict:
     """The verdict on one call.
 
@@ -141,7 +104,8 @@ def judged(
         events: its record.
         agent: what the caller heard, 24 kHz.
         report: what the caller says of it.
-        time_outs_ms: by engine.
+        time_outs: of its providers.
+        noted: whether the provider's simulator has noted that its fault struck.
     """
     broken = [f"{one.promise}: {one.sentence}" for one in promises(events)]
     if not report.greeted:
@@ -152,6 +116,10 @@ def judged(
     answered = Answers(events).of_speech(said)
     if answered and report.gave_up is not None:  # on an answer, or on its rest
         answered = (*answered[:-1], False)
+    failures = sum(
+        isinstance(event, ProviderFailed) or (isinstance(event, PartFailed) and event.part == "transcriber")
+        for event in events
+    )
     usage = [event for event in events if isinstance(event, UsageIncurred)]
     return Verdict(
         case.commit,
@@ -163,8 +131,9 @@ def judged(
         tuple(turn.heard_latency_ms for turn in report.turns if turn.heard_latency_ms is not None),
         len(said),
         answered.count(False),
-        tuple(_take_overs(events, agent, said, time_outs_ms)),
-        sum(isinstance(event, ProviderFailed | PartFailed) for event in events),
+        tuple(take_overs(events, agent, said, time_outs)),
+        failures,
+        noted or bool(failures) or (case.fault == "slow" and _was_slow(events)),
         sum(isinstance(event, ToolCalled) for event in events),
         sum(event.cost_usd for event in usage if event.estimated),
         "cut off" if report.cut_off else "gave up" if report.gave_up is not None else "hung up",
@@ -186,42 +155,13 @@ def not_made(case: Case, reason: str) -> Verdict:
         0,
         (),
         0,
+        False,
         0,
         0.0,
         "broken off",
     )
 
 
-def _take_overs(
-    events: Sequence[Event], agent: Samples, said: Sequence[Span], time_outs_ms: Mapping[str, float]
-) -> Iterator[TakeOver]:
-    decided = {event.turn: event.at_ms for event in events if isinstance(event, Decided)}
-    for event in (one for one in events if isinstance(one, ProviderFailed)):
-        if not event.action.startswith((_TO_ENGINE, _TO_VOICE)) or event.turn not in decided:
-            continue  # nobody waited for it, or nobody took over
-        from_ms = max(event.at_ms, decided[event.turn])
-        if any(one.start_ms <= from_ms + EXTRA_MS and from_ms <= one.end_ms for one in said):
-            continue  # who speaks waits for nobody
-        sound_ms = _sound_after(agent, from_ms)
-        if sound_ms is None and len(agent) * 1000 / RATE_HZ - from_ms < EXTRA_MS:
-            continue  # the caller had gone
-        answers_ms = [one.at_ms for one in events if isinstance(one, TurnAnswered) and one.turn == event.turn]
-        begun = any(at_ms <= from_ms for at_ms in answers_ms)
-        answer_ms = next((at_ms for at_ms in answers_ms if at_ms > from_ms), None)
-        voice = event.action.startswith(_TO_VOICE)
-        since_ms = from_ms if voice or begun else decided[event.turn]
-        yield TakeOver(
-            event.turn,
-            event.engine,
-            event.error,
-            None if sound_ms is None else sound_ms - from_ms,
-            None if sound_ms is None else sound_ms - since_ms,
-            None if answer_ms is None else answer_ms - from_ms,
-            (1000 * VOICE.timeout if voice else time_outs_ms.get(event.engine, 0.0)) + EXTRA_MS,
-        )
-
-
-def _sound_after(agent: Samples, at_ms: float) -> float | None:
-    at = round(at_ms * RATE_HZ / 1000)
-    loud = np.flatnonzero(np.abs(agent[at:].astype(np.int32)) > SOUND_LEVEL)
-    return None if not loud.size else at_ms + float(loud[0]) * 1000 / RATE_HZ
+def _was_slow(events: Sequence[Event]) -> bool:
+    answers = [event for event in events if isinstance(event, TurnAnswered)]
+    return any(answer.waits.get(stage, 0.0) > SLOW_MS for answer in answers for stage in _STAGES)

@@ -1,12 +1,12 @@
-"""Whole calls with a faulty provider: ``python -m lab.bench faults [--calls 200] [--at-once 3] [--json]``.
+"""Whole calls with a faulty provider: ``python -m lab.bench faults [--calls 216] [--at-once 3] [--json]``.
 
 One provider at a time, or all of OpenAI's at once, refuses, hangs, cuts its answers, stalls in them, sends malformed
 frames or answers ten times slower: in half of the calls from the start, in the others from the first answer on. Every
 call is judged by :mod:`lab.bench.fault_verdicts`, and the log is verified.
 
-Verdicts are kept in ``--out`` as they come: run again, only what is missing is called. Those of another commit are left
-out. Everything is *simulated*: the language model is scripted, and delays are fixed at the published medians. Waits
-are real time on this machine: run it on one that is idle.
+Verdicts are kept in ``--out`` as they come: run again, only what is missing is called. Those of other code, models or
+policies are left out. Everything is *simulated*: the language model is scripted, and delays are fixed at the published
+medians. Waits are real time on this machine: run it on one that is idle.
 """
 
 from __future__ import annotations
@@ -26,36 +26,41 @@ from rich.progress import Progress
 from compliance.errors import LedgerError
 from lab.bench.fault_calls import run
 from lab.bench.fault_rows import missing
-from lab.bench.fault_tables import page, problems, table
+from lab.bench.fault_tables import not_struck, page, problems, table
 from lab.bench.fault_verdicts import Verdict
 from service.exchange import open_ledger
 from service.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = "faults.md"
+MEASURED = ("*.py", "*.yaml", "*.onnx", "*.json", "*.toml", "*.lock", ":!tests")
+"""What a change of makes other figures, for git: code, policies, models and what is installed."""
 
 
-def commit() -> str:
-    """What is measured: ``git describe``, and a digest of what is changed since; ``unknown`` without git."""
+def commit(root: Path = ROOT) -> str:
+    """What is measured: the last commit of it, and a digest of what is changed since; ``unknown`` without git."""
     try:
-        named = _git("describe", "--always", "--dirty")
-        changed = _git("diff", "HEAD") if named.endswith("-dirty") else ""
+        named = _git(root, "log", "-1", "--format=%h")
+        changed = _git(root, "diff", "HEAD")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return f"{named}-{hashlib.sha256(changed.encode()).hexdigest()[:8]}" if changed else named
+    return f"{named}-dirty-{hashlib.sha256(changed.encode()).hexdigest()[:8]}" if changed else named
 
 
-def _git(*arguments: str) -> str:
-    command = ("git", *arguments)
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 -- as written here
+def _git(root: Path, *arguments: str) -> str:
+    """What git says about the files of :data:`MEASURED`."""
+    command = ("git", *arguments, "--", *MEASURED)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)  # noqa: S603 -- as written here
     return done.stdout.strip()
 
 
-def kept_in(file: Path) -> list[Verdict]:
-    """The verdicts of earlier runs, of whatever commit."""
+def kept_in(file: Path, measured: str) -> tuple[list[Verdict], int]:
+    """The verdicts of earlier runs of the same commit, and how many there are of others, which say other things."""
     if not file.exists():
-        return []
-    return [Verdict.of_json(json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
+        return [], 0
+    earlier = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    kept = [Verdict.of_json(one) for one in earlier if one["commit"] == measured]
+    return kept, len(earlier) - len(kept)
 
 
 def verified(folder: Path) -> bool:
@@ -85,9 +90,8 @@ def main(arguments: Sequence[str] = ()) -> int:
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     measured, file = commit(), options.out / "verdicts.jsonl"
-    earlier = kept_in(file)
-    kept = [one for one in earlier if one.commit == measured]
-    if others := len(earlier) - len(kept):
+    kept, others = kept_in(file, measured)
+    if others:
         print(f"{others} verdicts in {file} are of another commit and are left out", file=sys.stderr)
     done = frozenset((one.provider, one.fault, one.number) for one in kept)
     wanted = [each for each in missing(options.calls, done) if options.only in each[0].name]
@@ -118,6 +122,13 @@ def main(arguments: Sequence[str] = ()) -> int:
         console.print(table(shown))
         for sentence in problems(shown):
             console.print(sentence, style="red", markup=False, highlight=False)
+        faulty = [one for one in shown if one.provider]
+        missed = not_struck(shown)
+        console.print(
+            f"{len(faulty) - len(missed)} of {len(faulty)} calls with a faulty provider met its fault"
+        )
+        for call in missed:
+            console.print(f"not struck: {call}", markup=False, highlight=False)
         console.print("the log verifies" if good else "THE LOG DOES NOT VERIFY")
     return 0 if good and all(one.good for one in shown) else 1
 
