@@ -57,11 +57,8 @@ class RealtimeAgent(VoicedAgent):
             turn_handling={"turn_detection": "realtime_llm" if takes_turns else "vad"},
         )
         self.engine = name
-        limits_s: tuple[float | None, float | None] = (None, None)
-        if isinstance(model, WarmModel):
-            limits_s = model.first_reply_s, model.stall_s
-        self._begin_s, self._stall_s = limits_s
-        """How long a message may take to begin, and stop in its middle; who takes turns by itself has no limits."""
+        self._warm = model if isinstance(model, WarmModel) else None
+        """How long its replies may take to begin, and stop in their middle; who takes turns by itself has no limits."""
         self._answering = answering
 
     async def on_enter(self) -> None:
@@ -99,7 +96,8 @@ class RealtimeAgent(VoicedAgent):
 
     async def _while_it_comes(self, stream: AsyncIterable[T]) -> AsyncGenerator[T, None]:
         """The same, until it ends or stalls: then another engine answers."""
-        generation, limit_s = self._desk.generations.current(), self._begin_s
+        generation, warm = self._desk.generations.current(), self._warm
+        limit_s = None if warm is None else warm.begin_s
         each = aiter(stream)
         while True:
             try:
@@ -109,7 +107,7 @@ class RealtimeAgent(VoicedAgent):
             except TimeoutError:
                 self._desk.stalled(generation)
                 return
-            limit_s = self._stall_s
+            limit_s = None if warm is None else warm.stall_s
 
     async def transcription_node(
         self, text: AsyncIterable[str | TimedString], model_settings: ModelSettings

@@ -48,7 +48,7 @@ class WarmModel(llm.RealtimeModel):
         self._on_metrics = on_metrics
         self._audio_tokens = audio_tokens
         self._inner = inner
-        self.first_reply_s = first_reply_s
+        self._first_reply_s = first_reply_s
         self._open: WarmSession | None = None
         self.generation: Callable[[], int] = lambda: 0
         """The number of the reply that the running task works for."""
@@ -75,9 +75,17 @@ class WarmModel(llm.RealtimeModel):
         return self._inner.provider
 
     @property
+    def begin_s(self) -> float:
+        """How long what is in a message of its reply may take to begin; one that is taken late has time as if in
+        mid-reply.
+        """
+        left_s = None if self._open is None else self._open.left_s
+        return self.stall_s if left_s is None else left_s
+
+    @property
     def stall_s(self) -> float:
         """How long it may send nothing in mid-reply."""
-        return min(STALL_S, max(self.first_reply_s, LEAST_STALL_S))
+        return min(STALL_S, max(self._first_reply_s, LEAST_STALL_S))
 
     @property
     def transcribes(self) -> bool:
@@ -101,7 +109,7 @@ class WarmModel(llm.RealtimeModel):
                 self._asked_for,
             )
             self._open = WarmSession(
-                self, cast(llm.RealtimeSession[Any], owed), first_reply_s=self.first_reply_s
+                self, cast(llm.RealtimeSession[Any], owed), first_reply_s=self._first_reply_s
             )
         return self._open
 

@@ -2,7 +2,7 @@
 
 A server can say that a reply has begun and send nothing of it. Who waits hears no difference: a reply has begun when
 there is a message or a function call of it. What is in the message LiveKit takes when nothing else is being said, so
-how long that may take is seen to where it is taken.
+that it is there in what is left of the time is seen to where it is taken.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import TypeVar
 
 from livekit.agents import llm
+
+LEAST_S = 0.5
+"""What is in a message that came just in time has so long to come."""
 
 _T = TypeVar("_T")
 Reply = asyncio.Future[llm.GenerationCreatedEvent]
@@ -32,6 +35,12 @@ class Begins:
         self._late = late
         self._limit = self._from_now()
         reply.add_done_callback(self._created)
+
+    @property
+    def left_s(self) -> float | None:
+        """How long what is in the reply may still take to begin; None when that time is over."""
+        left_s = self._limit.when() - asyncio.get_running_loop().time()
+        return None if left_s <= 0 else max(LEAST_S, left_s)
 
     def wanted(self) -> None:
         """Only now somebody takes what has come of it."""

@@ -99,6 +99,8 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         self._out_of_step: llm.RealtimeError | None = None
         self._asked: Reply | None = None
         """The reply that was asked for last, if somebody may want it."""
+        self._begins: Begins | None = None
+        """Its limit."""
         self.busy = False
         """Whether a reply was asked for and is not complete yet; what is complete may still be playing."""
         self._asked_for = 0
@@ -245,7 +247,8 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
     def _ask(self, number: int, **how: Any) -> tuple[Reply, Begins]:
         self._asked_for, self.busy = number, True
         self._asked = reply = self._inner.generate_reply(**how)
-        return reply, Begins(reply, self._first_reply_s, self._give_up)
+        self._begins = Begins(reply, self._first_reply_s, self._give_up)
+        return reply, self._begins
 
     async def aclose(self) -> None:
         """Called when an agent lets go: the session is parked, not closed."""
@@ -329,6 +332,11 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         said = llm.ChatMessage(role="user", content=[pending.text])
         said.created_at = pending.started_at or said.created_at
         return said
+
+    @property
+    def left_s(self) -> float | None:
+        """How long what is in the reply that was asked for last may still take to begin; None when that is over."""
+        return None if self._begins is None else self._begins.left_s
 
     @property
     def in_use(self) -> bool:

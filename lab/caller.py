@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compliance.events import AgentSaid, CallbackAsked, Event, TransferAnswered, TurnAnswered
+from compliance.events import AgentSaid, CallbackAsked, Event, TransferAnswered, TurnAnswered, TurnMoved
 from lab.callers import RecordedCall, RecordedTurn, load_pcm
 from service.answered import is_answer
 from service.audio import write_wav
@@ -83,6 +83,7 @@ class Understanding:
     def __init__(self) -> None:
         self._begun_ms: list[float] = []
         self._over_ms: list[float] = []
+        self._moved_ms = 0.0
         self._changed = asyncio.Event()
 
     def take(self, event: Event) -> None:
@@ -93,6 +94,8 @@ class Understanding:
             case TransferAnswered() | CallbackAsked():
                 self._begun_ms.append(event.at_ms)
                 self._over_ms.append(event.at_ms)
+            case TurnMoved():
+                self._moved_ms = event.at_ms
             case AgentSaid() if not event.interrupted and is_answer(event.text):
                 self._over_ms.append(event.at_ms)
             case _:
@@ -106,6 +109,10 @@ class Understanding:
     async def whole(self, since_ms: float) -> float:
         """Wait for an answer to be said to its end after ``since_ms``; returns when that was known."""
         return await self._first(self._over_ms, since_ms)
+
+    def broke_off(self, since_ms: float) -> bool:
+        """Whether an answer that began at ``since_ms`` or later broke off, and somebody else has the turn."""
+        return self._moved_ms >= since_ms
 
     async def _first(self, times_ms: list[float], since_ms: float) -> float:
         while True:
@@ -183,13 +190,17 @@ class Caller:
                     continue
                 self._progress(f"gives up on an answer to turn {turn.number}")
                 return turn.number
-            if following is None or following.barge_in_ms is None:
-                if not await self._answer_ends(reply_ms):
-                    self._progress(f"gives up on the rest of the answer to turn {turn.number}")
-                    return turn.number
-            else:
-                await self._listen_until(reply_ms + following.barge_in_ms)
+            barge_in_ms = None if following is None else following.barge_in_ms
+            cuts_in = barge_in_ms is not None and await self._cuts_in(reply_ms, barge_in_ms)
+            if not (cuts_in or await self._answer_ends(reply_ms)):
+                self._progress(f"gives up on the rest of the answer to turn {turn.number}")
+                return turn.number
         return None
+
+    async def _cuts_in(self, reply_ms: float, after_ms: float) -> bool:
+        """Listen for so long to the answer that began at ``reply_ms``; False when there is none to cut in on."""
+        await self._listen_until(reply_ms + after_ms)
+        return self._understanding is None or not self._understanding.broke_off(reply_ms)
 
     async def _speak(self, turn: RecordedTurn) -> None:
         self._progress(f"turn {turn.number}: {turn.text or turn.state}")

@@ -12,6 +12,7 @@ from livekit.agents.metrics import RealtimeModelMetrics, STTMetrics
 from engines.errors import timed_out
 from engines.realtime import RealtimeAgent
 from engines.warm import Stay, WarmModel
+from engines.warm_reply import LEAST_S
 from engines.warm_session import Seeded, SessionGoneError, WarmSession
 from tests.unit.engines.fakes import FakeRealtime, FakeSession, frame
 from tests.unit.engines.sat import Sat
@@ -303,6 +304,22 @@ def told_of(model: WarmModel) -> list[tuple[Exception, bool]]:
     told: list[tuple[Exception, bool]] = []
     model.on_lost = lambda error, for_good: told.append((error, for_good))
     return told
+
+
+@in_virtual_time
+async def test_what_is_in_a_message_has_what_is_left_of_the_limit_unless_it_is_taken_later() -> None:
+    model, session, inner = opened(first_reply_s=4)
+    assert model.begin_s == model.stall_s
+    reply = session.generate_reply()
+    await asyncio.sleep(3)
+    begun(inner, ([message()], []))
+    taking = asyncio.create_task(takes(reply))
+    assert model.begin_s == pytest.approx(1)
+    await asyncio.sleep(0.9)
+    assert model.begin_s == LEAST_S
+    await asyncio.sleep(1)
+    assert model.begin_s == model.stall_s
+    taking.cancel()
 
 
 @in_virtual_time

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from livekit import rtc
 
-from compliance.events import AgentSaid, TurnAnswered
+from compliance.events import AgentSaid, TurnAnswered, TurnMoved
 from lab.caller import Caller, CallerReport, Understanding
 from lab.callers import RecordedCall, RecordedTurn
 from service.audio import read_audio, write_wav
@@ -188,6 +188,10 @@ def test_a_caller_who_is_cut_off_in_mid_sentence_has_said_that_much(recorded) ->
     assert turn.end_ms - turn.start_ms == pytest.approx(400, abs=2)
 
 
+def moved(line: Line) -> TurnMoved:
+    return TurnMoved(call_id="c", at_ms=line.clock.now_ms(), turn=1, from_engine="fast", to_engine="standard")
+
+
 def answered(line: Line) -> TurnAnswered:
     return TurnAnswered(call_id="c", at_ms=line.clock.now_ms(), turn=1, engine="e", heard_ms=1, waits={})
 
@@ -246,6 +250,33 @@ def test_a_caller_who_understands_waits_for_the_rest_of_an_answer_that_breaks_of
     report, _ = lived(recorded("calm"), stalling, understanding=understanding)
     assert report.gave_up == (None if goes_on else 1)
     assert (report.duration_ms > 20_000) is not goes_on
+
+
+@pytest.mark.parametrize("breaks_off", [True, False])
+def test_nobody_who_understands_cuts_in_on_an_answer_that_breaks_off(recorded, breaks_off) -> None:
+    understanding = Understanding()
+
+    async def failing(line: Line) -> None:
+        await reply(line, 500)
+        await caller_stops(line)
+        understanding.take(answered(line))
+        if breaks_off:
+            await reply(line, 20)
+            understanding.take(moved(line))
+        await reply(line, 4000)
+        await asyncio.sleep(4.1)
+        understanding.take(answered(line))
+        understanding.take(said(line, "Sorry, let me start again. On Saturday until five."))
+        await caller_stops(line)
+        understanding.take(answered(line))
+        await reply(line, 1000)
+        understanding.take(said(line, "You are welcome."))
+
+    report, _ = lived(recorded("calm", 1500), failing, understanding=understanding)
+    first, second = report.turns
+    assert second.barged_in is not breaks_off
+    assert (second.start_ms - first.end_ms > 4000) is breaks_off
+    assert report.gave_up is None
 
 
 def test_a_caller_whose_patience_ends_in_an_answer_hears_it_out(recorded) -> None:
