@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from xdist.scheduler import LoadFileScheduling
 
 _LOCK = Path(tempfile.gettempdir()) / f"patchbay-tests-{os.getuid()}.lock"
 _NICENESS = 10
+_COMMANDS_SET = ("", "livekit", "livekit.agents", "presidio-analyzer")
+"""The logs whose levels a command sets."""
 
 # The clock of a busy machine is no finding, and what is tried is the same in every run: what passed passes again.
 # `--hypothesis-profile=default` tries something else each time.
@@ -54,6 +57,15 @@ def _is_alone(file: Path) -> bool:
 def _give_way() -> None:
     """From now on, let whole calls on another worker go first."""
     os.nice(_NICENESS)
+
+
+@pytest.fixture(autouse=True)
+def levels_of_logs() -> Iterator[None]:
+    """A command says for its process what is logged: here that is the process of other tests, too."""
+    levels = {name: logging.getLogger(name).level for name in _COMMANDS_SET}
+    yield
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -301,7 +301,7 @@ async def test_the_console_hands_over_what_the_microphone_hears() -> None:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
+def command(monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """The command line on a machine without a LiveKit server, where starting the lab is an error."""
 
     def no_lab(*_: object) -> None:
@@ -312,10 +312,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Iterator[CliRunner]:
     monkeypatch.setattr(sys, "argv", list(sys.argv))
     for name in SERVER:
         monkeypatch.delenv(name, raising=False)
-    levels = {name: logging.getLogger(name).level for name in ("livekit.agents", "presidio-analyzer", "")}
-    yield CliRunner()
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    return CliRunner()
 
 
 @pytest.mark.parametrize(
