@@ -398,9 +398,10 @@ class AgentTap(io.AudioOutput):
 
     def _note(self, segment: _Segment, frame: rtc.AudioFrame) -> None:
         self.frames += 1
+        now_ms = self._clock.now_ms()
         if self.keeps_audio:
-            segment.kept.append(Stamped(self._clock.now_ms(), frame))
-        segment.came(self._clock.now_ms())
+            segment.kept.append(Stamped(now_ms, frame))
+        segment.came(now_ms)
         if not segment.answers:
             sound = first_sound(np.frombuffer(frame.data, np.int16))
             if sound is not None:

@@ -21,7 +21,7 @@ Reply = asyncio.Future[llm.GenerationCreatedEvent]
 
 
 class Begins:
-    """Watches that a reply begins.
+    """A reply that was asked for, which is watched to begin.
 
     Args:
         reply: as it was asked for.
@@ -30,7 +30,7 @@ class Begins:
     """
 
     def __init__(self, reply: Reply, limit_s: float, late: Callable[[Reply], None]) -> None:
-        self._reply = reply
+        self.reply = reply
         self._limit_s = limit_s
         self._late = late
         self._limit = self._from_now()
@@ -44,12 +44,12 @@ class Begins:
 
     def wanted(self) -> None:
         """Only now somebody takes what has come of it."""
-        if self._reply.done():
+        if self.reply.done():
             self._limit.cancel()
             self._limit = self._from_now()
 
     def _from_now(self) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(self._limit_s, self._late, self._reply)
+        return asyncio.get_running_loop().call_later(self._limit_s, self._late, self.reply)
 
     def _begun(self, _: object) -> None:
         self._limit.cancel()

@@ -49,8 +49,7 @@ class _Turn:
 class _Ahead:
     """A reply that was asked for before its turn was certain to be over."""
 
-    reply: Reply
-    begins: Begins
+    asked: Begins
     settled: Callable[[bool], None]
     held: list[Callable[[], None]] = field(default_factory=list)
     """What the server said meanwhile, to be told when somebody wants the reply."""
@@ -97,10 +96,8 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
         self._known: Sequence[tuple[str, str]] = ()
         """The conversation as the server was told it last."""
         self._out_of_step: llm.RealtimeError | None = None
-        self._asked: Reply | None = None
+        self._asked: Begins | None = None
         """The reply that was asked for last, if somebody may want it."""
-        self._begins: Begins | None = None
-        """Its limit."""
         self.busy = False
         """Whether a reply was asked for and is not complete yet; what is complete may still be playing."""
         self._asked_for = 0
@@ -239,16 +236,13 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             self._committed.sent()
         if ahead is not None:
             return self._wanted(ahead)
-        reply, _ = self._ask(
-            self._model.generation(), instructions=instructions, tool_choice=tool_choice, tools=tools
-        )
-        return reply
+        number = self._model.generation()
+        return self._ask(number, instructions=instructions, tool_choice=tool_choice, tools=tools).reply
 
-    def _ask(self, number: int, **how: Any) -> tuple[Reply, Begins]:
+    def _ask(self, number: int, **how: Any) -> Begins:
         self._asked_for, self.busy = number, True
-        self._asked = reply = self._inner.generate_reply(**how)
-        self._begins = Begins(reply, self._first_reply_s, self._give_up)
-        return reply, self._begins
+        self._asked = Begins(self._inner.generate_reply(**how), self._first_reply_s, self._give_up)
+        return self._asked
 
     async def aclose(self) -> None:
         """Called when an agent lets go: the session is parked, not closed."""
@@ -293,8 +287,8 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
             return False
         self._inner.commit_audio()
         number = self._model.number()
-        self._ahead = _Ahead(*self._ask(number), partial(settled, number))
-        self._ahead.reply.add_done_callback(self._ahead_failed)
+        self._ahead = _Ahead(self._ask(number), partial(settled, number))
+        self._ahead.asked.reply.add_done_callback(self._ahead_failed)
         return True
 
     def disown(self) -> None:
@@ -312,15 +306,15 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
 
     def _wanted(self, ahead: _Ahead) -> Reply:
         self._asked_for = self._model.generation()
-        ahead.begins.wanted()
+        ahead.asked.wanted()
         ahead.settled(True)
         for tell in ahead.held:
             tell()
-        return ahead.reply
+        return ahead.asked.reply
 
     def _ahead_failed(self, reply: Reply) -> None:
         error = None if reply.cancelled() else reply.exception()
-        mine = self._ahead is not None and self._ahead.reply is reply
+        mine = self._ahead is not None and self._ahead.asked.reply is reply
         if mine and isinstance(error, Exception):
             self._model.on_lost(error, True)
 
@@ -336,7 +330,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
     @property
     def left_s(self) -> float | None:
         """How long what is in the reply that was asked for last may still take to begin; None when that is over."""
-        return None if self._begins is None else self._begins.left_s
+        return None if self._asked is None else self._asked.left_s
 
     @property
     def in_use(self) -> bool:
@@ -451,7 +445,7 @@ class WarmSession(llm.RealtimeSession[Literal["warm"]]):
 
     def _give_up(self, reply: Reply) -> None:
         late = llm.RealtimeError(f"no reply within {self._first_reply_s:g} s", code=SILENT)
-        waited_for = reply is self._asked and self.busy
+        waited_for = self._asked is not None and reply is self._asked.reply and self.busy
         if not reply.done():
             reply.set_exception(late)
             if waited_for:

@@ -186,11 +186,11 @@ async def greeted(line: Line) -> None:
     await line.agent_finished()
 
 
-async def asks(line: Line, name: str) -> float:
+async def asks(line: Line, name: str, *, quiet_ms: float = 900) -> float:
     """Say a recorded turn and hear the reply to its end; returns when its first sound was heard."""
     said = await line.say(recording(name))
     at_ms = await line.agent_started(said.end_ms)
-    await line.agent_finished(900)
+    await line.agent_finished(quiet_ms)
     return at_ms
 
 

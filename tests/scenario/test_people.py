@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from compliance.tap import RATE_HZ
 from compliance.voiced import Samples
 from engines.people import TransferWords
 from lab.faults import Fault
+from lab.process import LabProcess
 from service.call import Call
 from service.exchange import Exchange
 from service.line import Line, LineClosedError
@@ -245,31 +247,41 @@ def _heard_a_number(call: WholeCall) -> bool:
     return "opening hours" in said and f"number is {PRIVATE}" in said and said.endswith("yes i will wait")
 
 
-async def _leaves_a_number(folder: Path) -> tuple[WholeCall, tuple[Callback, ...]]:
-    """A call in which every engine fails, and the callbacks that are owed after it."""
+@asynccontextmanager
+async def _calling_back(folder: Path, *, ways: str) -> AsyncIterator[tuple[Exchange, LabProcess]]:
+    """A line whose people call back, and the lab, for one call."""
     chosen = {
-        "catalogue": catalogue(folder, ways="[warm, callback]"),
+        "catalogue": catalogue(folder, ways=ways),
         "policy": policy(folder),
         "redaction": redaction(folder),
         "consent_voice_ai": False,
     }
     async with (
         asyncio.timeout(LIMIT_S),
-        exchange_and_lab(folder, folder / "shop.sqlite", **chosen) as (ready, lab),
+        exchange_and_lab(folder, folder / "shop.sqlite", **chosen) as ready_and_lab,
     ):
+        yield ready_and_lab
+
+
+async def _gives_the_number(line: Line) -> None:
+    """Say the number, that it was read back rightly, and a time."""
+    for turn in (
+        "03_card_phone_two_breaths_t03",  # the number
+        "03_card_phone_two_breaths_t04",  # "yes that's correct"
+        "08_asks_for_human_t04",  # as good a time as any
+    ):
+        await asks(line, turn, quiet_ms=QUIET_MS)
+
+
+async def _leaves_a_number(folder: Path) -> tuple[WholeCall, tuple[Callback, ...]]:
+    """A call in which every engine fails, and the callbacks that are owed after it."""
+    async with _calling_back(folder, ways="[warm, callback]") as (ready, lab):
 
         async def speak(line: Line, call: Call) -> None:
             await greeted(line)
             await lab.set_fault("openai.chat", Fault("server_error"))
-            for turn in (
-                "01_quick_question_t01",
-                "03_card_phone_two_breaths_t03",  # the number
-                "03_card_phone_two_breaths_t04",  # "yes that's correct"
-                "08_asks_for_human_t04",  # as good a time as any
-            ):
-                said = await line.say(recording(turn))
-                await line.agent_started(said.end_ms)
-                await line.agent_finished(QUIET_MS)
+            await asks(line, "01_quick_question_t01", quiet_ms=QUIET_MS)
+            await _gives_the_number(line)
 
         done = await answered(ready, speak)
         return done, callbacks([done.events], ready.ledger.oversight())
@@ -296,16 +308,7 @@ async def test_a_number_that_no_recogniser_understood_is_asked_for_again(
 
 async def _says_a_number_to_the_deaf(folder: Path) -> WholeCall:
     """A call whose recognisers fall silent while a number is said to them, and are well when it is said again."""
-    chosen = {
-        "catalogue": catalogue(folder, ways="[callback]"),
-        "policy": policy(folder),
-        "redaction": redaction(folder),
-        "consent_voice_ai": False,
-    }
-    async with (
-        asyncio.timeout(LIMIT_S),
-        exchange_and_lab(folder, folder / "shop.sqlite", **chosen) as (ready, lab),
-    ):
+    async with _calling_back(folder, ways="[callback]") as (ready, lab):
 
         async def speak(line: Line, call: Call) -> None:
             await greeted(line)
@@ -315,14 +318,7 @@ async def _says_a_number_to_the_deaf(folder: Path) -> WholeCall:
             await lab.set_fault("openai.transcription", Fault("hang"))
             await asks(line, "03_card_phone_two_breaths_t03")
             await lab.clear_faults()
-            for turn in (
-                "03_card_phone_two_breaths_t03",
-                "03_card_phone_two_breaths_t04",
-                "08_asks_for_human_t04",
-            ):
-                said = await line.say(recording(turn))
-                await line.agent_started(said.end_ms)
-                await line.agent_finished(QUIET_MS)
+            await _gives_the_number(line)
 
         return await answered(ready, speak)
 
