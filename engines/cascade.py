@@ -103,9 +103,9 @@ class Cascade:
                 chunks = aiter(stream)
                 limit_s = self.first_reply_s
                 while True:
-                    try:
-                        chunk = await asyncio.wait_for(anext(chunks), limit_s)
-                    except StopAsyncIteration:
+                    async with asyncio.timeout(limit_s):
+                        chunk = await anext(chunks, None)
+                    if chunk is None:
                         return
                     limit_s = self.stall_s
                     began, billed = True, billed or chunk.usage is not None

@@ -101,12 +101,14 @@ class RealtimeAgent(VoicedAgent):
         each = aiter(stream)
         while True:
             try:
-                yield await asyncio.wait_for(anext(each), limit_s)
-            except StopAsyncIteration:
-                return
+                async with asyncio.timeout(limit_s):
+                    one = await anext(each, None)
             except TimeoutError:
                 self._desk.stalled(generation)
                 return
+            if one is None:
+                return
+            yield one
             limit_s = None if warm is None else warm.stall_s
 
     async def transcription_node(
