@@ -35,7 +35,9 @@ from compliance.spool import Spool
 logger = logging.getLogger(__name__)
 
 _MOST_AT_ONCE = 256
-_GATHER_S = 0.05
+GATHER_S = 0.025
+"""What comes so soon after an event is appended with it: the loop waits for part of what an append takes, and the
+events of a hand-off come while its caller waits for the first sound."""
 
 
 class CallRedactor(Protocol):
@@ -96,6 +98,7 @@ class Recorder:
         retry_after_s: pauses between attempts to append, after which events are spooled.
         intake: bounds what waits to be redacted.
         late_s: how long a text may take before it is shown as withheld.
+        gather_s: how long after an event others are waited for, to be appended with it; nobody who flushes waits.
         on_redacted: told of every event as it is kept.
         seal: seals values that were masked and may one day be revealed.
         on_keeping: told on the loop when the record is kept elsewhere than before; it begins in the ledger.
@@ -111,6 +114,7 @@ class Recorder:
         retry_after_s: Sequence[float] = RETRY_AFTER_S,
         intake: Intake | None = None,
         late_s: float = LATE_S,
+        gather_s: float = GATHER_S,
         on_redacted: OnRedacted | None = None,
         seal: Seal | None = None,
         on_keeping: Callable[[Keeping], None] | None = None,
@@ -132,6 +136,7 @@ class Recorder:
         self._remarks: list[tuple[str, str]] = []
         self._loop, self._loop_thread = asyncio.get_running_loop(), threading.get_ident()
         self._live = LiveView(call_id, late_s=late_s)
+        self._gather_s = gather_s
         self._order = threading.Lock()
         self._queue: SimpleQueue[Admitted | _Tell | _Mark] = SimpleQueue()
         self._closing: asyncio.Future[None] | None = None
@@ -222,7 +227,7 @@ class Recorder:
             item = self._queue.get()
             events: list[Event] = []
             without_room = 0
-            until_s = time.monotonic() + _GATHER_S
+            until_s = time.monotonic() + self._gather_s
             while item is not None and not isinstance(item, _Mark):
                 try:
                     if isinstance(item, Admitted):
@@ -232,8 +237,7 @@ class Recorder:
                         item(self._redactor)
                 except Exception as error:  # a thread that dies would lose all that follows
                     self._shout(error, "an event of this call may be missing")
-                full = len(events) >= _MOST_AT_ONCE or time.monotonic() >= until_s
-                item = None if full else self._next()
+                item = None if len(events) >= _MOST_AT_ONCE else self._next(until_s)
             try:
                 if without_room:
                     events.append(self._tell_of_withheld(without_room, events[-1].at_ms))
@@ -246,9 +250,10 @@ class Recorder:
                     self._keeper.close()
                 item.reached()
 
-    def _next(self) -> Admitted | _Tell | _Mark | None:
+    def _next(self, until_s: float) -> Admitted | _Tell | _Mark | None:
+        left_s = until_s - time.monotonic()
         try:
-            return self._queue.get_nowait()
+            return self._queue.get(timeout=left_s) if left_s > 0 else None
         except Empty:
             return None
 

@@ -171,6 +171,42 @@ async def test_events_queued_while_the_ledger_is_busy_are_appended_together() ->
     assert ledger.attempts < 20
 
 
+async def test_an_event_waits_for_those_that_follow_it_closely_unless_somebody_waits_for_the_record() -> None:
+    ledger = MemoryLedger()
+    recorder = Recorder(ledger, PlainRedactor(), "c", gather_s=10 * PATIENCE_S)
+    shown = asyncio.Event()
+    recorder.subscribe(lambda event: shown.set())
+
+    async with asyncio.timeout(PATIENCE_S):
+        recorder.record(said("the first"))
+        await shown.wait()  # it is redacted, and nothing else is queued
+        kept_alone = list(ledger.kept)
+        recorder.record(said("the second", 2))
+        await recorder.flush()
+    await recorder.aclose()
+
+    assert kept_alone == []
+    assert ledger.attempts == 1
+    assert [event.at_ms for event in ledger.kept] == [1, 2]
+
+
+async def test_an_event_that_nothing_follows_is_kept_all_the_same() -> None:
+    kept = threading.Event()
+
+    class TellingLedger(MemoryLedger):
+        def append_many(self, events: Sequence[Event]) -> None:
+            super().append_many(events)
+            kept.set()
+
+    ledger = TellingLedger()
+    recorder = Recorder(ledger, PlainRedactor(), "c")
+    recorder.record(said("nothing follows"))
+
+    assert await asyncio.to_thread(kept.wait, PATIENCE_S)
+    assert [event.at_ms for event in ledger.kept] == [1]
+    await recorder.aclose()
+
+
 async def test_events_of_another_call_are_refused() -> None:
     recorder = Recorder(MemoryLedger(), PlainRedactor(), "other")
 
