@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-import httpx
+import httpx2
 import openai
 
 _RTT_AT = 68
@@ -70,7 +70,7 @@ class RoundTrips:
         if not isinstance(client, openai.AsyncClient):
             return
 
-        async def answered(response: httpx.Response) -> None:
+        async def answered(response: httpx2.Response) -> None:
             stream = response.extensions.get("network_stream")
             if stream is not None:
                 self._seen(response.url.host, stream.get_extra_info("socket"))

@@ -25,6 +25,7 @@ from engines.component import Component, Role
 from engines.errors import EngineNotConfiguredError
 from engines.keys import HOSTS, NO_KEY, may_have, stays_home, variable_of
 from engines.open_realtime import OpenRealtimeModel, realtime_address
+from engines.openai_client import openai_client
 from engines.options import VOICE_SETTINGS
 from engines.transcriptions import Transcriptions
 from engines.utterances import Utterances
@@ -122,14 +123,23 @@ def keep_account(endpoint: Endpoint, client: AsyncOpenAI) -> None:
         client._custom_headers = {}  # of OPENAI_CUSTOM_HEADERS
 
 
-def _to_whom(endpoint: Endpoint, part: Any) -> Any:
-    """``part``, whose client keeps that account."""
-    keep_account(endpoint, part._client)
+_OF_THE_CLIENT = ("max_retries", "timeout")
+"""What some of OpenAI's plugins take for the client that they would make themselves."""
+
+
+def _with_client(plugin: Callable[..., Any], endpoint: Endpoint, options: Mapping[str, Any]) -> Any:
+    """``plugin`` with a client of ours, which it closes; the client keeps the account to whom it belongs."""
+    taken = signature(plugin).parameters
+    ours = {"api_key", "base_url", *(name for name in _OF_THE_CLIENT if name in taken)}
+    client = openai_client(**{name: value for name, value in options.items() if name in ours})
+    keep_account(endpoint, client)
+    part = plugin(**{name: value for name, value in options.items() if name not in ours}, client=client)
+    part._owns_client = True
     return part
 
 
 def _openai_llm(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> llm.LLM[Any]:
-    return cast("llm.LLM[Any]", _to_whom(endpoint, openai.LLM(**_as_openai(component, endpoint))))
+    return cast("llm.LLM[Any]", _with_client(openai.LLM, endpoint, _as_openai(component, endpoint)))
 
 
 def _google_llm(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> llm.LLM[Any]:
@@ -140,8 +150,8 @@ def _google_llm(component: Component, endpoint: Endpoint, _: aiohttp.ClientSessi
 
 
 def _openai_tts(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> tts.TTS[Any]:
-    voice = openai.TTS(**{"response_format": "pcm", **_as_openai(component, endpoint)})
-    return cast("tts.TTS[Any]", _to_whom(endpoint, voice))
+    options = {"response_format": "pcm", **_as_openai(component, endpoint)}
+    return cast("tts.TTS[Any]", _with_client(openai.TTS, endpoint, options))
 
 
 def _elevenlabs_tts(component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> tts.TTS[Any]:
@@ -161,8 +171,8 @@ def _deepgram_stt(component: Component, endpoint: Endpoint, http: aiohttp.Client
 
 
 def _openai_stt(component: Component, endpoint: Endpoint, _: aiohttp.ClientSession) -> stt.STT[Any]:
-    recogniser = Transcriptions(**_as_openai(component, endpoint))
-    return Utterances(_to_whom(endpoint, recogniser), inference.VAD())
+    recogniser = _with_client(Transcriptions, endpoint, _as_openai(component, endpoint))
+    return Utterances(recogniser, inference.VAD())
 
 
 def _deepgram_tts(component: Component, endpoint: Endpoint, http: aiohttp.ClientSession) -> tts.TTS[Any]:
@@ -217,8 +227,8 @@ def _google_realtime(component: Component, endpoint: Endpoint, _: aiohttp.Client
 def _openai_decisions(
     component: Component, endpoint: Endpoint, _: aiohttp.ClientSession
 ) -> llm.DecisionModel:
-    judge = openai.DecisionModel(**_as_openai(component, endpoint))
-    return cast("llm.DecisionModel", _to_whom(endpoint, judge))
+    judge = _with_client(openai.DecisionModel, endpoint, _as_openai(component, endpoint))
+    return cast("llm.DecisionModel", judge)
 
 
 PLUGINS: Mapping[Role, Mapping[str, _Builder]] = {

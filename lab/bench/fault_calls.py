@@ -31,6 +31,7 @@ from service.line import Line
 from service.patience import within
 from service.ports import LinePort
 from service.settings import Settings
+from service.settled import settle
 
 LONGEST_S = 240.0
 """Of a call: none takes so long."""
@@ -92,6 +93,7 @@ async def lanes(count: int, folder: Path) -> AsyncIterator[list[Lane]]:
         )
         exchange = await asyncio.to_thread(Exchange.load, settings, lab_only=True)
         running.callback(exchange.close)
+        settle()  # as a worker does
         labs = await asyncio.gather(
             *(running.enter_async_context(LabProcess(_settings())) for _ in range(count))
         )

@@ -1,0 +1,46 @@
+"""OpenAI's client, made as LiveKit's plugin makes it, but on one TLS context for the whole process.
+
+Left to themselves, each model, voice and recogniser loads the machine's certificates, some 20 ms apiece, in which the
+loop of the call that begins, and of every other in the process, stands still.
+"""
+
+from __future__ import annotations
+
+import ssl
+from functools import cache
+
+import httpx2
+from openai import AsyncOpenAI
+from openai.resources.audio import audio, speech, transcriptions
+from openai.resources.chat import chat
+from openai.resources.chat.completions import completions
+from openai.resources.models import AsyncModels
+
+LOADED = (audio, speech, transcriptions, chat, completions, AsyncModels)
+"""What the client otherwise loads when it is first asked: 50 ms, in the caller's first turn."""
+# As in the plugins, which read no further for longer than that: a stream that stalls has failed.
+_TIMEOUT = httpx2.Timeout(connect=15.0, read=5.0, write=5.0, pool=5.0)
+_LIMITS = httpx2.Limits(max_connections=50, max_keepalive_connections=50, keepalive_expiry=120)
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """Whose certificates are believed: those that the machine believes, as of when a call first needed them."""
+    return httpx2.create_ssl_context()
+
+
+def openai_client(
+    api_key: str, base_url: str, *, max_retries: int = 0, timeout: float | httpx2.Timeout | None = None
+) -> AsyncOpenAI:
+    """A client with connections of its own; who asks for it closes it.
+
+    Args:
+        api_key: the key.
+        base_url: where it is sent.
+        max_retries: by the client itself; a call rather asks somebody else.
+        timeout: in seconds; by default as in the plugins.
+    """
+    http = httpx2.AsyncClient(
+        verify=trust(), timeout=timeout or _TIMEOUT, follow_redirects=True, limits=_LIMITS
+    )
+    return AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=max_retries, http_client=http)
