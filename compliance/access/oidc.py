@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from ipaddress import ip_address
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import jwt
@@ -156,6 +157,8 @@ def _keys_address(issuer: Issuer) -> str:
         with opener.open(address, timeout=issuer.timeout_s) as answer:
             document = json.loads(answer.read(_MOST_DISCOVERY_BYTES))
     except (OSError, HTTPException, ValueError, RecursionError) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it is the answer as well, and holds the connection
         raise IssuerError(
             f"{address} cannot be read ({type(error).__name__}). Check PATCHBAY_OIDC_ISSUER and the network."
         ) from error

@@ -153,22 +153,27 @@ async def test_closing_writes_everything_queued_and_ends_the_thread(ledger: Ledg
 
 
 async def test_events_queued_while_the_ledger_is_busy_are_appended_together() -> None:
-    free = threading.Event()
+    busy, free = threading.Event(), threading.Event()
 
     class Busy(MemoryLedger):
         def append_many(self, events: Sequence[Event]) -> None:
+            busy.set()
             free.wait(PATIENCE_S)
             super().append_many(events)
 
     ledger = Busy()
-    recorder = Recorder(ledger, PlainRedactor(), "c")
-    for i in range(200):
-        recorder.record(heard(i))
-    free.set()
+    recorder = Recorder(ledger, PlainRedactor(), "c", gather_s=PATIENCE_S)
+    recorder.record(heard(0))
+    async with asyncio.TaskGroup() as waiting:
+        waiting.create_task(recorder.flush())
+        await asyncio.to_thread(busy.wait, PATIENCE_S)
+        for i in range(1, 200):
+            recorder.record(heard(i))
+        free.set()
     await recorder.aclose()
 
     assert [e.at_ms for e in ledger.kept] == list(range(200))
-    assert ledger.attempts < 20
+    assert ledger.attempts == 2
 
 
 async def test_an_event_waits_for_those_that_follow_it_closely_unless_somebody_waits_for_the_record() -> None:
@@ -369,7 +374,7 @@ def texts(events: Sequence[Event]) -> list[str]:
 
 async def test_past_the_bound_texts_are_withheld_and_counted_and_the_rest_is_kept() -> None:
     free, ledger = threading.Event(), MemoryLedger()
-    recorder = Recorder(ledger, PlainRedactor(free), "c", intake=Intake(most_texts=2))
+    recorder = Recorder(ledger, PlainRedactor(free), "c", intake=Intake(most_texts=2), gather_s=PATIENCE_S)
     for i in range(5):
         recorder.record(said(f"text {i}", i))
     recorder.record(heard(6))

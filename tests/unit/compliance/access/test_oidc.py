@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from urllib.error import HTTPError
 
 import jwt
 import pytest
@@ -236,6 +237,17 @@ def test_while_the_issuer_is_down_nobody_is_let_in(issuer: OidcIssuer, verifier:
         verifier.principal(issuer.token(kid="rsa-1"))
     issuer.broken = False
     assert verifier.principal(issuer.token(kid="rsa-1"))
+
+
+def test_an_issuer_that_answers_with_an_error_keeps_no_connection(
+    issuer: OidcIssuer, verifier: Verifier
+) -> None:
+    token = issuer.token(kid="rsa-1")
+    issuer.broken = True
+    with pytest.raises(IssuerError) as raised:
+        verifier.principal(token)
+    assert isinstance(raised.value.__cause__, HTTPError)
+    assert raised.value.__cause__.closed
 
 
 @pytest.mark.parametrize(

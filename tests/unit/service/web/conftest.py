@@ -10,10 +10,16 @@ from pydantic import SecretStr
 
 from service.exchange import Exchange
 from service.settings import Settings
+from tests.patience import shown_however_late
 from tests.unit.service.web.rig import SITE
 from tests.whole_call import without_settings
 
 NOWHERE = "http://127.0.0.1:1"
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown_however_late(monkeypatch)
 
 
 @pytest.fixture(scope="session")
