@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -25,12 +24,6 @@ pytestmark = pytest.mark.unit
 MIND = Component("openai", "gpt-4.1-nano", MappingProxyType({}))
 LAB = Endpoint("lab", "http://127.0.0.1:1/v1", simulated=True)
 ROLES: tuple[Role, ...] = ("llm", "tts", "stt", "decisions")
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 def client_of(part: Any) -> openai.AsyncClient:

@@ -1,6 +1,5 @@
 """From a catalogue entry to the vendor's plugin: keys, stand-ins, servers, options."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -20,12 +19,6 @@ pytestmark = pytest.mark.unit
 
 MIND = Component("openai", "gpt-4.1-nano", MappingProxyType({"temperature": 0.3}))
 LAB = Endpoint("lab", "http://127.0.0.1:1/v1", simulated=True)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 def test_the_vendor_is_used_where_its_key_is_set() -> None:

@@ -23,12 +23,6 @@ NOWHERE = Endpoints(
 )
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
 async def test_every_engine_of_the_catalogue_is_built(http: aiohttp.ClientSession) -> None:
     made = cast(Catalogue.load(shipped("engines.yaml")), NOWHERE, http, lambda *used: None)
     assert list(made.cascades) == ["fast", "standard", "tool"]

@@ -71,7 +71,7 @@ def test_scoring_a_turn_takes_some_time(tmp_path: Path) -> None:
     assert turn_p99_us(ToolNeedModel.load(), turns) > 0
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no gzip", gzip.compress(b"no json\n")])
+@pytest.mark.parametrize("content", [None, b"", b"no gzip", gzip.compress(b"no json\n", mtime=0)])
 def test_a_corpus_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "turns.jsonl.gz").write_bytes(content)
