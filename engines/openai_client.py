@@ -1,13 +1,6 @@
-"""OpenAI's client, made as LiveKit's plugin makes it, but on one TLS context for the whole process.
-
-Left to themselves, each model, voice and recogniser loads the machine's certificates, some 20 ms apiece, in which the
-loop of the call that begins, and of every other in the process, stands still.
-"""
+"""OpenAI's client, made as LiveKit's plugin makes it, but on the TLS context that all share."""
 
 from __future__ import annotations
-
-import ssl
-from functools import cache
 
 import httpx2
 from openai import AsyncOpenAI
@@ -16,17 +9,13 @@ from openai.resources.chat import chat
 from openai.resources.chat.completions import completions
 from openai.resources.models import AsyncModels
 
+from engines.trust import trust
+
 LOADED = (audio, speech, transcriptions, chat, completions, AsyncModels)
 """What the client otherwise loads when it is first asked: 50 ms, in the caller's first turn."""
 # As in the plugins, which read no further for longer than that: a stream that stalls has failed.
 _TIMEOUT = httpx2.Timeout(connect=15.0, read=5.0, write=5.0, pool=5.0)
 _LIMITS = httpx2.Limits(max_connections=50, max_keepalive_connections=50, keepalive_expiry=120)
-
-
-@cache
-def trust() -> ssl.SSLContext:
-    """Whose certificates are believed: those that the machine believes, as of when a call first needed them."""
-    return httpx2.create_ssl_context()
 
 
 def openai_client(

@@ -14,10 +14,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 from livekit.agents import ToolError, function_tool, llm
 from livekit.agents.llm import mcp
 
 from engines.errors import ToolsUnavailableError
+from engines.trust import trust
 
 LIMIT_S = 8.0
 """A tool that takes longer has failed: the caller is waiting."""
@@ -51,6 +53,24 @@ class ToolHooks:
     """What the model is given of a result, or of the reason of a failure."""
 
 
+class _Server(mcp.MCPServerHTTP):
+    """A tool server, asked on the TLS context that all share."""
+
+    def _create_http_client(
+        self,
+        headers: dict[str, Any] | None = None,
+        timeout: httpx2.Timeout | None = None,
+        auth: httpx2.Auth | None = None,
+    ) -> httpx2.AsyncClient:
+        self._http_client = httpx2.AsyncClient(
+            verify=trust(),
+            headers=headers or self._headers,
+            timeout=timeout or httpx2.Timeout(self._timeout, read=self._sse_read_timeout),
+            auth=auth,
+        )
+        return self._http_client
+
+
 class Toolbox:
     """The tools of one call. Use as an async context manager.
 
@@ -73,7 +93,7 @@ class Toolbox:
     async def __aenter__(self) -> Toolbox:
         try:
             for url in self._servers:
-                server = mcp.MCPServerHTTP(
+                server = _Server(
                     url,
                     transport_type="streamable_http",
                     client_session_timeout_seconds=LIMIT_S + 1,  # or its own 5 s would come first

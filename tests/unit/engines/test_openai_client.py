@@ -1,4 +1,4 @@
-"""Every part at OpenAI has a client of its own, and all of them one idea of whom to trust."""
+"""Every part at OpenAI has a client of its own."""
 
 import subprocess
 import sys
@@ -7,14 +7,13 @@ from types import MappingProxyType
 from typing import Any
 
 import aiohttp
-import httpcore2
 import httpx2
 import openai
 import pytest
 from aiohttp import web
 
 from engines.component import Component, Role
-from engines.openai_client import openai_client, trust
+from engines.openai_client import openai_client
 from engines.plugins import Endpoint, build
 from engines.utterances import Utterances
 from lab.tls import loopback_context
@@ -23,26 +22,12 @@ pytestmark = pytest.mark.unit
 
 MIND = Component("openai", "gpt-4.1-nano", MappingProxyType({}))
 LAB = Endpoint("lab", "http://127.0.0.1:1/v1", simulated=True)
-ROLES: tuple[Role, ...] = ("llm", "tts", "stt", "decisions")
 
 
 def client_of(part: Any) -> openai.AsyncClient:
     client = (part.recogniser if isinstance(part, Utterances) else part)._client
     assert isinstance(client, openai.AsyncClient)
     return client
-
-
-@pytest.mark.parametrize("role", ROLES)
-async def test_the_machines_certificates_are_loaded_once_for_all_parts(
-    http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch, role: Role
-) -> None:
-    trust()
-
-    def loaded(**_: object) -> None:
-        raise AssertionError("the machine's certificates are loaded once more")
-
-    monkeypatch.setattr(httpcore2, "default_ssl_context", loaded)
-    await build(role, MIND, LAB, http).aclose()
 
 
 def test_a_callers_first_turn_loads_nothing_of_the_client() -> None:
