@@ -9,6 +9,7 @@ import pytest
 from livekit.agents import APIConnectOptions
 
 import compliance.recorder
+import compliance.recording.recording
 import compliance.transcriber
 import engines.awaited
 import engines.cascade
@@ -41,6 +42,7 @@ WITHHELD_S = 5.0
 
 def without_limits(patch: pytest.MonkeyPatch) -> None:
     """No part counts as hung, and nothing as late, because the machine is busy."""
+    patch.setattr(compliance.recording.recording, "_CLOSE_S", HANGS_S)
     patch.setattr(service.aside.channel, "HUNG_S", HANGS_S)
     patch.setattr(service.aside.process, "HUNG_S", HANGS_S)
     patch.setattr(service.aside.process, "READY_S", HANGS_S)
