@@ -70,7 +70,7 @@ class PolicyStore:
         gate: Gate,
         shelf: Shelf,
         *,
-        patience_s: float = PATIENCE_S,
+        patience_s: float,
         now: Callable[[], datetime] = _now,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -103,7 +103,8 @@ class PolicyStore:
             )
         gate = Gate(engines, keyring, allow_downgrade=settings.policy_allow_downgrade)
         place = str(settings.policy)
-        return cls(None if is_address(place) else LocalSource(Path(place)), gate, shelf_of(settings))
+        source = None if is_address(place) else LocalSource(Path(place))
+        return cls(source, gate, shelf_of(settings), patience_s=PATIENCE_S)
 
     # -- what is served -------------------------------------------------------------------------------------
     @property

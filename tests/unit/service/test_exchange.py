@@ -16,7 +16,7 @@ from policies import DocumentError, shipped
 from service.exchange import Exchange
 from service.policies.errors import NoPolicyError
 from service.settings import Settings
-from tests.unit.service.policies.samples import BAD, text
+from tests.unit.service.policies.samples import BAD, PATIENCE_S, text
 
 pytestmark = pytest.mark.unit
 
@@ -36,8 +36,11 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
         ledger=str(folder / "ledger.sqlite"),
         stand_ins=dict.fromkeys(("openai", "deepgram", "elevenlabs"), "http://127.0.0.1:1"),
     )
-    with closing(Exchange.load(settings, lab_only=True)) as exchange:
-        yield exchange
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.policies.store.PATIENCE_S", PATIENCE_S)
+        patch.setattr("service.exchange.ARCHIVE_S", PATIENCE_S)
+        with closing(Exchange.load(settings, lab_only=True)) as exchange:
+            yield exchange
 
 
 @pytest.fixture
