@@ -229,6 +229,11 @@ class Recorder:
             without_room = 0
             until_s = time.monotonic() + self._gather_s
             while item is not None and not isinstance(item, _Mark):
+                if events and _asks_redactor(
+                    item
+                ):  # which may take long: what is redacted does not wait for it
+                    self._keep(events, without_room)
+                    events, without_room = [], 0
                 try:
                     if isinstance(item, Admitted):
                         without_room += item.withheld
@@ -238,17 +243,20 @@ class Recorder:
                 except Exception as error:  # a thread that dies would lose all that follows
                     self._shout(error, "an event of this call may be missing")
                 item = None if len(events) >= _MOST_AT_ONCE else self._next(until_s)
-            try:
-                if without_room:
-                    events.append(self._tell_of_withheld(without_room, events[-1].at_ms))
-                self._keeper.keep(events, now=isinstance(item, _Mark))
-            except Exception as error:
-                self._shout(error, "events of this call may be missing")
+            self._keep(events, without_room, now=isinstance(item, _Mark))
             if isinstance(item, _Mark):
                 if item.last:
                     self._redactor.forget()
                     self._keeper.close()
                 item.reached()
+
+    def _keep(self, events: list[Event], without_room: int, *, now: bool = False) -> None:
+        try:
+            if without_room:
+                events.append(self._tell_of_withheld(without_room, events[-1].at_ms))
+            self._keeper.keep(events, now=now)
+        except Exception as error:
+            self._shout(error, "events of this call may be missing")
 
     def _next(self, until_s: float) -> Admitted | _Tell | _Mark | None:
         left_s = until_s - time.monotonic()
@@ -344,6 +352,10 @@ class Recorder:
 
     def _show(self, events: list[Event]) -> None:
         self._on_loop(lambda: self._live.tell(events))
+
+
+def _asks_redactor(item: Admitted | _Tell) -> bool:
+    return not isinstance(item, Admitted) or item.chars > 0
 
 
 def _is_storable(event: Event) -> bool:

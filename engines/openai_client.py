@@ -29,7 +29,9 @@ def openai_client(
         max_retries: by the client itself; a call rather asks somebody else.
         timeout: in seconds; by default as in the plugins.
     """
-    http = httpx2.AsyncClient(
-        verify=trust(), timeout=timeout or _TIMEOUT, follow_redirects=True, limits=_LIMITS
+    limit = timeout or _TIMEOUT
+    http = httpx2.AsyncClient(verify=trust(), timeout=limit, follow_redirects=True, limits=_LIMITS)
+    # Told twice, for OpenAI's client takes 5 s of ``http`` for httpx's default, and waits ten minutes.
+    return AsyncOpenAI(
+        api_key=api_key, base_url=base_url, timeout=limit, max_retries=max_retries, http_client=http
     )
-    return AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=max_retries, http_client=http)

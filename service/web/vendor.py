@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 
 import openai
+from openai import AsyncOpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnectionManager
 from openai.types.realtime import RealtimeSessionCreateRequestParam
 
-from engines.openai_client import openai_client
 from engines.plugins import OPENAI_URL, Endpoint, keep_account
 
 TIMEOUT_S = 10.0
@@ -48,9 +48,11 @@ class Vendor:
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
-        # It asks once: a call that was begun twice would be watched once.
-        self._client = openai_client(
-            endpoint.api_key, endpoint.base_url or OPENAI_URL, max_retries=0, timeout=TIMEOUT_S
+        self._client = AsyncOpenAI(
+            api_key=endpoint.api_key,
+            base_url=endpoint.base_url or OPENAI_URL,
+            timeout=TIMEOUT_S,
+            max_retries=0,  # a call that was begun twice would be watched once
         )
         keep_account(endpoint, self._client)
 

@@ -186,13 +186,44 @@ async def test_an_event_waits_for_those_that_follow_it_closely_unless_somebody_w
         recorder.record(said("the first"))
         await shown.wait()  # it is redacted, and nothing else is queued
         kept_alone = list(ledger.kept)
-        recorder.record(said("the second", 2))
+        recorder.record(heard(2))
         await recorder.flush()
     await recorder.aclose()
 
     assert kept_alone == []
     assert ledger.attempts == 1
     assert [event.at_ms for event in ledger.kept] == [1, 2]
+
+
+@pytest.mark.parametrize("next_one", ["a text", "what is said next"])
+async def test_an_event_does_not_wait_for_what_a_redactor_takes_long_over(next_one: str) -> None:
+    kept, free = threading.Event(), threading.Event()
+
+    class TellingLedger(MemoryLedger):
+        def append_many(self, events: Sequence[Event]) -> None:
+            super().append_many(events)
+            kept.set()
+
+    class Slow(PlainRedactor):
+        def redact(self, event: Event) -> tuple[Event, dict[str, tuple[Span, ...]]]:
+            if event.at_ms > 1:
+                assert free.wait(PATIENCE_S)
+            return super().redact(event)
+
+        def expect(self, entity: str) -> None:
+            assert free.wait(PATIENCE_S)
+
+    ledger = TellingLedger()
+    recorder = Recorder(ledger, Slow(), "c", gather_s=PATIENCE_S)
+    recorder.record(heard(1))
+    if next_one == "a text":
+        recorder.record(said("what takes long", 2))
+    else:
+        recorder.expect("CVV")
+    assert await asyncio.to_thread(kept.wait, PATIENCE_S / 2)
+    assert [event.at_ms for event in ledger.kept] == [1]
+    free.set()
+    await recorder.aclose()
 
 
 async def test_an_event_that_nothing_follows_is_kept_all_the_same() -> None:

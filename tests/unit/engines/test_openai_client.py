@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any
 
 import aiohttp
-import httpx2
 import openai
 import pytest
 from aiohttp import web
@@ -55,9 +54,9 @@ async def test_a_part_closes_its_client_and_no_other(http: aiohttp.ClientSession
 
 
 async def test_what_a_catalogue_says_of_the_client_still_holds(http: aiohttp.ClientSession) -> None:
-    patient = replace(MIND, options=MappingProxyType({"max_retries": 2, "timeout": 7.5, "temperature": 0.3}))
+    patient = replace(MIND, options=MappingProxyType({"max_retries": 2, "timeout": 5.0, "temperature": 0.3}))
     made, plain = build("llm", patient, LAB, http), build("llm", MIND, LAB, http)
-    assert (client_of(made).max_retries, client_of(made).timeout) == (2, httpx2.Timeout(7.5))
+    assert (client_of(made).max_retries, client_of(made).timeout) == (2, 5.0)
     assert client_of(plain).max_retries == 0
     assert made._opts.temperature == 0.3
     assert (client_of(made).api_key, str(client_of(made).base_url)) == ("lab", "http://127.0.0.1:1/v1/")

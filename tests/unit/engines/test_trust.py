@@ -1,11 +1,22 @@
 """All parts of all calls have one idea of whom to trust."""
 
+import json
+import os
 import ssl
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 
 import aiohttp
 import httpcore2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from engines.component import Component, Role
 from engines.plugins import Endpoint, build
@@ -51,6 +62,50 @@ async def test_no_part_of_a_call_loads_the_machines_certificates_again(
     http: aiohttp.ClientSession, role: Role, component: Component, endpoint: Endpoint
 ) -> None:
     await build(role, component, endpoint, http).aclose()
+
+
+def test_an_authority_of_ones_own_is_believed_beside_those_of_the_machine(tmp_path: Path) -> None:
+    own = tmp_path / "own.pem"
+    own.write_bytes(authority("Harbour Goods"))
+    usual, with_own = believed({}), believed({"SSL_CERT_FILE": str(own)})
+    assert "Harbour Goods" not in usual
+    assert with_own == usual | {"Harbour Goods"}
+
+
+def test_a_file_of_certificates_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
+    assert believed({"SSL_CERT_FILE": str(tmp_path / "none.pem")}) == believed({})
+
+
+def believed(environment: dict[str, str]) -> set[str]:
+    """The names of the authorities that a process believes."""
+    program = """
+import json
+from engines.trust import trust
+names = [dict(part[0] for part in one["subject"]) for one in trust().get_ca_certs()]
+print(json.dumps([name.get("commonName", name.get("organizationName", "")) for name in names]))
+"""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("SSL_CERT_")}
+    done = subprocess.run(  # noqa: S603 -- our own
+        [sys.executable, "-c", program], env=others | environment, capture_output=True, text=True, check=True
+    )
+    return set(json.loads(done.stdout))
+
+
+def authority(name: str) -> bytes:
+    """A certificate of an authority of that name, as PEM."""
+    key, subject = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
+    )
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(Encoding.PEM)
 
 
 async def test_the_tools_of_a_call_load_none_either(
