@@ -17,6 +17,7 @@ import engines.tools
 import engines.voices
 import engines.warm
 import lab.hearing.pool
+import lab.process
 import lab.shop
 import lab.voices
 import service.aside.channel
@@ -28,7 +29,7 @@ import service.privacy
 import service.redaction_line
 import service.transfer.telling
 from compliance.live_view import LiveView
-from compliance.transcriber import Persistence
+from compliance.transcriber import Persistence, Transcriber
 from engines.vault import Veil
 from policies import shipped
 
@@ -42,10 +43,8 @@ WITHHELD_S = 5.0
 
 def without_limits(patch: pytest.MonkeyPatch) -> None:
     """No part counts as hung, and nothing as late, because the machine is busy."""
+    processes_take_their_time(patch)
     patch.setattr(compliance.recording.recording, "_CLOSE_S", HANGS_S)
-    patch.setattr(service.aside.channel, "HUNG_S", HANGS_S)
-    patch.setattr(service.aside.process, "HUNG_S", HANGS_S)
-    patch.setattr(service.aside.process, "READY_S", HANGS_S)
     patch.setattr(service.redaction_line, "PATIENCE_S", HANGS_S)
     patch.setattr(service.emotion_ear, "STALE_MS", 1000 * HANGS_S)
     patch.setattr(service.privacy, "Veil", partial(Veil, limit_s=WITHHELD_S))
@@ -59,14 +58,30 @@ def without_limits(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(engines.warm, "STALL_S", SILENT_S)
     patch.setattr(engines.voices, "VOICE", APIConnectOptions(max_retry=0, timeout=SILENT_S))
     patch.setattr(engines.voices, "VOICE_STALL_S", SILENT_S)
-    patch.setattr(engines.tools, "LIMIT_S", SILENT_S)
-    patch.setattr(engines.tools, "CONNECT_LIMIT_S", SILENT_S)
-    patch.setattr(lab.shop, "_START_S", HANGS_S)
-    patch.setattr(lab.hearing.pool, "_PATIENCE_S", HANGS_S)
-    patch.setattr(lab.voices, "_TIMEOUT_S", HANGS_S)
     persistence = partial(Persistence, connect_within_ms=1000 * SILENT_S, answer_within_ms=1000 * SILENT_S)
     patch.setattr(compliance.transcriber, "Persistence", persistence)
     shown_however_late(patch)
+    last_words_are_waited_for(patch)
+
+
+def processes_take_their_time(patch: pytest.MonkeyPatch) -> None:
+    """No process that a part or the lab starts counts as hung, or as never begun; nor do the shop's tools."""
+    patch.setattr(service.aside.channel, "HUNG_S", HANGS_S)
+    patch.setattr(service.aside.process, "HUNG_S", HANGS_S)
+    patch.setattr(service.aside.process, "READY_S", HANGS_S)
+    patch.setattr(engines.tools, "LIMIT_S", SILENT_S)
+    patch.setattr(engines.tools, "CONNECT_LIMIT_S", SILENT_S)
+    patch.setattr(lab.process, "_STOP_TIMEOUT_S", HANGS_S)
+    patch.setattr(lab.shop, "_START_S", HANGS_S)
+    patch.setattr(lab.hearing.pool, "_PATIENCE_S", HANGS_S)
+    patch.setattr(lab.voices, "_TIMEOUT_S", HANGS_S)
+
+
+def last_words_are_waited_for(patch: pytest.MonkeyPatch) -> None:
+    """No recogniser is left before it has said what it heard last."""
+    defaults = Transcriber.aclose.__kwdefaults__
+    assert defaults is not None
+    patch.setitem(defaults, "within_ms", 1000 * SILENT_S)
 
 
 def shown_however_late(patch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from compliance.ledger import store
 
 _ASK_AFTER_S = 5.0
 _ASK_AGAIN_S = 0.01
+_CONNECT_S = 10
+"""A server that is there answers so soon, however briefly a lock is waited for."""
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +185,7 @@ def _on_server(url: URL, wait_ms: int) -> Engine:
         engine = create_engine(
             url,
             connect_args={
-                "connect_timeout": max(2, wait_ms // 1000),
+                "connect_timeout": max(_CONNECT_S, wait_ms // 1000),
                 "options": f"{url.query.get('options', '')} -c lock_timeout={int(wait_ms)} -c synchronous_commit=on"
                 # Who waited for a log's head sees what was added meanwhile.
                 " -c default_transaction_isolation=read\\ committed"

@@ -16,6 +16,7 @@ from lab.delays import Delay, Delays
 from lab.faults import Fault, Kind
 from lab.server import Lab, LabSettings
 from lab.standins import GivenHearing, ToneVoices
+from service import decision_signals
 from service.decision_signals import DecisionSignals
 
 pytestmark = pytest.mark.adversarial
@@ -114,7 +115,8 @@ async def test_an_address_where_nobody_is_leaves_no_signal() -> None:
 
 
 @pytest.mark.parametrize("kind", ["refuse", "server_error", "rate_limited"])
-async def test_a_model_that_fails_is_not_hammered(kind: Kind) -> None:
+async def test_a_model_that_fails_is_not_hammered(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decision_signals, "FIRST_PAUSE_S", 600.0)
     async with line(Fault(kind)) as call:
         call.says(1, "hello")
         await call.until(lambda: call.signals.counts.failed == 1)

@@ -601,7 +601,11 @@ _PLACES = [
 ]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.data())
 def test_any_damage_to_any_stored_value_is_found(
     untouched: Scene, tmp_path: Path, data: st.DataObject
@@ -634,7 +638,11 @@ def test_any_damage_to_any_stored_value_is_found(
     assert not scene.found(anchored=True).ok
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(gone=st.sets(st.integers(0, EVENTS - 1), min_size=1, max_size=6))
 def test_any_removal_is_found_at_the_first_that_is_gone(
     untouched: Scene, tmp_path: Path, gone: set[int]
@@ -647,7 +655,11 @@ def test_any_removal_is_found_at_the_first_that_is_gone(
         assert found.first.seq == min(gone)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(seed=st.integers(0, 2**32), bytes_=st.integers(1, 400), cut=st.booleans())
 def test_a_damaged_file_is_found_or_refused_and_nothing_else_happens(
     untouched: Scene, tmp_path: Path, seed: int, bytes_: int, cut: bool

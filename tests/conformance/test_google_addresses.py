@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession"),  # its HTTP session
 ]
 
-ONCE = APIConnectOptions(max_retry=0, timeout=5)
+ONCE = APIConnectOptions(max_retry=0, timeout=60)
 VENDOR = "generativelanguage.googleapis.com"
 REPLY = {
     "candidates": [
@@ -178,7 +178,7 @@ async def test_without_an_address_a_realtime_model_is_googles_whatever_the_envir
     session = model.session()
     try:
         await session.update_instructions("Answer briefly.")
-        await asyncio.wait_for(world.proxy.heard.wait(), 5)
+        await asyncio.wait_for(world.proxy.heard.wait(), 60)
     finally:
         await session.aclose()
         await model.aclose()

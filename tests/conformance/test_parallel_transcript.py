@@ -24,8 +24,11 @@ from service.heard import voiced_spans
 from service.line import FRAME_MS, FRAME_SAMPLES, Line
 from service.transfer.hearing import Hearing
 from tests.conformance.stalls import Stalls
+from tests.patience import last_words_are_waited_for
 
 pytestmark = [pytest.mark.conformance, pytest.mark.asyncio(loop_scope="module")]
+
+PATIENT = Persistence(connect_within_ms=30_000, answer_within_ms=30_000)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -60,8 +63,7 @@ async def call(lab: Lab) -> AsyncIterator[Call]:
     tap = CallerTap(line.input, line.clock)
     async with aiohttp.ClientSession() as http:
         plugin = deepgram.STT(base_url=lab.deepgram_url, api_key="lab", http_session=http, endpointing_ms=0)
-        patient = Persistence(connect_within_ms=30_000, answer_within_ms=30_000)
-        made = Call(line, Transcriber(plugin, tap, line.clock, persistence=patient))
+        made = Call(line, Transcriber(plugin, tap, line.clock, persistence=PATIENT))
         made.transcriber.start()
 
         async def drain() -> None:
@@ -107,12 +109,15 @@ async def test_a_dropped_connection_loses_no_word_and_no_time(lab: Lab) -> None:
         assert states == [Ears.LISTENING, Ears.RECONNECTING, Ears.LISTENING]
 
 
-async def test_a_person_who_has_the_call_is_heard_by_the_same_recogniser_beside_the_caller(lab: Lab) -> None:
+async def test_a_person_who_has_the_call_is_heard_by_the_same_recogniser_beside_the_caller(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last_words_are_waited_for(monkeypatch)
     events: list[Event] = []
     anna = Asked(PersonSpec("human", ("warm",)), "policy", "", 2)
     async with call(lab) as made:
         hearing = Hearing(
-            lambda tap: Transcriber(made.transcriber.recogniser, tap, made.line.clock),
+            lambda tap: Transcriber(made.transcriber.recogniser, tap, made.line.clock, persistence=PATIENT),
             made.line.clock,
             events.append,
             call_id="c",

@@ -222,7 +222,7 @@ async def test_what_is_said_into_uninterruptible_speech_is_recorded_and_is_no_tu
     turns: list[tuple[str, str]] = []
     async with Call() as call:
         agent = Answering("only", turns)
-        agent.sound_ms = 3000
+        agent.sound_ms = 8000
         await call.session.start(agent)
         notice = call.session.generate_reply(user_input="Begin.", allow_interruptions=False)
         await call.line.agent_started(0.0)

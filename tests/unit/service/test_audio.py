@@ -153,7 +153,11 @@ def test_a_playlist_does_not_open_what_it_names(tmp_path: Path) -> None:
 
 
 @given(rubbish=st.binary(max_size=600), kept=st.integers(0, 200))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_a_damaged_file_gives_samples_or_the_one_error(tmp_path: Path, rubbish: bytes, kept: int) -> None:
     path = tmp_path / "whole.flac"
     if not path.exists():

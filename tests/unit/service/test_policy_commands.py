@@ -151,7 +151,11 @@ def test_the_shipped_policies_are_fine() -> None:
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode) | st.just(b"policy: &a [*a]"))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_any_bytes_give_clean_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes) -> None:
     path = tmp_path / "p.yaml"
     for before in (b"", POLICY.encode()):

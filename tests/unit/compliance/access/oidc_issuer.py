@@ -17,6 +17,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from compliance.access import Issuer
+
 AUDIENCE = "patchbay-audit"
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
@@ -38,6 +40,10 @@ class OidcIssuer:
         self.served: list[str] = []
         self.broken = False
         self.jwks: bytes | None = None
+
+    def trusted(self, **how: Any) -> Issuer:
+        """The issuer as a deployment knows it, with all the time that a busy machine takes."""
+        return Issuer(self.url, AUDIENCE, timeout_s=60.0, **how)
 
     def token(
         self, *, kid: str, algorithm: str = "RS256", headers: dict[str, Any] | None = None, **claims: Any

@@ -413,7 +413,11 @@ def test_a_list_of_files_that_somebody_else_wrote_is_found(
         assert "is not signed by the key" in checked(ledger, folder).sentence
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.data())
 def test_any_damage_to_an_exports_files_is_found(
     ledger: Ledger, folders: dict[str, Path], tmp_path: Path, data: st.DataObject
@@ -430,7 +434,11 @@ def test_any_damage_to_an_exports_files_is_found(
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_garbage_is_no_export(ledger: Ledger, tmp_path: Path, garbage: bytes) -> None:
     for name in ("proofs.jsonl", "call.vcon.json"):
         (tmp_path / name).write_bytes(garbage)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from compliance.errors import ErasedError, LedgerError, LedgerKeysError
 from compliance.events import CallEnded
-from compliance.ledger import Ledger, rows
+from compliance.ledger import Ledger, database, rows
 from compliance.ledger.merkle import LEVEL_HEIGHT
 from lab.postgres import Postgres
 from tests.unit.compliance.ledger.conftest import KEYS, Place, heard
@@ -96,8 +96,11 @@ def at_it(ledger: Ledger) -> Ledger:
 
 
 def test_an_append_to_a_log_that_nobody_else_adds_to_goes_to_a_server_and_back_once(
-    postgres: Postgres, tmp_path: Path
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(
+        database, "_ASK_AFTER_S", 600.0
+    )  # a connection that has rested is asked whether it is well
     with closing(Ledger.open(postgres.url(), keys=KEYS, clock=lambda: 1000.0)) as ledger:
         for number in range(3):
             ledger.append(heard("a", number))

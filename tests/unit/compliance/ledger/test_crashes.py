@@ -134,7 +134,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int]]:
     return folder.parent / "crashed", lengths
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data(), garbage=st.binary(max_size=64))
 def test_a_crash_at_any_byte_loses_nothing_that_was_on_disk_before(
     written: tuple[Path, list[int]], tmp_path: Path, data: st.DataObject, garbage: bytes

@@ -177,14 +177,14 @@ def test_processes_that_come_to_an_empty_database_at_once_make_one_ledger(place:
 def test_a_connection_waits_for_a_lock_as_long_as_it_was_told_and_sees_what_was_done_meanwhile(
     postgres: Postgres,
 ) -> None:
-    strict = "-c statement_timeout=4000 -c default_transaction_isolation=serializable"
+    strict = "-c statement_timeout=240000 -c default_transaction_isolation=serializable"
     where = f"{postgres.url()}%20{quote(strict)}"
     with closing(Ledger.open(where, keys=KEYS, wait_ms=1234)) as ledger, ledger._database.transaction() as db:
         shown = [
             db.exec_driver_sql(f"SHOW {name}").scalar()
             for name in ("lock_timeout", "statement_timeout", "default_transaction_isolation")
         ]
-        assert shown == ["1234ms", "4s", "read committed"]
+        assert shown == ["1234ms", "4min", "read committed"]
 
 
 def test_sqlite_writes_through_to_the_disk_and_overwrites_what_it_deletes(path: Path) -> None:

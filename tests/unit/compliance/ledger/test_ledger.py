@@ -149,7 +149,11 @@ _json = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.lists(st.tuples(_text, _json), max_size=5))
 def test_whatever_is_appended_comes_back(ledger: Ledger, items: list[tuple[str, object]]) -> None:
     events = [tool(f"call {call_id}".replace("\x00", ""), value) for call_id, value in items]

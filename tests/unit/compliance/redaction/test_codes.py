@@ -43,7 +43,11 @@ def kept(rules: RedactionEngine, *lines: str) -> str:
     ][-1]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.data(), st.sampled_from(ASKED), st.sampled_from(FRAMES))
 def test_a_code_that_was_asked_for_is_masked_however_it_is_said(
     rules: RedactionEngine, data: st.DataObject, asked: str, frame: str
@@ -128,7 +132,11 @@ IN_BETWEEN = (
 TOLD = ("{}", "oh ok it's {}", "fine it is {}", "i see {} then", "no that's all. it's {}")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     st.data(),
     st.sampled_from(sorted(QUESTIONS)),

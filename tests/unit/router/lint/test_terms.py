@@ -91,7 +91,7 @@ def _decimal(value: float) -> object:
 
 def allowed(terms: Terms, *claims: object) -> bool:
     solver = z3.Solver()
-    solver.set("timeout", 5_000)
+    solver.set("timeout", 120_000)
     solver.add(*terms.constraints, *claims)
     return bool(solver.check() != z3.unsat)
 

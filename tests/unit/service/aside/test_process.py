@@ -27,17 +27,19 @@ from service.aside import (
     process,
 )
 from service.aside.serve import BEAT_S
+from tests.patience import HANGS_S
 from tests.unit.service.aside.beside import Told
 
 pytestmark = pytest.mark.unit
 
-LIMIT_S = 60.0
+LIMIT_S = HANGS_S
 ROOT = Path(__file__).parents[4]
 SILENCE = bytes(9600)
 OWNER = """
 import sys, time
 from pathlib import Path
-from service.aside import AsideProcess, Emotion
+from service.aside import AsideProcess, Emotion, process
+process.READY_S = 120.0
 started = AsideProcess.start(Emotion(Path(sys.argv[1])))
 started.wait_until_ready()
 print(started.pid, started.address, flush=True)

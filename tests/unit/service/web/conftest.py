@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from service.exchange import Exchange
 from service.settings import Settings
-from tests.patience import shown_however_late
+from tests.patience import processes_take_their_time, shown_however_late
 from tests.unit.service.web.rig import SITE
 from tests.whole_call import without_settings
 
@@ -27,6 +27,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     folder = tmp_path_factory.mktemp("web")
     with pytest.MonkeyPatch.context() as patch:
         without_settings(patch)
+        processes_take_their_time(patch)
         settings = Settings(
             ledger=str(folder / "ledger.sqlite"),
             stand_ins=dict.fromkeys(("openai", "deepgram", "elevenlabs", "google"), NOWHERE),

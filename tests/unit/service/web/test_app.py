@@ -12,14 +12,14 @@ import pytest
 from aiohttp import ClientResponse
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from compliance.access import Issuer, Principal, Role, Verifier
+from compliance.access import Principal, Role, Verifier
 from compliance.access.issuing import issue, revoke
 from compliance.access.overseer import Overseer
 from compliance.ledger import Ledger
 from service.exchange import Exchange
 from service.web import LiveKit
 from service.web.bodies import MOST_BYTES
-from tests.unit.compliance.access.oidc_issuer import AUDIENCE, serving
+from tests.unit.compliance.access.oidc_issuer import serving
 from tests.unit.service.web.rig import ORIGIN, SITE, web
 
 pytestmark = pytest.mark.unit
@@ -98,11 +98,11 @@ async def test_somebody_of_the_issuer_is_let_in_by_the_role_service(
     with serving() as issuer:
         issuer.keys = {"key": ec.generate_private_key(ec.SECP256R1())}
         token = issuer.token(kid="key", algorithm="ES256", roles=roles)
-        oidc = Verifier(Issuer(issuer.url, AUDIENCE))
+        oidc = Verifier(issuer.trusted())
         async with web(exchange, livekit=ROOMS, oidc=oidc) as app:
             assert (await app.post(JOIN, {}, token=token)).status == status
             issuer.broken = True
-            fresh = Verifier(Issuer(issuer.url, AUDIENCE))
+            fresh = Verifier(issuer.trusted())
             async with web(exchange, livekit=ROOMS, oidc=fresh) as other:
                 assert (await other.post(JOIN, {}, token=token)).status == 503
 

@@ -375,7 +375,7 @@ async def test_a_vendor_that_refuses_is_told_and_on_record(exchange: Exchange, k
 async def test_an_offer_that_the_vendor_does_not_answer_in_time_is_not_passed_on_twice(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vendor, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(vendor, "TIMEOUT_S", 2.0)
     async with lab_hearing() as lab, web(exchange, lab) as app:
         lab.context.faults.set(REALTIME, Fault("hang"))
         answer = await app.post("/v1/realtime/calls", {"sdp": offer("hello")})
@@ -408,7 +408,8 @@ async def test_a_sideband_that_is_lost_comes_back_and_the_record_says_what_is_mi
         await app.until(AgentSaid, lambda said: said.turn >= 1)
         await app.post(f"/v1/realtime/calls/{call_id}/hangup")
         events = await app.over(call_id)
-    assert [failed.error for failed in of(events, PartFailed)] == ["ConnectionClosedError"]
+    lost = [failed.error for failed in of(events, PartFailed) if failed.part == "call"]
+    assert lost == ["ConnectionClosedError"]  # words that were just being written down may be lost as well
     assert of(events, CallerSaid)
 
 

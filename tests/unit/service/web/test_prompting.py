@@ -25,11 +25,11 @@ from tests.unit.service.web.rig import REALTIME, ending, lab_hearing, of, offer,
 pytestmark = pytest.mark.unit
 
 
-SLOWLY_MS = 20.0
+SLOWLY_MS = 40.0
 """A greeting at so much a character is heard for seconds after it was made: time to have the next reply fail."""
 
 
-def impatient(exchange: Exchange, limit_s: float = 1.0) -> Exchange:
+def impatient(exchange: Exchange, limit_s: float = 4.0) -> Exchange:
     """The same with an engine that may be silent for no longer."""
     engines = dict(exchange.catalogue.engines)
     engines["realtime"] = replace(engines["realtime"], first_reply_s=limit_s)
