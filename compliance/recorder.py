@@ -229,9 +229,8 @@ class Recorder:
             without_room = 0
             until_s = time.monotonic() + self._gather_s
             while item is not None and not isinstance(item, _Mark):
-                if events and _asks_redactor(
-                    item
-                ):  # which may take long: what is redacted does not wait for it
+                # It may take long over this one, which nothing that is ready waits for.
+                if events and _asks_redactor(item):
                     self._keep(events, without_room)
                     events, without_room = [], 0
                 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -62,6 +63,14 @@ def without_limits(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(compliance.transcriber, "Persistence", persistence)
     shown_however_late(patch)
     last_words_are_waited_for(patch)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patient() -> Iterator[None]:
+    """For the ``conftest.py`` of a folder whose tests start processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        processes_take_their_time(patch)
+        yield
 
 
 def processes_take_their_time(patch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from classifiers import ClassifierError, EmotionModel
+from tests.one_fixture import SHARED
 from tests.unit.classifiers.make_exports import EXPORTS, waveforms
 
 pytestmark = pytest.mark.adversarial
@@ -152,11 +153,7 @@ def test_a_configuration_that_is_none_is_named(folder: Path, name: str, content:
 
 
 @given(st.integers(0, len(GRAPH)), st.sampled_from(["config.json", "preprocessor_config.json"]))
-@settings(
-    max_examples=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=30, deadline=None, suppress_health_check=SHARED)
 def test_a_configuration_that_is_cut_off_is_named(folder: Path, at: int, name: str) -> None:
     whole = (EXPORTS / "wav2vec2" / name).read_bytes()
     (folder / name).write_bytes(whole[: at % (len(whole) - 2)])
@@ -174,11 +171,7 @@ SETTINGS = ["window_s", "hop_s", "temperature", "upset_labels", "upset_at", "min
 
 
 @given(st.sampled_from(KEYS), JSON)
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
 def test_any_value_in_the_configuration_loads_or_is_refused(folder: Path, key: str, value: object) -> None:
     config = json.loads((EXPORTS / "wav2vec2" / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, key: value}))
@@ -186,11 +179,7 @@ def test_any_value_in_the_configuration_loads_or_is_refused(folder: Path, key: s
 
 
 @given(st.sampled_from(SETTINGS), JSON)
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
 def test_any_setting_loads_or_is_refused(folder: Path, name: str, value: object) -> None:
     config = json.loads((EXPORTS / "wav2vec2" / "config.json").read_text())
     config["patchbay"][name] = value
@@ -201,11 +190,7 @@ def test_any_setting_loads_or_is_refused(folder: Path, name: str, value: object)
 @given(
     st.sampled_from(["feature_size", "padding_value", "sampling_rate", "do_normalize", "padding_side"]), JSON
 )
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
 def test_any_value_in_the_extractor_loads_or_is_refused(folder: Path, key: str, value: object) -> None:
     config = json.loads((EXPORTS / "wav2vec2" / "preprocessor_config.json").read_text())
     (folder / "preprocessor_config.json").write_text(json.dumps({**config, key: value}))
@@ -260,11 +245,7 @@ def test_a_window_nobody_can_mean_is_refused(folder: Path, window_s: float) -> N
 
 
 @given(st.lists(st.tuples(st.integers(0, len(GRAPH) - 1), st.integers(0, 255)), min_size=1, max_size=20))
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
 def test_a_graph_with_flipped_bytes_loads_or_is_refused(folder: Path, flips: list[tuple[int, int]]) -> None:
     broken = bytearray(GRAPH)
     for at, value in flips:
@@ -274,11 +255,7 @@ def test_a_graph_with_flipped_bytes_loads_or_is_refused(folder: Path, flips: lis
 
 
 @given(st.integers(0, len(GRAPH) - 1))
-@settings(
-    max_examples=30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=30, deadline=None, suppress_health_check=SHARED)
 def test_a_graph_that_is_cut_off_is_refused(folder: Path, at: int) -> None:
     (folder / "model.onnx").write_bytes(GRAPH[:at])
     assert refused(folder).startswith("/model.onnx: ")

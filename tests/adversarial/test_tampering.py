@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from compliance.errors import ComplianceError
@@ -25,6 +25,7 @@ from compliance.ledger.anchors import FileAnchor
 from compliance.ledger.checkpoint import Checkpoint, digest
 from compliance.ledger.keys import Keyring
 from compliance.ledger.verifier import Key, Verification, VerifierError, verify_ledger
+from tests.one_fixture import SHARED
 
 pytestmark = pytest.mark.adversarial
 
@@ -601,11 +602,7 @@ _PLACES = [
 ]
 
 
-@settings(
-    max_examples=80,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=80, deadline=None, suppress_health_check=SHARED)
 @given(st.data())
 def test_any_damage_to_any_stored_value_is_found(
     untouched: Scene, tmp_path: Path, data: st.DataObject
@@ -638,11 +635,7 @@ def test_any_damage_to_any_stored_value_is_found(
     assert not scene.found(anchored=True).ok
 
 
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=25, deadline=None, suppress_health_check=SHARED)
 @given(gone=st.sets(st.integers(0, EVENTS - 1), min_size=1, max_size=6))
 def test_any_removal_is_found_at_the_first_that_is_gone(
     untouched: Scene, tmp_path: Path, gone: set[int]
@@ -655,11 +648,7 @@ def test_any_removal_is_found_at_the_first_that_is_gone(
         assert found.first.seq == min(gone)
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
 @given(seed=st.integers(0, 2**32), bytes_=st.integers(1, 400), cut=st.booleans())
 def test_a_damaged_file_is_found_or_refused_and_nothing_else_happens(
     untouched: Scene, tmp_path: Path, seed: int, bytes_: int, cut: bool

@@ -49,6 +49,18 @@ class MemoryLedger:
         self.kept.extend(events)
 
 
+class TellingLedger(MemoryLedger):
+    """Tells when it has something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = threading.Event()
+
+    def append_many(self, events: Sequence[Event]) -> None:
+        super().append_many(events)
+        self.written.set()
+
+
 class PlainRedactor:
     """Keeps every text; fails on ``bad``, masks NAME in ``my name is NAME``. Waits for ``free`` before each."""
 
@@ -197,12 +209,7 @@ async def test_an_event_waits_for_those_that_follow_it_closely_unless_somebody_w
 
 @pytest.mark.parametrize("next_one", ["a text", "what is said next"])
 async def test_an_event_does_not_wait_for_what_a_redactor_takes_long_over(next_one: str) -> None:
-    kept, free = threading.Event(), threading.Event()
-
-    class TellingLedger(MemoryLedger):
-        def append_many(self, events: Sequence[Event]) -> None:
-            super().append_many(events)
-            kept.set()
+    free = threading.Event()
 
     class Slow(PlainRedactor):
         def redact(self, event: Event) -> tuple[Event, dict[str, tuple[Span, ...]]]:
@@ -220,25 +227,18 @@ async def test_an_event_does_not_wait_for_what_a_redactor_takes_long_over(next_o
         recorder.record(said("what takes long", 2))
     else:
         recorder.expect("CVV")
-    assert await asyncio.to_thread(kept.wait, PATIENCE_S / 2)
+    assert await asyncio.to_thread(ledger.written.wait, PATIENCE_S / 2)
     assert [event.at_ms for event in ledger.kept] == [1]
     free.set()
     await recorder.aclose()
 
 
 async def test_an_event_that_nothing_follows_is_kept_all_the_same() -> None:
-    kept = threading.Event()
-
-    class TellingLedger(MemoryLedger):
-        def append_many(self, events: Sequence[Event]) -> None:
-            super().append_many(events)
-            kept.set()
-
     ledger = TellingLedger()
     recorder = Recorder(ledger, PlainRedactor(), "c")
     recorder.record(said("nothing follows"))
 
-    assert await asyncio.to_thread(kept.wait, PATIENCE_S)
+    assert await asyncio.to_thread(ledger.written.wait, PATIENCE_S)
     assert [event.at_ms for event in ledger.kept] == [1]
     await recorder.aclose()
 

@@ -5,24 +5,19 @@ import os
 import ssl
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
 import aiohttp
 import httpcore2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from engines.component import Component, Role
 from engines.plugins import Endpoint, build
 from engines.tools import Toolbox
 from engines.trust import trust
 from lab.shop import ShopProcess
+from tests.unit.service.policies.server import self_signed
 
 pytestmark = pytest.mark.unit
 
@@ -65,11 +60,10 @@ async def test_no_part_of_a_call_loads_the_machines_certificates_again(
 
 
 def test_an_authority_of_ones_own_is_believed_beside_those_of_the_machine(tmp_path: Path) -> None:
-    own = tmp_path / "own.pem"
-    own.write_bytes(authority("Harbour Goods"))
-    usual, with_own = believed({}), believed({"SSL_CERT_FILE": str(own)})
-    assert "Harbour Goods" not in usual
-    assert with_own == usual | {"Harbour Goods"}
+    self_signed(tmp_path)
+    usual, with_own = believed({}), believed({"SSL_CERT_FILE": str(tmp_path / "server.pem")})
+    assert "127.0.0.1" not in usual
+    assert with_own == usual | {"127.0.0.1"}
 
 
 def test_a_file_of_certificates_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
@@ -89,23 +83,6 @@ print(json.dumps([name.get("commonName", name.get("organizationName", "")) for n
         [sys.executable, "-c", program], env=others | environment, capture_output=True, text=True, check=True
     )
     return set(json.loads(done.stdout))
-
-
-def authority(name: str) -> bytes:
-    """A certificate of an authority of that name, as PEM."""
-    key, subject = (
-        ec.generate_private_key(ec.SECP256R1()),
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
-    )
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return made.public_bytes(Encoding.PEM)
 
 
 async def test_the_tools_of_a_call_load_none_either(

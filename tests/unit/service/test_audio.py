@@ -9,10 +9,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.audio import AudioFileError, read_audio, resample, write_wav
+from tests.one_fixture import SHARED
 
 pytestmark = pytest.mark.unit
 
@@ -153,11 +154,7 @@ def test_a_playlist_does_not_open_what_it_names(tmp_path: Path) -> None:
 
 
 @given(rubbish=st.binary(max_size=600), kept=st.integers(0, 200))
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
 def test_a_damaged_file_gives_samples_or_the_one_error(tmp_path: Path, rubbish: bytes, kept: int) -> None:
     path = tmp_path / "whole.flac"
     if not path.exists():

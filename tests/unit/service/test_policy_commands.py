@@ -8,7 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -19,6 +19,7 @@ from router import Policy
 from service.cli import app
 from service.cli.policy.check import check
 from service.cli.policy.schema import schema_text
+from tests.one_fixture import SHARED
 
 pytestmark = pytest.mark.unit
 
@@ -151,11 +152,7 @@ def test_the_shipped_policies_are_fine() -> None:
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode) | st.just(b"policy: &a [*a]"))
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
 def test_any_bytes_give_clean_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes) -> None:
     path = tmp_path / "p.yaml"
     for before in (b"", POLICY.encode()):

@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -21,6 +21,7 @@ from compliance.export.rows import COLUMNS, cell, text_of
 from compliance.ledger import Ledger, verifier
 from compliance.ledger.verifier import Key, Verification, VerifierError, verify_export
 from tests.forged import unguarded
+from tests.one_fixture import SHARED
 from tests.unit.service.sample_call import call_with_a_person, furious_call
 
 pytestmark = pytest.mark.unit
@@ -413,11 +414,7 @@ def test_a_list_of_files_that_somebody_else_wrote_is_found(
         assert "is not signed by the key" in checked(ledger, folder).sentence
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
 @given(st.data())
 def test_any_damage_to_an_exports_files_is_found(
     ledger: Ledger, folders: dict[str, Path], tmp_path: Path, data: st.DataObject
@@ -434,11 +431,7 @@ def test_any_damage_to_an_exports_files_is_found(
 
 
 @given(st.binary(max_size=200))
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=SHARED)
 def test_garbage_is_no_export(ledger: Ledger, tmp_path: Path, garbage: bytes) -> None:
     for name in ("proofs.jsonl", "call.vcon.json"):
         (tmp_path / name).write_bytes(garbage)

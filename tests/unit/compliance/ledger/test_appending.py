@@ -98,9 +98,8 @@ def at_it(ledger: Ledger) -> Ledger:
 def test_an_append_to_a_log_that_nobody_else_adds_to_goes_to_a_server_and_back_once(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        database, "_ASK_AFTER_S", 600.0
-    )  # a connection that has rested is asked whether it is well
+    # A connection that has rested is asked whether it is well.
+    monkeypatch.setattr(database, "_ASK_AFTER_S", 600.0)
     with closing(Ledger.open(postgres.url(), keys=KEYS, clock=lambda: 1000.0)) as ledger:
         for number in range(3):
             ledger.append(heard("a", number))

@@ -11,12 +11,13 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compliance.errors import LedgerError
 from compliance.ledger import Ledger
 from lab.postgres import Postgres
+from tests.one_fixture import SHARED
 from tests.unit.compliance.ledger.conftest import KEYS, Place, heard
 
 pytestmark = pytest.mark.unit
@@ -134,11 +135,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int]]:
     return folder.parent / "crashed", lengths
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=40, deadline=None, suppress_health_check=SHARED)
 @given(data=st.data(), garbage=st.binary(max_size=64))
 def test_a_crash_at_any_byte_loses_nothing_that_was_on_disk_before(
     written: tuple[Path, list[int]], tmp_path: Path, data: st.DataObject, garbage: bytes

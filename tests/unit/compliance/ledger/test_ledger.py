@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compliance.errors import ErasedError, LedgerError, LedgerKeysError, UnstorableEventError
@@ -22,6 +22,7 @@ from compliance.ledger.keys import Keyring, key_file
 from compliance.ledger.merkle import Frontier, leaf_hash
 from compliance.ledger.verifier import Key, included
 from compliance.oversight import Accessed
+from tests.one_fixture import SHARED
 from tests.unit.compliance.ledger.conftest import Place, heard, tool
 
 pytestmark = pytest.mark.unit
@@ -149,11 +150,7 @@ _json = st.recursive(
 )
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=40, deadline=None, suppress_health_check=SHARED)
 @given(st.lists(st.tuples(_text, _json), max_size=5))
 def test_whatever_is_appended_comes_back(ledger: Ledger, items: list[tuple[str, object]]) -> None:
     events = [tool(f"call {call_id}".replace("\x00", ""), value) for call_id, value in items]

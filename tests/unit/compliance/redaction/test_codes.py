@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compliance.redaction import RedactionEngine, Redactor
+from tests.one_fixture import SHARED
 
 from .saying import digits_said, numbers
 from .test_any_form import readable
@@ -43,11 +44,7 @@ def kept(rules: RedactionEngine, *lines: str) -> str:
     ][-1]
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=150, deadline=None, suppress_health_check=SHARED)
 @given(st.data(), st.sampled_from(ASKED), st.sampled_from(FRAMES))
 def test_a_code_that_was_asked_for_is_masked_however_it_is_said(
     rules: RedactionEngine, data: st.DataObject, asked: str, frame: str
@@ -132,11 +129,7 @@ IN_BETWEEN = (
 TOLD = ("{}", "oh ok it's {}", "fine it is {}", "i see {} then", "no that's all. it's {}")
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=150, deadline=None, suppress_health_check=SHARED)
 @given(
     st.data(),
     st.sampled_from(sorted(QUESTIONS)),
